@@ -1,0 +1,1 @@
+"""vedette.AppRuntime: hosts Panorama applications."""

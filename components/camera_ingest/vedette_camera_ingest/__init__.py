@@ -1,0 +1,1 @@
+"""vedette.CameraIngest: reads cameras into rings."""

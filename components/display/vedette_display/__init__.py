@@ -1,0 +1,1 @@
+"""vedette.Display: shows outputs in the browser."""

@@ -1,0 +1,1 @@
+"""vedette.ModelInference: serves models to applications."""

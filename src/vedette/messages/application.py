@@ -1,0 +1,85 @@
+"""Status of an application instance and of each of its output streams."""
+
+from enum import Enum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vedette.messages.message import Message
+
+
+class ApplicationState(str, Enum):
+    """State of an application instance."""
+
+    PREPARING = "preparing"
+    STARTING = "starting"
+    WAITING = "waiting"
+    RUNNING = "running"
+    CRASHED = "crashed"
+    HELD_BACK = "held-back"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+class ParameterStatus(BaseModel):
+    """One parameter as the application sees it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str = Field(description="input port of the code package")
+    node: str = Field(default="", description="parameter node of the graph")
+    value: str | int | float | bool
+    origin: str = Field(default="graph", description="graph, override, deployment or shadow")
+    reads: int = Field(default=0, description="how often the application has read it since it started")
+
+
+class ApplicationStatus(Message):
+    """What the application's host knows of it."""
+
+    instance: str
+    application: str
+    state: ApplicationState
+    detail: str = Field(default="", description="one sentence: last exception line and place, what is awaited, ...")
+    since: float
+    next_try_s: float | None = None
+    restarts: int = 0
+    errors: int = Field(default=0, description="exits and error reports since the host started (ApplicationErrors)")
+    exit_code: int | None = None
+    pid: int | None = Field(default=None, description="of the application's process on the host")
+    sandbox: str = Field(default="", description="bubblewrap, or none")
+    environment: str = Field(default="", description="which Python environment was chosen, and why")
+    cameras: dict[str, list[str]] = Field(default_factory=dict, description="input port -> camera ids, in get() order")
+    models: dict[str, str] = Field(default_factory=dict, description="model node -> model id")
+    outputs: list[str] = Field(default_factory=list, description="output ids")
+    parameters: list[ParameterStatus] = Field(default_factory=list)
+    fps: float | None = Field(default=None, description="put() a second over the last seconds")
+    model_ms: float | None = Field(default=None, description="median of node.call as the application sees it")
+    last_activity_at: float | None = Field(default=None, description="Unix time of the last get, call or put")
+
+    @staticmethod
+    def topic(instance: str) -> str:
+        """Topic of one instance's status; ``+`` for all."""
+        return f"vedette/application/{instance}/status"
+
+
+class OutputStatus(Message):
+    """One stream that an application puts on an output port: a tile on the page."""
+
+    output_id: str = Field(description="<instance>.<port>.<stream>")
+    instance: str
+    application: str
+    node: str = Field(description="output node of the graph the port is connected to")
+    port: str
+    stream: str = Field(description="stream_id of the frames: the camera's name")
+    camera_id: str | None = None
+    socket: str = Field(description="path of the output ring's socket")
+    since: float
+    fps: float | None = None
+    frames: int = 0
+    width: int | None = None
+    height: int | None = None
+    last_frame_at: float | None = None
+
+    @staticmethod
+    def topic(output_id: str) -> str:
+        """Topic of one output stream's status; ``+`` for all."""
+        return f"vedette/output/{output_id}/status"

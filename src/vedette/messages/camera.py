@@ -1,0 +1,103 @@
+"""Camera demands (who wants frames of which camera) and camera status."""
+
+import hashlib
+from enum import Enum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vedette.messages.message import Message
+
+
+class CameraSource(BaseModel):
+    """Where a camera's video comes from. Holds no credentials, only the name of the secret that does."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="camera name, shown to people and given to applications as stream_id")
+    url: str = Field(default="", description="rtsp:// or rtsps:// URL without credentials, or the path of a video file")
+    secret: str | None = Field(
+        default=None,
+        description="Secrets Manager name or ARN of {Username, Password, StreamUrl}; StreamUrl is used when url is empty",
+    )
+    transport: Literal["tcp", "udp"] = "tcp"
+    pace: Literal["own", "fastest"] = Field(
+        default="own", description="files only: at the file's own frame rate, or as fast as the readers take frames"
+    )
+    loop: bool = Field(default=True, description="files only: start again at the end")
+
+    @property
+    def camera_id(self) -> str:
+        """Name plus 8 hex digits of the definition: equal sources share one session, whoever asks (CAM-06)."""
+        digest = hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:8]
+        safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in self.name)[:48]
+        return f"{safe}-{digest}"
+
+
+class CameraDemand(Message):
+    """An application wants this camera's frames; repeated every REPEAT_S, withdrawn by silence or ``wanted=False``."""
+
+    source: CameraSource
+    instance: str = Field(description="application instance that asks")
+    node: str = Field(description="camera node of its graph")
+    wanted: bool = Field(default=True, description="False: the node is paused or the application stops")
+
+    @staticmethod
+    def topic(camera_id: str) -> str:
+        """Topic of the demands for one camera; ``+`` for all."""
+        return f"vedette/camera/{camera_id}/demand"
+
+
+class CameraState(str, Enum):
+    """State of a camera. Words for people are in ``vedette.health.conditions``."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    WRONG_PASSWORD = "wrong-password"
+    PASSWORD_NEEDED = "password-needed"
+    SECRET_UNAVAILABLE = "secret-unavailable"
+    NAME_NOT_FOUND = "name-not-found"
+    UNREACHABLE = "unreachable"
+    REFUSED = "refused"
+    NOT_FOUND = "not-found"
+    BUSY = "busy"
+    NOT_RTSP = "not-rtsp"
+    NO_VIDEO = "no-video"
+    UNSUPPORTED_CODEC = "unsupported-codec"
+    NO_KEY_FRAME = "no-key-frame"
+    STALLED = "stalled"
+    LOST = "lost"
+    ENDED = "ended"
+    PAUSED = "paused"
+    FAILED = "failed"
+
+
+class CameraStatus(Message):
+    """What CameraIngest knows of one camera."""
+
+    camera_id: str
+    name: str
+    state: CameraState
+    detail: str = Field(default="", description="one sentence with the facts: host, port, answer; never a credential")
+    since: float = Field(description="Unix time of the change to this state, s")
+    next_try_s: float | None = Field(default=None, description="seconds until the next attempt, while waiting for it")
+    url: str = Field(default="", description="without credentials")
+    socket: str | None = Field(default=None, description="path of the ring's socket; None while no worker runs")
+    pid: int | None = None
+    codec: str | None = None
+    source_width: int | None = None
+    source_height: int | None = None
+    width: int | None = Field(default=None, description="as delivered: at most 2 megapixels")
+    height: int | None = None
+    fps: float | None = Field(default=None, description="frames decoded a second over the last seconds")
+    frames: int = 0
+    dropped: int = Field(default=0, description="frames not written because every slot was leased")
+    decode_errors: int = 0
+    reconnects: int = 0
+    last_frame_at: float | None = Field(default=None, description="Unix time of the newest frame, s")
+    users: list[str] = Field(default_factory=list, description="application instances that want it")
+
+    @staticmethod
+    def topic(camera_id: str) -> str:
+        """Topic of one camera's status; ``+`` for all."""
+        return f"vedette/camera/{camera_id}/status"

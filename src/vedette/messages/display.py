@@ -1,0 +1,33 @@
+"""Status of the display: where the page is, who looks, how old the pictures are on screen."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vedette.messages.message import Message
+
+
+class ShownOutput(BaseModel):
+    """How one output is shown."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    output_id: str
+    viewers: int = 0
+    fps: float | None = Field(default=None, description="pictures drawn a second by the viewer who draws most")
+    latency_ms: float | None = Field(
+        default=None, description="capture to drawn on screen, 95th percentile of the last seconds"
+    )
+
+
+class DisplayStatus(Message):
+    """What the display knows."""
+
+    page: str = Field(description="address of the page")
+    viewers: int = 0
+    outputs: list[ShownOutput] = Field(default_factory=list)
+    encoded: int = Field(default=0, description="pictures encoded since start; does not grow while nobody looks")
+    pid: int | None = None
+
+    @staticmethod
+    def topic() -> str:
+        """Topic of the display's status."""
+        return "vedette/display/status"
