@@ -2,7 +2,7 @@
 
 Every message is JSON under 7 kB, sent as ``binaryMessage`` (the reasons: docs/design/architecture.md). Demands and
 statuses are soft state: their sender repeats them every ``REPEAT_S``; who has not heard one for ``TTL_S`` forgets it.
-Readers ignore keys they do not know (a newer sender), so models here ignore extra keys; configuration models forbid them.
+Readers ignore keys they do not know (a newer sender), so models here ignore extra keys; configuration forbids them.
 """
 
 from vedette.messages.application import ApplicationState, ApplicationStatus, OutputStatus, ParameterStatus

@@ -18,11 +18,12 @@ class CameraSource(BaseModel):
     url: str = Field(default="", description="rtsp:// or rtsps:// URL without credentials, or the path of a video file")
     secret: str | None = Field(
         default=None,
-        description="Secrets Manager name or ARN of {Username, Password, StreamUrl}; StreamUrl is used when url is empty",
+        description="Secrets Manager name or ARN of {Username, Password, StreamUrl}; its URL serves when url is empty",
     )
     transport: Literal["tcp", "udp"] = "tcp"
     pace: Literal["own", "fastest"] = Field(
-        default="own", description="files only: at the file's own frame rate, or as fast as the readers take frames"
+        default="own",
+        description="files only: at the file's own frame rate, or as fast as the readers take frames",
     )
     loop: bool = Field(default=True, description="files only: start again at the end")
 

@@ -1,0 +1,159 @@
+"""The reading end of a ring."""
+
+import array
+import mmap
+import os
+import select
+import socket
+import threading
+from types import TracebackType
+from typing import Dict, List, NamedTuple, Optional, Type
+
+from . import wire
+from .errors import RingClosed, RingError
+from .frame import FrameHeader
+from .memory import map_read_only
+
+
+class _Generation(NamedTuple):
+    slots: int
+    slot_bytes: int
+    memory: mmap.mmap
+
+
+class Lease:
+    """A frame that stays as it is until :meth:`release`; a context manager that releases.
+
+    ``buffer`` is read-only; whoever wants the pixels for longer copies them out before the release.
+    """
+
+    def __init__(self, reader: "RingReader", frame: wire.Frame, buffer: memoryview) -> None:
+        self.header: FrameHeader = frame.header
+        self.meta = frame.meta
+        self.buffer = buffer
+        self._reader = reader
+        self._release = wire.Release(frame.generation, frame.slot, frame.header.sequence)
+        self._released = False
+
+    def release(self) -> None:
+        """Give the slot back; more than once does no harm."""
+        if not self._released:
+            self._released = True
+            self._reader._send(self._release)  # noqa: SLF001 - a lease is a part of its reader
+
+    def __enter__(self) -> "Lease":
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.release()
+
+
+class RingReader:
+    """Receives leases over ``sock``, a socket connected to a ring's owner.
+
+    ``credit`` is how many leases may be held at once; with 1 the reader always gets the newest frame.
+    One thread receives; leases may be released from any thread.
+    """
+
+    def __init__(self, sock: socket.socket, credit: int = 1) -> None:
+        self._sock = sock
+        self._sock.setblocking(False)
+        self._generations: Dict[int, _Generation] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+        self._send(wire.Hello(credit))
+
+    def fileno(self) -> int:
+        """Descriptor that is readable when a frame waits."""
+        return self._sock.fileno()
+
+    def receive(self, timeout_s: Optional[float]) -> Optional[Lease]:
+        """Return the next lease, or None when ``timeout_s`` passes without one; None waits for ever.
+
+        :raises RingClosed: when the owner is gone.
+        :raises RingError: when the owner sends what cannot be; the connection is closed then.
+        """
+        while True:
+            try:
+                data, fds = self._receive_packet()
+            except BlockingIOError:
+                if not self._wait(timeout_s):
+                    return None
+                continue
+            try:
+                lease = self._handle(data, fds)
+            except RingError:
+                self.close()
+                raise
+            if lease is not None:
+                return lease
+
+    def close(self) -> None:
+        """End the connection; every lease goes back with it."""
+        with self._lock:
+            self._closed = True
+            self._sock.close()
+        self._generations.clear()
+
+    def _wait(self, timeout_s: Optional[float]) -> bool:
+        try:
+            poller = select.poll()
+            poller.register(self._sock.fileno(), select.POLLIN)
+            return bool(poller.poll(None if timeout_s is None else max(0.0, timeout_s) * 1000))
+        except (OSError, ValueError) as error:
+            raise RingClosed("the ring was closed") from error
+
+    def _receive_packet(self) -> "tuple[bytes, List[int]]":
+        fds = array.array("i")
+        try:
+            data, ancillary, _flags, _ = self._sock.recvmsg(
+                wire.MAX_PACKET_BYTES, socket.CMSG_SPACE(fds.itemsize), socket.MSG_CMSG_CLOEXEC
+            )
+        except BlockingIOError:
+            raise
+        except (OSError, ValueError) as error:
+            raise RingClosed("the ring's owner is gone") from error
+        for level, kind, payload in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                fds.frombytes(payload[: len(payload) - len(payload) % fds.itemsize])
+        if not data:
+            for fd in fds:
+                os.close(fd)
+            raise RingClosed("the ring's owner is gone")
+        return data, list(fds)
+
+    def _handle(self, data: bytes, fds: List[int]) -> Optional[Lease]:
+        try:
+            packet = wire.decode(data)
+            if isinstance(packet, wire.Memory):
+                if len(fds) != 1:
+                    raise RingError("a new memory came with {} descriptors, expected 1".format(len(fds)))
+                memory = map_read_only(fds[0], packet.slots * packet.slot_bytes)
+                # The writer hands out leases of the newest generation only; older mappings live with their leases.
+                self._generations = {packet.generation: _Generation(packet.slots, packet.slot_bytes, memory)}
+                return None
+            if not isinstance(packet, wire.Frame):
+                raise RingError("the ring's owner sent {}".format(type(packet).__name__))
+        finally:
+            for fd in fds:
+                os.close(fd)
+        generation = self._generations.get(packet.generation)
+        if generation is None or packet.slot >= generation.slots or packet.nbytes > generation.slot_bytes:
+            raise RingError("the ring's owner leased slot {} outside its memory".format(packet.slot))
+        start = packet.slot * generation.slot_bytes
+        return Lease(self, packet, memoryview(generation.memory)[start : start + packet.nbytes])
+
+    def _send(self, packet: wire.Packet) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            try:
+                self._sock.send(wire.encode(packet))
+            except OSError:
+                # The owner is gone, and every lease with it; receive() tells.
+                return
