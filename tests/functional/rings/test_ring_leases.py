@@ -70,12 +70,12 @@ def test_frames_are_torn_under_fast_writer_and_several_readers(writer: RingWrite
     readers = [start_reader(socket_path, "check") for _ in range(3)]
     while writer.readers < 3:
         assert writer.wait_for_reader(10.0)
-    sequence = written = 0
+    sequence = 0
     for step in range(1500):
         size = 200_000 if step % 500 < 250 else 900_000  # a camera that changes its resolution
+        assert writer.wait_for_want(10.0)
         if put(writer, size, sequence + 1):
             sequence += 1
-            written += 1
     writer.wait_for_want(5.0)
     writer.close()
     for reader in readers:
@@ -112,7 +112,8 @@ def test_writer_killed_leaves_reader_waiting(tmp_path: Path) -> None:
     path = str(tmp_path / "victim.sock")
     code = (
         "import sys; from vedette.rings import *; w = RingWriter(listen(sys.argv[1]));\n"
-        "s = w.reserve(9); s.buffer[:] = b'123456789'; w.publish(s, FrameHeader(0,1,2,1,3,2)); print('up', flush=True)\n"
+        "s = w.reserve(9); s.buffer[:] = b'123456789'; w.publish(s, FrameHeader(0,1,2,1,3,2))\n"
+        "print('up', flush=True)\n"
         "sys.stdin.read()"
     )
     process = subprocess.Popen([sys.executable, "-c", code, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -203,8 +204,9 @@ def test_reader_that_gives_back_what_it_does_not_hold_is_served_on(writer: RingW
     take(reader)
     sock.send(encode(Release(1, 3, 77)))
     with pytest.raises(RingClosed):
-        while True:
+        for _ in range(3):
             reader.receive(5.0)
+    reader.close()
 
 
 def test_writer_that_leases_outside_its_memory_is_believed(tmp_path: Path) -> None:
@@ -225,6 +227,7 @@ def test_foreign_user_reads_a_camera(socket_path: str) -> None:
     reader = RingReader(connect(socket_path))
     with pytest.raises(RingClosed):
         reader.receive(5.0)
+    reader.close()
     writer.close()
 
 
@@ -261,7 +264,7 @@ def test_metadata_over_the_limit_costs_a_slot(writer: RingWriter) -> None:
 
 def test_close_leaves_threads_or_descriptors(socket_path: str) -> None:
     def descriptors() -> int:
-        return len(os.listdir("/proc/self/fd"))
+        return len(list(Path("/proc/self/fd").iterdir()))
 
     threads, before = threading.active_count(), descriptors()
     for _ in range(5):
