@@ -1,0 +1,77 @@
+"""A component as it is to be run: its recipe's lifecycle with every variable filled in."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+from vedette.nucleus.recipe import DEFAULT_TIMEOUTS_S, Lifecycle, Variables
+
+_INSTALL_STEPS: Final = ("bootstrap", "install")
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """A lifecycle step, ready to run; ``timeout_s`` None: no limit."""
+
+    name: str
+    script: str
+    timeout_s: float | None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    requires_privilege: bool = False
+    skip_if: str | None = None
+
+
+class Change(Enum):
+    """What a new plan for a component that is there asks for."""
+
+    NONE = "none"
+    RESTART = "restart"
+    REINSTALL = "reinstall"
+
+
+@dataclass(frozen=True)
+class ComponentPlan:
+    """A component as it is to be run. ``content``: digest of its artifacts."""
+
+    name: str
+    version: str
+    steps: Mapping[str, PlannedStep]
+    work_folder: Path
+    content: str = ""
+    hard_dependencies: Sequence[str] = ()
+
+    def change_from(self, old: "ComponentPlan") -> Change:
+        """Tell what has to happen for ``old`` to become this: AWS's rules, plus artifacts rebuilt under one version."""
+        if (self.version, self.content, self._digest(True)) != (old.version, old.content, old._digest(True)):
+            return Change.REINSTALL
+        if self._digest(False) != old._digest(False):
+            return Change.RESTART
+        return Change.NONE
+
+    def _digest(self, install: bool) -> str:
+        steps = [
+            [step.name, step.script, step.timeout_s, dict(step.environment), step.requires_privilege, step.skip_if]
+            for name, step in sorted(self.steps.items())
+            if (name in _INSTALL_STEPS) is install
+        ]
+        return hashlib.sha256(json.dumps(steps, sort_keys=True).encode()).hexdigest()
+
+
+def plan_steps(lifecycle: Lifecycle, variables: Variables) -> dict[str, PlannedStep]:
+    """Return the steps of ``lifecycle`` with recipe variables filled in."""
+    planned: dict[str, PlannedStep] = {}
+    for name, step in lifecycle.steps().items():
+        environment = {**lifecycle.set_env, **step.set_env}
+        planned[name] = PlannedStep(
+            name=name,
+            script=variables.render(step.script),
+            timeout_s=step.timeout if step.timeout is not None else DEFAULT_TIMEOUTS_S.get(name),
+            environment={key: variables.render(value) for key, value in environment.items()},
+            requires_privilege=step.requires_privilege,
+            skip_if=None if step.skip_if is None else variables.render(step.skip_if),
+        )
+    return planned
