@@ -1,0 +1,80 @@
+"""The bubblewrap command line of an application, as data: nothing is started here."""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from vedette_app_runtime.sandbox.errors import SandboxMisuse
+from vedette_app_runtime.sandbox.spec import LOGS, PANORAMA, SDK, STORAGE, SandboxSpec
+from vedette_app_runtime.sandbox.system_files import Mount, gpu_mounts, system_mounts
+
+USER_ID: Final = 1000
+"""Inside; on the host it is the user of the nucleus, who can therefore remove what the application wrote."""
+
+_ISOLATION: Final = (
+    *("--unshare-user", "--uid", str(USER_ID), "--gid", str(USER_ID)),
+    *("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
+    *("--new-session", "--die-with-parent", "--cap-drop", "ALL"),
+)
+_OPTION: Final = {"bind": "--ro-bind", "device": "--dev-bind", "link": "--symlink"}
+# Folders that would show the whole machine if an interpreter's prefix were one of them.
+_TOO_WIDE: Final = frozenset({"/", "/home", "/root", "/etc", "/run", "/var", "/proc", "/sys", "/dev", "/opt", "/tmp"})  # noqa: S108
+
+
+def arguments(spec: SandboxSpec, *, disable_user_namespaces: bool = False, top: Path = Path("/")) -> list[str]:
+    """Return bubblewrap's options for ``spec``, without its name, the environment and the application's command.
+
+    ``top`` is the root of the host's file system (tests give another).
+    :raises SandboxMisuse: if a folder to be shown is relative, missing, or so wide that it would show the machine.
+    """
+    options = [*_ISOLATION, "--hostname", spec.hostname]
+    if disable_user_namespaces:
+        options.append("--disable-userns")
+    options += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/shm"]  # noqa: S108 - the sandbox's own
+    # Before the binds: an environment under /tmp (a developer's) must come to lie on top of the private one.
+    for scratch in ("/tmp", "/var/tmp"):  # noqa: S108 - the sandbox's own
+        options += ["--tmpfs", scratch]
+    options += ["--dir", "/run"]
+    options += _mounts(system_mounts(top))
+    if spec.gpu:
+        options += _mounts(gpu_mounts(top))
+    for path in outermost(spec.environment.read_only):
+        _check(path)
+        options += ["--ro-bind", str(path), str(path)]
+    shown = [("--ro-bind", spec.application_dir, PANORAMA), ("--bind", spec.storage, STORAGE)]
+    shown.append(("--bind", spec.logs, LOGS))
+    if spec.sdk_dir is not None:
+        shown.append(("--ro-bind", spec.sdk_dir, SDK))
+    for option, path, target in shown:
+        _check(path)
+        options += [option, str(path), target]
+    # The root and /dev are file systems in memory: closed last, when every mount point has been made.
+    return [*options, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/"]
+
+
+def environment_arguments(environ: Iterable[tuple[str, str]]) -> list[str]:
+    """Return the options that set these variables."""
+    return [word for name, value in sorted(environ) for word in ("--setenv", name, value)]
+
+
+def outermost(paths: Sequence[Path]) -> list[Path]:
+    """Return ``paths`` sorted, without duplicates, without what /usr or another of them already shows."""
+    kept: list[Path] = []
+    for path in sorted(set(paths)):
+        if not any(path.is_relative_to(seen) for seen in (Path("/usr"), *kept)):
+            kept.append(path)
+    return kept
+
+
+def _mounts(mounts: Iterable[Mount]) -> list[str]:
+    return [word for mount in mounts for word in (_OPTION[mount.kind], mount.source, mount.target)]
+
+
+def _check(path: Path) -> None:
+    if not path.is_absolute():
+        raise SandboxMisuse(f"cannot show {path} to an application: an absolute path is needed")
+    if not path.exists():
+        raise SandboxMisuse(f"cannot show {path} to an application: there is no such folder")
+    if str(path) in _TOO_WIDE or str(path) == os.path.expanduser("~"):  # noqa: PTH111 - Path.home() raises without one
+        raise SandboxMisuse(f"refusing to show all of {path} to an application: use an interpreter in its own folder")

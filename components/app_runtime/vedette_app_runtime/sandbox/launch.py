@@ -1,0 +1,123 @@
+"""Starting an application in its sandbox, or in the next best thing that its configuration allows."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from typing import IO, Final
+
+from vedette_app_runtime.sandbox.bubblewrap import arguments, environment_arguments
+from vedette_app_runtime.sandbox.choice import Choice, choose, host_path
+from vedette_app_runtime.sandbox.mount_view import view_command
+from vedette_app_runtime.sandbox.spec import SandboxSpec
+
+_ENV: Final = ("/usr/bin/env", "-i")
+
+Stream = int | IO[bytes] | None
+
+
+def command(spec: SandboxSpec, argv: Sequence[str], *, choice: Choice | None = None) -> list[str]:
+    """Return the whole command line that runs ``argv`` as ``spec`` says; the environment is cleared by it, then set.
+
+    To look at, and for who starts it otherwise. Its environment variables are visible in the machine's list of
+    processes: :func:`start` hides them. Storage and logs are made if they are not there. The caller passes
+    ``spec.fds`` on (``pass_fds``).
+
+    :raises SandboxUnavailable: if the sandbox is required and does not work here.
+    :raises SandboxMisuse: if a folder to be shown is not there.
+    """
+    chosen = choice or choose(spec.mode)
+    _make_folders(spec)
+    inside = _inside(spec, argv, chosen)
+    variables = _variables(spec, chosen)
+    if chosen.kind == "bubblewrap":
+        bwrap, options = _bubblewrap(spec, chosen)
+        return [*_ENV, bwrap, *options, *environment_arguments(variables.items()), "--", *inside]
+    cleared = [*_ENV, *(f"{name}={value}" for name, value in sorted(variables.items())), *inside]
+    if chosen.kind == "mount-view":
+        return [*_ENV, f"PATH={os.defpath}:/usr/sbin:/sbin", *view_command(spec, cleared, as_root=chosen.as_root)]
+    return _tied(cleared)
+
+
+def start(
+    spec: SandboxSpec,
+    argv: Sequence[str],
+    *,
+    stdin: Stream = subprocess.DEVNULL,
+    stdout: Stream = None,
+    stderr: Stream = None,
+    choice: Choice | None = None,
+) -> "subprocess.Popen[bytes]":
+    """Start ``argv`` as ``spec`` says, in a session of its own, with ``spec.fds`` and nothing else inherited.
+
+    Its environment goes to bubblewrap through memory: neither can others read it in the list of processes, nor does
+    an application's LD_PRELOAD reach bubblewrap itself, which runs outside. The process ends when the *thread* that
+    called this ends (PR_SET_PDEATHSIG): call it from one that lives as long as the application may.
+
+    :raises SandboxUnavailable: if the sandbox is required and does not work here.
+    :raises SandboxMisuse: if a folder to be shown is not there.
+    :raises OSError: if the process cannot be started.
+    """
+    chosen = choice or choose(spec.mode)
+    if chosen.kind != "bubblewrap":
+        # Nothing is between the application and the host here, so its variables may as well be in the arguments' place.
+        _make_folders(spec)
+        inside = _inside(spec, argv, chosen)
+        line = view_command(spec, inside, as_root=chosen.as_root) if chosen.kind == "mount-view" else _tied(inside)
+        return subprocess.Popen(
+            line,
+            env=_variables(spec, chosen),
+            cwd="/",
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            pass_fds=spec.fds,
+            start_new_session=True,
+        )
+    _make_folders(spec)
+    bwrap, options = _bubblewrap(spec, chosen)
+    words = [*options, *environment_arguments(_variables(spec, chosen).items())]
+    memory = os.memfd_create("bubblewrap-arguments", os.MFD_CLOEXEC)
+    try:
+        os.write(memory, b"".join(os.fsencode(word) + b"\0" for word in words))
+        os.lseek(memory, 0, os.SEEK_SET)
+        return subprocess.Popen(
+            [bwrap, "--args", str(memory), "--", *_inside(spec, argv, chosen)],
+            env={},
+            cwd="/",
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            pass_fds=(*spec.fds, memory),
+        )
+    finally:
+        os.close(memory)
+
+
+def _bubblewrap(spec: SandboxSpec, choice: Choice) -> tuple[str, list[str]]:
+    found = choice.bubblewrap
+    if found is None or found.path is None:
+        raise ValueError("a choice of bubblewrap comes with what was found of it")
+    return found.path, arguments(spec, disable_user_namespaces=found.disables_user_namespaces)
+
+
+def _inside(spec: SandboxSpec, argv: Sequence[str], choice: Choice) -> list[str]:
+    words = spec.child_arguments(argv)
+    return [host_path(spec, word) for word in words] if choice.kind == "none" else words
+
+
+def _variables(spec: SandboxSpec, choice: Choice) -> dict[str, str]:
+    if choice.kind == "none" and spec.sdk_dir is not None:
+        return spec.child_environment(sdk=str(spec.sdk_dir))
+    return spec.child_environment()
+
+
+def _tied(words: list[str]) -> list[str]:
+    """Let the kernel end the command with who started it, where util-linux has the tool for it."""
+    setpriv = shutil.which("setpriv")
+    return words if setpriv is None else [setpriv, "--pdeathsig", "KILL", "--", *words]
+
+
+def _make_folders(spec: SandboxSpec) -> None:
+    for folder in (spec.storage, spec.logs):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)

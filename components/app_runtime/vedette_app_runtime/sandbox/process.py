@@ -1,0 +1,73 @@
+"""The application's own process behind bubblewrap's two, and ending it politely."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+_WRAPPER: Final = "bwrap"
+_POLL_S: Final = 0.02
+
+
+def application_pid(pid: int) -> int | None:
+    """Return the host's process id of the application that the started process ``pid`` runs.
+
+    Bubblewrap stands as two processes before it: one outside, and the first of the new process namespace. None while
+    the application is not there yet, or no longer.
+    """
+    while _name(pid) == _WRAPPER:
+        child = _first_child(pid)
+        if child is None:
+            return None
+        pid = child
+    return pid if _name(pid) else None
+
+
+def stop(process: "subprocess.Popen[bytes]", grace_s: float) -> int:
+    """End the application: SIGTERM to it, SIGKILL to all of the sandbox after ``grace_s``; return the exit code.
+
+    SIGTERM to bubblewrap would not reach the application: it would be killed without a word.
+    :raises subprocess.TimeoutExpired: if the kernel has not ended it 5 s after SIGKILL (stuck in a device).
+    """
+    pid = application_pid(process.pid) if process.poll() is None else None
+    if pid is not None:
+        try:
+            os.kill(pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pass
+        try:
+            return process.wait(grace_s)
+        except subprocess.TimeoutExpired:
+            pass
+    process.kill()
+    return process.wait(5)
+
+
+def wait_for_application(process: "subprocess.Popen[bytes]", stop_event: threading.Event, timeout_s: float) -> int | None:
+    """Return the application's process id as soon as bubblewrap has started it; None on stop, end or time-out."""
+    until = time.monotonic() + timeout_s
+    while process.poll() is None and time.monotonic() < until:
+        pid = application_pid(process.pid)
+        if pid is not None:
+            return pid
+        if stop_event.wait(_POLL_S):
+            return None
+    return None
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _first_child(pid: int) -> int | None:
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return None
+    return int(children[0]) if children else None

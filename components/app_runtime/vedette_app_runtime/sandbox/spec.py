@@ -1,0 +1,70 @@
+"""What an application may see: the one description from which every way of starting it is made."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+from vedette_app_runtime.environments.environment import Environment
+
+Mode = Literal["required", "preferred", "off"]
+
+PANORAMA: Final = "/panorama"
+STORAGE: Final = "/opt/aws/panorama/storage"
+LOGS: Final = "/opt/aws/panorama/logs"
+SDK: Final = "/opt/vedette/sdk"
+SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+_PYTHON: Final = re.compile(r"(?:/usr/bin/|/usr/local/bin/|/bin/)?(python(?:[23](?:\.\d+)?)?)")
+
+
+@dataclass(frozen=True)
+class SandboxSpec:
+    """One application's view of the machine. Host paths are absolute."""
+
+    environment: Environment
+    application_dir: Path
+    """Becomes ``/panorama``, read-only."""
+    sdk_dir: Path | None
+    """Holds the package ``panoramasdk``; becomes ``/opt/vedette/sdk``, read-only and first on PYTHONPATH."""
+    storage: Path
+    """Becomes ``/opt/aws/panorama/storage``, writable; made when it is not there."""
+    logs: Path
+    """Becomes ``/opt/aws/panorama/logs``, writable; made when it is not there."""
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """The application's environment, on top of :func:`base_environment`; nothing of the host's is inherited."""
+    fds: tuple[int, ...] = ()
+    """Descriptors that the application inherits, with the same numbers."""
+    mode: Mode = "required"
+    gpu: bool = False
+    """Whether the GPU's device nodes are there."""
+    hostname: str = "panorama"
+
+    def child_environment(self, *, sdk: str = SDK) -> dict[str, str]:
+        """Return all of the application's environment variables; ``sdk`` is where it finds panoramasdk."""
+        merged = {**base_environment(self.environment), **self.environ}
+        if self.sdk_dir is not None:
+            behind = merged.get("PYTHONPATH", "")
+            merged["PYTHONPATH"] = f"{sdk}:{behind}" if behind else sdk
+        return merged
+
+    def child_arguments(self, argv: Sequence[str]) -> list[str]:
+        """Return ``argv`` with any name of Python, ``python3.7`` or ``/usr/bin/python3``, led to the environment's."""
+        if not argv:
+            return []
+        match = _PYTHON.fullmatch(argv[0])
+        return [str(self.environment.python) if match else argv[0], *argv[1:]]
+
+
+def base_environment(environment: Environment) -> dict[str, str]:
+    """Return what every application finds in its environment; the first three are those of an appliance's log."""
+    return {
+        "PATH": f"{environment.bin_dir}:{SYSTEM_PATH}",
+        "TERM": "xterm",
+        "container": "podman",
+        "HOME": "/tmp",  # noqa: S108 - the sandbox's own
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",  # a print must reach the log without flush=True
+        "PYTHONDONTWRITEBYTECODE": "1",  # /panorama is read-only
+    }

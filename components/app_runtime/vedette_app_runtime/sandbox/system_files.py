@@ -1,0 +1,87 @@
+"""Which parts of the host's root file system an application sees: programs and libraries, never data or secrets."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+SYSTEM_FOLDERS: Final = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+
+ETC: Final = (
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "alternatives",  # libblas.so.3 and others are links through here
+    "ssl/certs",
+    "ssl/openssl.cnf",
+    "pki/tls/certs",
+    "pki/ca-trust/extracted",
+    "resolv.conf",
+    "hosts",
+    "host.conf",
+    "gai.conf",
+    "services",
+    "protocols",
+    "localtime",
+    "timezone",
+    "mime.types",
+    "fonts",
+    "os-release",
+)
+"""Files and folders below /etc; everything else there (shadow, ssh, the keys below ssl/private) stays out: an
+application whose nucleus runs as root holds root's user id on the host and could read it."""
+
+OWN_ETC: Final = Path(__file__).parent / "etc"
+"""Files of the same names that take the host's place: two users, and look-ups that need no daemon."""
+
+SYSFS: Final = ("devices/system/cpu", "devices/system/node")
+"""Without these, ONNX Runtime and PyTorch count the machine's cores wrong."""
+
+PROC_CLOSED: Final = ("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "driver", "tty", "mtrr", "pressure", "asound")
+"""Below /proc. The kernel compares the host's user id there, which is 0 when the nucleus runs as root, whatever the
+sandbox calls it: bubblewrap 0.8 left /proc/sys/kernel/hostname writable to such an application (measured)."""
+
+GPU_NODES: Final = ("nvidia*", "nvhost*", "nvmap", "nvgpu", "nvsciipc", "dri", "kfd")
+GPU_FOLDERS: Final = ("sys", "opt/nvidia", "etc/nv_tegra_release", "etc/OpenCL", "etc/vulkan", "etc/glvnd")
+
+
+@dataclass(frozen=True)
+class Mount:
+    """One thing in the application's root: a read-only bind of ``source``, a device, or a symbolic link to it."""
+
+    kind: str
+    """"bind", "device" or "link"."""
+    source: str
+    target: str
+
+
+def system_mounts(top: Path = Path("/")) -> list[Mount]:
+    """Return what every application sees of the host whose root is ``top``, in the order of mounting."""
+    mounts = [Mount("bind", str(top / "usr"), "/usr")]
+    for name in SYSTEM_FOLDERS:
+        folder = top / name
+        if folder.is_symlink():  # a merged /usr: /bin -> usr/bin
+            mounts.append(Mount("link", str(folder.readlink()), f"/{name}"))
+        elif folder.is_dir():
+            mounts.append(Mount("bind", str(folder), f"/{name}"))
+    for name in ETC:
+        # resolv.conf and localtime are links that lead out of /etc (to /run/systemd/resolve, which stays hidden).
+        resolved = (top / "etc" / name).resolve()
+        if resolved.exists():
+            mounts.append(Mount("bind", str(resolved), f"/etc/{name}"))
+    mounts.extend(Mount("bind", str(own), f"/etc/{own.name}") for own in sorted(OWN_ETC.iterdir()))
+    mounts.extend(
+        Mount("bind", str(top / "sys" / name), f"/sys/{name}") for name in SYSFS if (top / "sys" / name).is_dir()
+    )
+    mounts.extend(
+        Mount("bind", str(top / "proc" / name), f"/proc/{name}") for name in PROC_CLOSED if (top / "proc" / name).exists()
+    )
+    return mounts
+
+
+def gpu_mounts(top: Path = Path("/")) -> list[Mount]:
+    """Return the GPU's device nodes and the driver's files outside /usr; empty on a machine without a GPU."""
+    nodes = sorted({node for pattern in GPU_NODES for node in (top / "dev").glob(pattern)})
+    if not nodes:
+        return []
+    folders = [Mount("bind", str(top / name), f"/{name}") for name in GPU_FOLDERS if (top / name).exists()]
+    return folders + [Mount("device", str(node), f"/dev/{node.name}") for node in nodes]
