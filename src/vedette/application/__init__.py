@@ -1,0 +1,57 @@
+"""The resolved application: what the compiler writes (``application.json``) and the application's host reads.
+
+The manifest is fixed content of the component's artifact; the configuration is what a deployment may change: cameras,
+parameter values, ports, sandbox.
+"""
+
+from vedette.application.configuration import (
+    ApplicationConfiguration,
+    ApplicationConfigurationError,
+    CameraAttachment,
+    Launch,
+    Origin,
+    PortRoute,
+    Sandbox,
+)
+from vedette.application.manifest import (
+    MANIFEST_FILE,
+    ApplicationManifest,
+    ApplicationManifestError,
+    Entry,
+    InboundPort,
+    MediaInput,
+    MediaOutput,
+    ModelNode,
+    ParameterInput,
+)
+from vedette.application.parameter import (
+    ParameterType,
+    ParameterValue,
+    ParameterValueError,
+    coerce_parameter,
+    default_value,
+)
+
+__all__ = [
+    "MANIFEST_FILE",
+    "ApplicationConfiguration",
+    "ApplicationConfigurationError",
+    "ApplicationManifest",
+    "ApplicationManifestError",
+    "CameraAttachment",
+    "Entry",
+    "InboundPort",
+    "Launch",
+    "MediaInput",
+    "MediaOutput",
+    "ModelNode",
+    "Origin",
+    "ParameterInput",
+    "ParameterType",
+    "ParameterValue",
+    "ParameterValueError",
+    "PortRoute",
+    "Sandbox",
+    "coerce_parameter",
+    "default_value",
+]

@@ -1,0 +1,98 @@
+"""The configuration of an application's component: what a deployment may change without a new artifact."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vedette.application.manifest import ApplicationManifest, ParameterInput, describe
+from vedette.application.parameter import ParameterValue, ParameterValueError, coerce_parameter
+from vedette.messages import CameraSource
+
+Launch = Literal["onAppStart", "onSignal", "onDemand"]
+Origin = Literal["graph", "override", "deployment"]
+Sandbox = Literal["required", "preferred", "off"]
+
+_NUCLEUS_KEYS = frozenset({"accesscontrol"})
+
+
+class ApplicationConfigurationError(ValueError):
+    """The component's configuration cannot be used; the text names the keys."""
+
+
+class CameraAttachment(CameraSource):
+    """A camera on a camera node, and whether it starts paused."""
+
+    launch: Launch = Field(default="onAppStart", description="onSignal: paused until it is resumed")
+
+    @property
+    def source(self) -> CameraSource:
+        """Return the source alone, as demands carry it."""
+        return CameraSource(**self.model_dump(exclude={"launch"}))
+
+    @property
+    def camera_id(self) -> str:
+        """Return the id of the source: the launch mode does not make another camera."""
+        return self.source.camera_id
+
+
+class PortRoute(BaseModel):
+    """A port of the application and the port of the device that leads to it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    container_port: int = Field(alias="containerPort", ge=1, le=65535)
+    host_port: int = Field(alias="hostPort", ge=1, le=65535)
+
+
+class ApplicationConfiguration(BaseModel):
+    """Configuration keys of an application's component."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    instance: str = Field(min_length=1)
+    cameras: dict[str, list[CameraAttachment]] = Field(
+        default_factory=dict, description="camera node -> cameras, in the order of get()"
+    )
+    parameters: dict[str, ParameterValue] = Field(default_factory=dict, description="parameter node -> value")
+    parameter_origins: dict[str, Origin] = Field(default_factory=dict, alias="parameterOrigins")
+    sandbox: Sandbox = "required"
+    ports: list[PortRoute] = Field(default_factory=list)
+
+    def value_of(self, parameter: ParameterInput) -> ParameterValue:
+        """Return the value of a parameter port, typed: this configuration's, else the manifest's default.
+
+        :raises ApplicationConfigurationError: if the configured value does not fit the parameter's type
+        """
+        if parameter.node is None or parameter.node not in self.parameters:
+            return parameter.default
+        try:
+            return coerce_parameter(parameter.type, self.parameters[parameter.node])
+        except ParameterValueError as error:
+            raise ApplicationConfigurationError(f"configuration parameters.{parameter.node}: {error}") from error
+
+    def unknown_names(self, manifest: ApplicationManifest) -> list[str]:
+        """Return the keys that name a camera or parameter node the application does not have."""
+        cameras = {node for port in manifest.media_inputs() for node in port.nodes}
+        parameters = {port.node for port in manifest.parameters()}
+        return [f"cameras.{name}" for name in sorted(self.cameras.keys() - cameras)] + [
+            f"parameters.{name}" for name in sorted(self.parameters.keys() - parameters)
+        ]
+
+    def as_configuration(self) -> dict[str, Any]:
+        """Return the plain document for a recipe's DefaultConfiguration or a deployment's merge."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    @classmethod
+    def from_component(cls, configuration: Mapping[str, Any]) -> "ApplicationConfiguration":
+        """Read the component's whole configuration as GetConfiguration gives it.
+
+        ``accessControl`` belongs to the nucleus and is passed over. Numbers and booleans may come as text.
+
+        :raises ApplicationConfigurationError: if it breaks a rule; names the keys, never the values
+        """
+        own = {key: value for key, value in configuration.items() if key.lower() not in _NUCLEUS_KEYS}
+        try:
+            return cls.model_validate(own)
+        except ValidationError as error:
+            raise ApplicationConfigurationError(f"component configuration: {describe(error)}") from error
