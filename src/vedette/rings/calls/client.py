@@ -1,0 +1,263 @@
+"""The calling side of the channel."""
+
+import mmap
+import socket
+import time
+from collections import deque
+from typing import Deque, Dict, List, Optional, Sequence, Tuple
+
+from ..errors import RingError
+from . import wire
+from .errors import EXPIRED, TOO_LARGE, CallError, CallFailure, CallLost, CallTimeout
+from .exchange import Exchange
+from .prepared import PreparedCall
+from .result import CallResult
+from .slots import SlotMemory, map_descriptor, place_views
+from .tensors import Description, Placed, TensorBuffer, aligned, flat_bytes, lay_out
+
+_DESCRIPTION_TIMEOUT_S = 30.0
+_DROPPED_POLL_S = 0.25
+"""How soon a thread that waits for a slot sees one that was freed by a finaliser, which wakes nobody."""
+
+
+class _Pending:
+    """A call that was sent; its answer may come with a memory of its own."""
+
+    def __init__(self, memory: SlotMemory, slot: int) -> None:
+        self.memory = memory
+        self.slot = slot
+        self.answer: Optional[wire.Packet] = None
+        self.extra: Optional[mmap.mmap] = None
+        self.abandoned = False
+
+
+class CallClient:
+    """Calls one model over ``sock``, a connected socket of the model's server, which is closed with the client.
+
+    Any number of threads may call at once; up to the number of slots run or wait at the server, more wait here.
+    Waiting releases the interpreter. No thread is started.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._exchange = Exchange(sock, self._apply)
+        self._description: Optional[Description] = None
+        self._memory: Optional[SlotMemory] = None
+        self._wanted_output_bytes = 0
+        self._outputs_may_grow = True
+        self._pending: Dict[int, _Pending] = {}
+        self._next_call = 1
+        self._opening: Optional[wire.Open] = None
+        self._next_request = 1
+        self._refused: Dict[int, wire.Refused] = {}
+        # Slots of what was never closed: finalisers may run while this thread holds the lock, so they only append.
+        self._dropped: Deque[Tuple[SlotMemory, int]] = deque()
+
+    @property
+    def description(self) -> Description:
+        """What the model takes and gives; waited for up to 30 s, since the server may be in the middle of a call.
+
+        :raises CallTimeout: when it did not come.
+        :raises CallLost: when the server is gone.
+        """
+        with self._exchange.changed:
+            self._exchange.wait(lambda: self._description is not None, time.monotonic() + _DESCRIPTION_TIMEOUT_S)
+            if self._description is None:
+                raise CallTimeout("the model server said nothing for {:.0f} s".format(_DESCRIPTION_TIMEOUT_S))
+            return self._description
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection is known to be gone."""
+        return self._exchange.lost is not None
+
+    def call(self, inputs: Sequence[TensorBuffer], timeout_s: Optional[float] = None) -> CallResult:
+        """Copy the inputs into a slot, run the model and return its outputs; None waits for ever.
+
+        :raises CallTimeout: no answer in time. A call that runs by then runs on; its slot is used again after that.
+        :raises CallError: an input does not fit the model or its buffer, or the run failed.
+        :raises CallLost: the server is gone, or this process was forked from the one that made the client.
+        """
+        deadline = _deadline(timeout_s)
+        contents = [flat_bytes(tensor) for tensor in inputs]
+        prepared = self._prepare([(t.name, t.dtype, t.shape) for t in inputs], deadline)
+        try:
+            for index, content in enumerate(contents):
+                prepared.buffers[index][:] = content
+        except BaseException:
+            prepared.cancel()
+            raise
+        return prepared.run(None if deadline is None else deadline - time.monotonic())
+
+    def prepare(
+        self, inputs: Sequence[Tuple[str, str, Sequence[int]]], timeout_s: Optional[float] = None
+    ) -> PreparedCall:
+        """Reserve a slot for inputs given as (name, dtype, shape), for who can write or convert them in place.
+
+        Errors are those of :meth:`call`. What is prepared must be run or cancelled.
+        """
+        return self._prepare(inputs, _deadline(timeout_s))
+
+    def close(self) -> None:
+        """Disconnect; calls that wait raise :class:`CallLost`. May be called again."""
+        with self._exchange.changed:
+            self._exchange.lose("the call client was closed")
+
+    def _prepare(self, inputs: Sequence[Tuple[str, str, Sequence[int]]], deadline: Optional[float]) -> PreparedCall:
+        placed, input_bytes = lay_out(inputs)
+        with self._exchange.changed:
+            while True:
+                while self._dropped:
+                    self._release(*self._dropped.popleft())
+                memory = self._memory
+                if memory is None or not self._fits(memory, input_bytes):
+                    self._open(memory, input_bytes, deadline)
+                elif memory.free:
+                    self._exchange.check()
+                    return self._reserve(memory, placed)
+                elif deadline is not None and time.monotonic() >= deadline:
+                    raise CallTimeout("all {} slots of the model call channel are in use".format(memory.slots))
+                else:
+                    self._wait_for_slot(memory, deadline)
+
+    def _reserve(self, memory: SlotMemory, inputs: Sequence[Placed]) -> PreparedCall:
+        slot = memory.take()
+        return PreparedCall(
+            memory,
+            slot,
+            inputs,
+            self._run,
+            lambda: self._free(memory, slot),
+            lambda: self._dropped.append((memory, slot)),
+        )
+
+    def _fits(self, memory: SlotMemory, input_bytes: int) -> bool:
+        if self._outputs_may_grow and self._wanted_output_bytes > memory.output_bytes:
+            return False
+        return input_bytes <= memory.input_bytes
+
+    def _wait_for_slot(self, memory: SlotMemory, deadline: Optional[float]) -> None:
+        soon = time.monotonic() + _DROPPED_POLL_S
+        self._exchange.wait(
+            lambda: memory.free or self._dropped or self._memory is not memory,
+            soon if deadline is None else min(soon, deadline),
+        )
+
+    def _open(self, memory: Optional[SlotMemory], input_bytes: int, deadline: Optional[float]) -> None:
+        """Get a new generation of slots, or wait for the one that another thread asked for. Lock held."""
+        ours = None
+        if self._opening is None:
+            room = max(input_bytes, 1 if memory is None else memory.input_bytes)
+            wanted_output_bytes = self._wanted_output_bytes if self._outputs_may_grow else 0
+            ours = wire.Open(self._next_request, aligned(room, mmap.PAGESIZE), wanted_output_bytes)
+            self._next_request = (self._next_request + 1) & 0xFFFFFFFF
+            self._exchange.send(ours, deadline)
+            self._opening = ours
+        opening = self._opening
+        if not self._exchange.wait(lambda: self._opening is not opening, deadline):
+            raise CallTimeout("the model server gave no room for the inputs in time")
+        refused = None if ours is None else self._refused.pop(ours.request, None)
+        if refused is None:
+            return
+        if memory is None or input_bytes > memory.input_bytes:
+            raise CallError(refused.code, refused.message)
+        # Only room for larger outputs was asked for: they go on coming in a memory of their own.
+        self._outputs_may_grow = False
+
+    def _run(self, prepared: PreparedCall, timeout_s: Optional[float]) -> CallResult:
+        deadline = _deadline(timeout_s)
+        deadline_ns = 0 if deadline is None else max(1, int(deadline * 1e9))
+        memory, slot = prepared.memory, prepared.slot
+        with self._exchange.changed:
+            call = self._next_call
+            self._next_call += 1
+            pending = self._pending[call] = _Pending(memory, slot)
+            try:
+                packet = wire.Call(call, memory.generation, slot, deadline_ns, prepared.inputs)
+                self._exchange.send(packet, deadline)
+            except RingError as error:
+                # Not sent, so no answer will come for it.
+                del self._pending[call]
+                self._release(memory, slot)
+                if isinstance(error, CallFailure):
+                    raise
+                raise CallError(TOO_LARGE, str(error)) from error
+            try:
+                if not self._exchange.wait(lambda: pending.answer is not None, deadline):
+                    raise CallTimeout("the model gave no answer in time")
+            except BaseException:
+                # The server may still write into the slot: it stays reserved until the answer comes.
+                pending.abandoned = True
+                if pending.answer is not None:
+                    self._release(memory, slot)
+                raise
+            return self._result(pending)
+
+    def _result(self, pending: _Pending) -> CallResult:
+        """Return the outputs of an answered call. Lock held."""
+        answer, memory, slot = pending.answer, pending.memory, pending.slot
+        if isinstance(answer, wire.Fault):
+            self._release(memory, slot)
+            if answer.code == EXPIRED:
+                raise CallTimeout(answer.message)
+            raise CallError(answer.code, answer.message)
+        assert isinstance(answer, wire.Answer)  # noqa: S101
+        try:
+            if pending.extra is None:
+                outputs = memory.output_views(slot, answer.outputs)
+            else:
+                self._wanted_output_bytes = max(self._wanted_output_bytes, answer.extra_bytes)
+                outputs = place_views(memoryview(pending.extra), answer.outputs)
+        except RingError as error:
+            self._exchange.lose("the model server broke the protocol: {}".format(error))
+            raise CallLost(str(self._exchange.lost)) from error
+        return CallResult(outputs, lambda: self._free(memory, slot), lambda: self._dropped.append((memory, slot)))
+
+    def _free(self, memory: SlotMemory, slot: int) -> None:
+        with self._exchange.changed:
+            self._release(memory, slot)
+
+    def _release(self, memory: SlotMemory, slot: int) -> None:
+        """Take a slot back. Lock held."""
+        memory.free.add(slot)
+        self._close_if_unused(memory)
+        self._exchange.changed.notify_all()
+
+    def _close_if_unused(self, memory: SlotMemory) -> None:
+        """Tell the server when no slot of a replaced generation is used any more. Lock held."""
+        if memory.retired and len(memory.free) == memory.slots:
+            self._exchange.send_now(wire.Close(memory.generation))
+
+    def _apply(self, packet: wire.Packet, descriptors: List[int]) -> None:
+        """Take in what the server sent. Lock held."""
+        if isinstance(packet, (wire.Answer, wire.Fault)):
+            pending = self._pending.pop(packet.call, None)
+            if pending is None:
+                raise RingError("answer to call {}, which was not made".format(packet.call))
+            if isinstance(packet, wire.Answer) and packet.extra_bytes:
+                pending.extra = map_descriptor(_one(descriptors), packet.extra_bytes)
+            pending.answer = packet
+            if pending.abandoned:
+                self._release(pending.memory, pending.slot)
+        elif isinstance(packet, wire.Memory) and self._opening is not None and packet.answers(self._opening):
+            memory = SlotMemory(packet, _one(descriptors))
+            previous, self._memory, self._opening = self._memory, memory, None
+            if previous is not None:
+                previous.retired = True
+                self._close_if_unused(previous)
+        elif isinstance(packet, wire.Refused) and self._opening is not None and packet.request == self._opening.request:
+            self._opening = None
+            self._refused = {packet.request: packet}
+        elif isinstance(packet, wire.Describe) and self._description is None:
+            self._description = packet.description
+        else:
+            raise RingError("unexpected {}".format(type(packet).__name__))
+
+
+def _one(descriptors: List[int]) -> int:
+    if len(descriptors) != 1:
+        raise RingError("{} descriptors came with a memory, expected 1".format(len(descriptors)))
+    return descriptors[0]
+
+
+def _deadline(timeout_s: Optional[float]) -> Optional[float]:
+    return None if timeout_s is None else time.monotonic() + timeout_s

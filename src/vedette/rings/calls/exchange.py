@@ -1,0 +1,150 @@
+"""One socket to a server, many threads that wait for what comes over it."""
+
+import os
+import select
+import socket
+import threading
+import time
+from typing import Callable, List, Optional
+
+from ..errors import RingClosed, RingError
+from .errors import CallLost, CallTimeout
+from .transport import close_descriptors, receive_packet, send_packet
+from .wire import Packet
+
+_FORKED = "this process was forked from the one that opened the model: connect anew"
+
+
+class Exchange:
+    """Sends and receives packets for any number of threads, without a thread of its own.
+
+    Of the threads that wait, one reads the socket and hands every packet to ``apply(packet, descriptors)``, which
+    runs with ``changed`` held and changes what the waiting threads look at. A thread of its own would cost every call
+    a change of threads, which the interpreter lock makes slow when the application computes at the same time.
+    """
+
+    def __init__(self, sock: socket.socket, apply: Callable[[Packet, List[int]], None]) -> None:
+        self.changed = threading.Condition(threading.Lock())
+        self._sock = sock
+        self._sock.setblocking(True)
+        self._apply = apply
+        self._pid = os.getpid()
+        self._readable = select.poll()
+        self._readable.register(sock, select.POLLIN)
+        self._writable = select.poll()
+        self._writable.register(sock, select.POLLOUT)
+        self._reading = False
+        self._lost: Optional[str] = None
+
+    @property
+    def lost(self) -> Optional[str]:
+        """Why the connection is gone, or None. Needs no lock."""
+        return self._lost
+
+    def check(self) -> None:
+        """Raise CallLost when the connection is gone or belongs to the parent of this process."""
+        if self._lost is not None:
+            raise CallLost(self._lost)
+        if os.getpid() != self._pid:
+            raise CallLost(_FORKED)
+
+    def send(self, packet: Packet, deadline: Optional[float]) -> None:
+        """Send a packet, with ``changed`` held; a full buffer is waited for, which the server empties between runs.
+
+        :raises CallTimeout: when the deadline passed first; nothing was sent then.
+        :raises CallLost: when the connection is gone.
+        """
+        while True:
+            self.check()
+            try:
+                send_packet(self._sock, packet)
+                return
+            except RingClosed as error:
+                self.lose("the model server is gone: {}".format(error))
+            except BlockingIOError:
+                self._writable.poll(_poll_ms(deadline))
+                if deadline is not None and time.monotonic() >= deadline:
+                    raise CallTimeout("the model server took no call in time") from None
+
+    def send_now(self, packet: Packet) -> None:
+        """Send a packet that nothing depends on, with ``changed`` held: not when the buffer is full or all is lost."""
+        if self._lost is None:
+            try:
+                send_packet(self._sock, packet)
+            except BlockingIOError:
+                return
+            except RingClosed as error:
+                self.lose("the model server is gone: {}".format(error))
+
+    def wait(self, done: Callable[[], object], deadline: Optional[float]) -> bool:
+        """Wait, with ``changed`` held and given up meanwhile, until ``done()``; False when the deadline passed.
+
+        :raises CallLost: when the connection ended first.
+        """
+        while not done():
+            self.check()
+            remaining = None if deadline is None else deadline - time.monotonic()
+            if remaining is not None and remaining <= 0:
+                # What has come by now counts although the time is over: another reader would have taken it in.
+                if not self._reading:
+                    self._read()
+                return bool(done())
+            if self._reading:
+                self.changed.wait(remaining)
+            else:
+                self._poll(deadline)
+                self._read()
+        return True
+
+    def lose(self, reason: str) -> None:
+        """Disconnect and wake every thread, with ``changed`` held; the first reason stays."""
+        if self._lost is not None:
+            return
+        self._lost = reason
+        try:
+            # Wakes the thread that polls; the descriptor is closed only when none does, so it names nothing else.
+            self._sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        if not self._reading:
+            self._sock.close()
+        self.changed.notify_all()
+
+    def _poll(self, deadline: Optional[float]) -> None:
+        self._reading = True
+        self.changed.release()
+        try:
+            self._readable.poll(_poll_ms(deadline))
+        finally:
+            self.changed.acquire()
+            self._reading = False
+            if self._lost is not None:
+                self._sock.close()
+            # Whoever wakes takes over the reading, should this thread be done or be interrupted.
+            self.changed.notify_all()
+
+    def _read(self) -> None:
+        """Take in every packet that has come."""
+        try:
+            while self._lost is None:
+                packet, descriptors = receive_packet(self._sock)
+                try:
+                    self._apply(packet, descriptors)
+                finally:
+                    close_descriptors(descriptors)
+                self.changed.notify_all()
+        except BlockingIOError:
+            return
+        except RingClosed:
+            self.lose("the model server is gone: it stopped or was restarted")
+        except RingError as error:
+            self.lose("the model server broke the protocol: {}".format(error))
+        except BaseException:
+            # Interrupted with a packet half taken in: whose answer it was cannot be known any more.
+            self.lose("reading from the model server was interrupted")
+            raise
+
+
+def _poll_ms(deadline: Optional[float]) -> Optional[int]:
+    """Return what is left as poll wants it, rounded up so that it does not spin at the end."""
+    return None if deadline is None else max(0, int((deadline - time.monotonic()) * 1000) + 1)

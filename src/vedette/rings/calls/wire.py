@@ -1,0 +1,265 @@
+"""Packets of the call channel. A codec: no I/O.
+
+Each SOCK_SEQPACKET packet is one message, little-endian, its first byte the kind.
+
+| kind | from | fields |
+|---|---|---|
+| 1 DESCRIBE | server | version u8; the rest is JSON: inputs and outputs, each [name, dtype, shape] |
+| 2 MEMORY | server | request u32, generation u32, slots u16, a slot's input and output bytes u64, u64; a descriptor |
+| 3 REFUSED | server | request u32, code, message |
+| 4 ANSWER | server | call u64, extra bytes u64 (0: outputs lie in the slot; else in the memory that comes), tensors |
+| 5 FAULT | server | call u64, code, message |
+| 16 OPEN | client | version u8, request u32, input bytes u64, output bytes u64 |
+| 17 CALL | client | call u64, generation u32, slot u16, deadline u64 (ns of CLOCK_MONOTONIC, 0: none), tensors |
+| 18 CLOSE | client | generation u32: its slots are not used any more |
+
+Text is u16 length and UTF-8. Tensors are u16 count, then each: name, dtype u8, dimensions u8, each dimension u64,
+offset u64. A slot is its input area followed by its output area; offsets count from the begin of the area.
+"""
+
+import json
+import struct
+from typing import Any, List, NamedTuple, Sequence, Tuple, Union
+
+from ..errors import RingError
+from .tensors import DTYPES, ITEM_BYTES, MAX_DIMENSIONS, Description, Placed, TensorSpec
+
+VERSION = 1
+MAX_PACKET_BYTES = 128 * 1024
+MAX_TENSORS = 256
+MAX_MESSAGE_CHARACTERS = 2000
+
+_KIND_DESCRIBE, _KIND_MEMORY, _KIND_REFUSED, _KIND_ANSWER, _KIND_FAULT = 1, 2, 3, 4, 5
+_KIND_OPEN, _KIND_CALL, _KIND_CLOSE = 16, 17, 18
+
+_DESCRIBE = struct.Struct("<BB")
+_MEMORY = struct.Struct("<BIIHQQ")
+_REFUSED = struct.Struct("<BI")
+_ANSWER = struct.Struct("<BQQ")
+_FAULT = struct.Struct("<BQ")
+_OPEN = struct.Struct("<BBIQQ")
+_CALL = struct.Struct("<BQIHQ")
+_CLOSE = struct.Struct("<BI")
+_LENGTH = struct.Struct("<H")
+_TENSOR = struct.Struct("<BB")
+
+_CODES = {name: code for code, name in enumerate(DTYPES)}
+
+
+class Describe(NamedTuple):
+    """What the model takes and gives; the first packet on a connection."""
+
+    description: Description
+
+
+class Open(NamedTuple):
+    """Ask for slots with at least this much room."""
+
+    request: int
+    input_bytes: int
+    output_bytes: int
+
+
+class Memory(NamedTuple):
+    """A new generation of slots; the descriptor travels beside it. Sizes are of one slot's two areas."""
+
+    request: int
+    generation: int
+    slots: int
+    input_bytes: int
+    output_bytes: int
+
+    def answers(self, asked: Open) -> bool:
+        """Tell whether this is the memory asked for, and as large."""
+        return (
+            self.request == asked.request
+            and self.slots > 0
+            and self.input_bytes >= asked.input_bytes
+            and self.output_bytes >= asked.output_bytes
+        )
+
+
+class Refused(NamedTuple):
+    """The memory asked for is not to be had."""
+
+    request: int
+    code: str
+    message: str
+
+
+class Answer(NamedTuple):
+    """Where the outputs of a call lie."""
+
+    call: int
+    extra_bytes: int
+    outputs: Tuple[Placed, ...]
+
+
+class Fault(NamedTuple):
+    """Why a call gave no outputs."""
+
+    call: int
+    code: str
+    message: str
+
+
+class Call(NamedTuple):
+    """Run the model on the inputs in this slot."""
+
+    call: int
+    generation: int
+    slot: int
+    deadline_ns: int
+    inputs: Tuple[Placed, ...]
+
+
+class Close(NamedTuple):
+    """No slot of this generation is used any more."""
+
+    generation: int
+
+
+Packet = Union[Describe, Memory, Refused, Answer, Fault, Open, Call, Close]
+
+
+def encode(packet: Packet) -> bytes:
+    """Return the packet's bytes.
+
+    :raises RingError: when it would be over 128 kB or names over 256 tensors.
+    """
+    try:
+        data = _encode(packet)
+    except struct.error as error:
+        raise RingError("{} cannot be encoded: {}".format(type(packet).__name__, error)) from error
+    if len(data) > MAX_PACKET_BYTES:
+        raise RingError("{} takes {} bytes, at most {} fit".format(type(packet).__name__, len(data), MAX_PACKET_BYTES))
+    return data
+
+
+def _encode(packet: Packet) -> bytes:
+    if isinstance(packet, Call):
+        head = _CALL.pack(_KIND_CALL, packet.call, packet.generation, packet.slot, packet.deadline_ns)
+        return head + _encode_tensors(packet.inputs)
+    if isinstance(packet, Answer):
+        return _ANSWER.pack(_KIND_ANSWER, packet.call, packet.extra_bytes) + _encode_tensors(packet.outputs)
+    if isinstance(packet, Fault):
+        return _FAULT.pack(_KIND_FAULT, packet.call) + _encode_reason(packet.code, packet.message)
+    if isinstance(packet, Refused):
+        return _REFUSED.pack(_KIND_REFUSED, packet.request) + _encode_reason(packet.code, packet.message)
+    if isinstance(packet, Memory):
+        return _MEMORY.pack(_KIND_MEMORY, *packet)
+    if isinstance(packet, Open):
+        return _OPEN.pack(_KIND_OPEN, VERSION, *packet)
+    if isinstance(packet, Close):
+        return _CLOSE.pack(_KIND_CLOSE, packet.generation)
+    return _DESCRIBE.pack(_KIND_DESCRIBE, VERSION) + json.dumps(packet.description).encode()
+
+
+def decode(data: bytes) -> Packet:
+    """Return the packet in ``data``.
+
+    :raises RingError: for an unknown kind, a wrong length, text that is not UTF-8 or another protocol version.
+    """
+    kind = data[0] if data else 0
+    try:
+        return _decode(kind, data)
+    except (struct.error, ValueError, TypeError, RecursionError) as error:
+        raise RingError("call packet of kind {} is malformed: {}".format(kind, error)) from error
+
+
+def _decode(kind: int, data: bytes) -> Packet:
+    if kind == _KIND_CALL:
+        _, call, generation, slot, deadline = _CALL.unpack_from(data)
+        return Call(call, generation, slot, deadline, _decode_tensors(data, _CALL.size))
+    if kind == _KIND_ANSWER:
+        _, call, extra = _ANSWER.unpack_from(data)
+        return Answer(call, extra, _decode_tensors(data, _ANSWER.size))
+    if kind == _KIND_FAULT:
+        return Fault(_FAULT.unpack_from(data)[1], *_decode_reason(data, _FAULT.size))
+    if kind == _KIND_REFUSED:
+        return Refused(_REFUSED.unpack_from(data)[1], *_decode_reason(data, _REFUSED.size))
+    if kind == _KIND_MEMORY:
+        return Memory(*_MEMORY.unpack(data)[1:])
+    if kind == _KIND_OPEN:
+        _, version, *fields = _OPEN.unpack(data)
+        _check_version(version)
+        return Open(*fields)
+    if kind == _KIND_CLOSE:
+        return Close(_CLOSE.unpack(data)[1])
+    if kind == _KIND_DESCRIBE:
+        _check_version(_DESCRIBE.unpack_from(data)[1])
+        inputs, outputs = json.loads(data[_DESCRIBE.size :].decode())
+        return Describe(Description(_specs(inputs), _specs(outputs)))
+    raise RingError("call packet of unknown kind {}".format(kind))
+
+
+def _check_version(version: int) -> None:
+    if version != VERSION:
+        raise RingError("the other side speaks call protocol {}, expected {}".format(version, VERSION))
+
+
+def _specs(entries: Any) -> Tuple[TensorSpec, ...]:
+    specs: List[TensorSpec] = []
+    for name, dtype, shape in entries:
+        if dtype not in ITEM_BYTES:
+            raise ValueError("unknown element type {!r}".format(dtype))
+        specs.append(TensorSpec(str(name), dtype, tuple(d if isinstance(d, str) else int(d) for d in shape)))
+    return tuple(specs)
+
+
+def _encode_text(text: str) -> bytes:
+    raw = text.encode("utf-8", "replace")
+    return _LENGTH.pack(len(raw)) + raw
+
+
+def _encode_reason(code: str, message: str) -> bytes:
+    return _encode_text(code) + _encode_text(message[:MAX_MESSAGE_CHARACTERS])
+
+
+def _encode_tensors(tensors: Sequence[Placed]) -> bytes:
+    if len(tensors) > MAX_TENSORS:
+        raise RingError("{} tensors in one call, expected at most {}".format(len(tensors), MAX_TENSORS))
+    parts = [_LENGTH.pack(len(tensors))]
+    for name, dtype, shape, offset in tensors:
+        parts.append(_encode_text(name))
+        parts.append(_TENSOR.pack(_CODES[dtype], len(shape)))
+        parts.append(struct.pack("<{}Q".format(len(shape) + 1), *shape, offset))
+    return b"".join(parts)
+
+
+def _decode_text(data: bytes, at: int) -> Tuple[str, int]:
+    (length,) = _LENGTH.unpack_from(data, at)
+    at += _LENGTH.size
+    if at + length > len(data):
+        raise ValueError("text runs past the end")
+    return data[at : at + length].decode(), at + length
+
+
+def _decode_reason(data: bytes, at: int) -> Tuple[str, str]:
+    code, at = _decode_text(data, at)
+    message, at = _decode_text(data, at)
+    _check_end(data, at)
+    return code, message
+
+
+def _decode_tensors(data: bytes, at: int) -> Tuple[Placed, ...]:
+    (count,) = _LENGTH.unpack_from(data, at)
+    at += _LENGTH.size
+    if count > MAX_TENSORS:
+        raise ValueError("{} tensors, expected at most {}".format(count, MAX_TENSORS))
+    tensors: List[Placed] = []
+    for _ in range(count):
+        name, at = _decode_text(data, at)
+        code, dimensions = _TENSOR.unpack_from(data, at)
+        if code >= len(DTYPES) or dimensions > MAX_DIMENSIONS:
+            raise ValueError("element type {} with {} dimensions".format(code, dimensions))
+        numbers = struct.unpack_from("<{}Q".format(dimensions + 1), data, at + _TENSOR.size)
+        at += _TENSOR.size + 8 * (dimensions + 1)
+        tensors.append(Placed(name, DTYPES[code], numbers[:-1], numbers[-1]))
+    _check_end(data, at)
+    return tuple(tensors)
+
+
+def _check_end(data: bytes, at: int) -> None:
+    if at != len(data):
+        raise ValueError("{} bytes too many".format(len(data) - at))
