@@ -1,0 +1,160 @@
+"""Reads ``--camera NODE=URL`` and ``--set NODE=VALUE``."""
+
+import json
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from vedette.cli.credentials import Credentials
+from vedette.cli.failure import EXIT_USAGE, Failure
+from vedette.messages import CameraSource
+from vedette.redaction import split_credentials
+
+_SCHEMES = ("rtsp", "rtsps")
+_EXAMPLES = {"--camera": "camera_node=rtsp://10.0.0.21/stream1", "--set": "detection_threshold=35"}
+
+
+@dataclass(frozen=True)
+class Cameras:
+    """Cameras by camera node, and the secrets they name."""
+
+    sources: Mapping[str, Sequence[CameraSource]]
+    secrets: Mapping[str, Mapping[str, str]] = field(repr=False)
+    """Secret name -> {Username, Password, StreamUrl}, as Panorama's camera template calls them."""
+
+
+def read_pairs(values: Sequence[str], option: str) -> list[tuple[str, str]]:
+    """Split each ``NODE=VALUE``.
+
+    :raises Failure: for a value without a node or an equals sign
+    """
+    pairs = []
+    for value in values:
+        node, equals, rest = value.partition("=")
+        if not node or not equals:
+            raise Failure(
+                f"{option} takes NODE=VALUE, got `{value}`",
+                hint=f"for example {option} {_EXAMPLES[option]}",
+                exit_code=EXIT_USAGE,
+            )
+        pairs.append((node, rest))
+    return pairs
+
+
+def read_cameras(
+    values: Sequence[str],
+    credentials: Credentials,
+    *,
+    known: Mapping[str, Mapping[str, str]],
+    transport: Literal["tcp", "udp"] = "tcp",
+    pace: Literal["own", "fastest"] = "own",
+    loop: bool = True,
+) -> Cameras:
+    """Turn ``NODE=URL`` values into sources.
+
+    A value is an RTSP URL, the path of a video file or device, or the name of a camera in ``known`` (the secrets file).
+    Several values for one node put several cameras on it.
+
+    :raises Failure: for what is none of these
+    """
+    sources: dict[str, list[CameraSource]] = {}
+    secrets: dict[str, Mapping[str, str]] = {}
+    for node, value in read_pairs(values, "--camera"):
+        of_node = sources.setdefault(node, [])
+        name = node if not of_node else f"{node}-{len(of_node) + 1}"
+        url = value
+        secret: str | None = None
+        if "://" in value:
+            _check_url(value)
+            if value in credentials:
+                secret = f"vedette/{name}"
+                secrets[secret] = {
+                    "Username": credentials[value][0],
+                    "Password": credentials[value][1],
+                    "StreamUrl": value,
+                }
+        elif Path(value).expanduser().exists():
+            url = str(Path(value).expanduser().resolve())
+        elif value in known:
+            name = secret = value
+            url, user, password = split_credentials(known[value].get("StreamUrl", ""))
+            login = {"Username": user or "", "Password": password or ""} if user else {}
+            secrets[value] = {**login, **known[value], "StreamUrl": url}
+        else:
+            raise _unknown_camera(node, value, known)
+        of_node.append(
+            CameraSource(name=name, url=url, secret=secret, transport=transport, pace=pace, loop=loop),
+        )
+    return Cameras(sources, secrets)
+
+
+def _check_url(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme.lower() not in _SCHEMES:
+        raise Failure(
+            f"a camera's URL begins with {' or '.join(s + '://' for s in _SCHEMES)}, got `{parts.scheme}://`",
+            hint="a video file is given by its path alone",
+            exit_code=EXIT_USAGE,
+        )
+    try:
+        missing = not parts.hostname
+        _ = parts.port
+    except ValueError as error:
+        raise Failure(f"the camera's URL `{url}` has no valid host and port", exit_code=EXIT_USAGE) from error
+    if missing:
+        raise Failure(f"the camera's URL `{url}` has no host", exit_code=EXIT_USAGE)
+
+
+def _unknown_camera(node: str, value: str, known: Mapping[str, Any]) -> Failure:
+    names = ", ".join(sorted(known))
+    return Failure(
+        f"camera `{value}` for `{node}` is no rtsp:// URL, no file that exists and no known camera",
+        hint=f"known cameras: {names}" if names else "give rtsp://HOST/PATH or the path of a video file",
+        exit_code=EXIT_USAGE,
+    )
+
+
+def secrets_file() -> Path:
+    """Return where the cameras of this user are kept for local runs."""
+    config = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return Path(config) / "vedette" / "cameras.json"
+
+
+def read_known_cameras(path: Path | None) -> dict[str, dict[str, str]]:
+    """Read ``{NAME: {"Username", "Password", "StreamUrl"}}`` from ``path``, or from the user's own file if it is there.
+
+    :raises Failure: when the file cannot be read, others may read it, or it holds something else
+    """
+    file = path or secrets_file()
+    if path is None and not file.exists():
+        return {}
+    try:
+        mode = file.stat().st_mode
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise Failure(f"cannot read the cameras of {file}: {reason}") from error
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise Failure(f"{file} holds passwords and others may read it", hint=f"chmod 600 {file}")
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict) or not all(_is_camera(camera) for camera in document.values()):
+        raise Failure(
+            f'{file} must hold {{"NAME": {{"Username": ..., "Password": ..., "StreamUrl": ...}}}}',
+            hint="only StreamUrl is required; all values are text",
+        )
+    return document
+
+
+def _is_camera(camera: object) -> bool:
+    return (
+        isinstance(camera, dict)
+        and "StreamUrl" in camera
+        and all(key in ("Username", "Password", "StreamUrl") and isinstance(v, str) for key, v in camera.items())
+    )
