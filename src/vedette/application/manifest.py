@@ -115,6 +115,9 @@ class ApplicationManifest(_ManifestModel):
     requirements_file: RelativePath | None = Field(
         default=None, description="requirements.txt, relative to the folder application.json lies in"
     )
+    dockerfile: RelativePath | None = Field(
+        default=None, description="the package's Dockerfile, relative to the same folder: what it installs with pip"
+    )
     source_root: RelativePath = Field(
         default="panorama", description="folder beside application.json that is mounted at /panorama"
     )
