@@ -13,6 +13,12 @@ def _requirement(text: str) -> str:
     return text
 
 
+def _pointer(text: str) -> str:
+    if text and not text.startswith("/"):
+        raise ValueError(f"{text!r} is not a JSON pointer: expected '' or a text that begins with '/'")
+    return text
+
+
 class ComponentDeployment(BaseModel):
     """One component of a deployment."""
 
@@ -24,7 +30,7 @@ class ComponentDeployment(BaseModel):
     merge: Mapping[str, Any] = Field(
         default_factory=dict, description="merged into the configuration; lists replaced whole"
     )
-    reset: Sequence[str] = Field(
+    reset: Sequence[Annotated[str, AfterValidator(_pointer)]] = Field(
         default=(), description="JSON pointers set back to the recipe's defaults; '' is everything"
     )
 

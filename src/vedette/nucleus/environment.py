@@ -13,7 +13,7 @@ _KEPT: Final = frozenset(
         "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy",
     }
 )  # fmt: skip
-"""A developer's shell holds AWS keys and tokens; on a device a component would not see them, so here it does not either."""
+"""A developer's shell holds AWS keys and tokens; a component would not see them on a device, so it does not here."""
 _KEPT_PREFIXES: Final = ("LC_", "CUDA_", "NVIDIA_")
 _DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

@@ -1,9 +1,9 @@
 """The guard: a tiny process that cleans up after a nucleus, however the nucleus ends.
 
-It runs as a script of its own (``python -I -S guard_process.py RUN_ID RUN_FOLDER WORK_FOLDER``), with the smallest modules
-of the standard library only. Its standard input is a pipe whose other end only the nucleus holds, so the end of that pipe
-is the end of the nucleus, by ``kill -9`` too. Then the guard ends every process of the run, removes sockets that components
-left, and deletes the run's folder.
+It runs as a script of its own (``python -I -S guard_process.py RUN_ID RUN_FOLDER WORK_FOLDER``) with the smallest
+modules of the standard library only. Its standard input is a pipe whose other end only the nucleus holds, so the end of
+that pipe is the end of the nucleus, by ``kill -9`` too. Then the guard ends every process of the run, removes sockets
+that components left, and deletes the run's folder.
 
 A process belongs to the run if its environment has the run's marker, if it is in a session that the nucleus told of, or
 if it is a child of such a process. None is ever signalled by its number alone: marker or start time are checked first.
@@ -60,7 +60,7 @@ def has_marker(pid: int, marker: bytes) -> bool:
     """Tell whether a process was started with the entry ``marker`` in its environment."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as opened:  # noqa: PTH123
-            return bool(marker in opened.read().split(b"\0"))
+            return marker in opened.read().split(b"\0")
     except OSError:
         return False
 
@@ -68,8 +68,8 @@ def has_marker(pid: int, marker: bytes) -> bool:
 def find(marker: bytes, sessions: "dict[int, int]") -> "list[ProcessStat]":
     """Return the living processes with the marker or of the sessions (leader's pid -> its start), and their children.
 
-    A session whose leader's number now belongs to a process with another start time is a stranger's. This process itself
-    is never among them.
+    A session whose leader's number now belongs to a process with another start time is a stranger's. This process
+    itself is never among them.
     """
     table = processes()
     me = os.getpid()
@@ -91,7 +91,7 @@ def _in_session(known: "ProcessStat", sessions: "dict[int, int]", table: "dict[i
     if start is None:
         return False
     leader = table.get(known.session)
-    return leader.start == start if leader is not None else known.start >= start
+    return bool(leader.start == start if leader is not None else known.start >= start)
 
 
 def send(known: "ProcessStat", number: int) -> None:

@@ -46,13 +46,23 @@ class ComponentPlan:
 
     def change_from(self, old: "ComponentPlan") -> Change:
         """Tell what has to happen for ``old`` to become this: AWS's rules, plus artifacts rebuilt under one version."""
-        if (self.version, self.content, self._digest(True)) != (old.version, old.content, old._digest(True)):
+        if self.install_key != old.install_key:
             return Change.REINSTALL
-        if self._digest(False) != old._digest(False):
+        if self.run_key != old.run_key:
             return Change.RESTART
         return Change.NONE
 
-    def _digest(self, install: bool) -> str:
+    @property
+    def install_key(self) -> tuple[str, str, str]:
+        """Return what a new installation depends on."""
+        return self.version, self.content, self._digest(install=True)
+
+    @property
+    def run_key(self) -> str:
+        """Return what a restart depends on."""
+        return self._digest(install=False)
+
+    def _digest(self, *, install: bool) -> str:
         steps = [
             [step.name, step.script, step.timeout_s, dict(step.environment), step.requires_privilege, step.skip_if]
             for name, step in sorted(self.steps.items())

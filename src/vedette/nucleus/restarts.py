@@ -14,7 +14,7 @@ ERROR_RESET_S: Final = 3600.0
 
 @dataclass
 class ErrorCount:
-    """Counts errors by the state they happened in: the third, each within an hour of the one before, is one too many."""
+    """Counts errors by the state they happened in: the third within an hour is one too many."""
 
     clock: Callable[[], float]
     _errors: dict[ComponentState, tuple[int, float]] = field(default_factory=dict)

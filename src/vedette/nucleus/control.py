@@ -1,0 +1,127 @@
+"""The control socket of a running instance: one JSON document a line, question and answer.
+
+``{"op": "components"}`` -> ``{"ok": true, "result": [...]}``; what fails gives ``{"ok": false, "error": "..."}``.
+"""
+
+import json
+import logging
+import socket
+import socketserver
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from vedette.nucleus.errors import ControlError
+
+logger = logging.getLogger(__name__)
+
+_MAX_REQUEST: Final = 65_536
+_MAX_ANSWER: Final = 16_000_000
+_IDLE_S: Final = 10.0
+
+Operation = Callable[[Mapping[str, Any]], Any]
+"""Takes the request, returns what JSON can hold; raises ControlError with a sentence for whoever asked."""
+
+
+class ControlServer:
+    """Answers requests on a Unix socket (mode 0600), each connection on a thread of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._operations: dict[str, Operation] = {}
+        self._server: _Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def serve(self, name: str, operation: Operation) -> None:
+        """Answer ``{"op": name}`` with what ``operation`` returns; replaces an earlier one."""
+        self._operations[name] = operation
+
+    def start(self) -> None:
+        """Bind the socket and begin to answer.
+
+        :raises ControlError: if the socket cannot be bound
+        """
+        try:
+            self._server = _Server(str(self._path), _handler(self._operations))
+            self._path.chmod(0o600)  # its folder lets nobody else in before that either
+        except OSError as error:
+            raise ControlError(f"control socket {self._path} cannot be bound: {error}") from error
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="control", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop answering and remove the socket."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+        if self._thread is not None:
+            self._thread.join(timeout=1.0)
+        self._path.unlink(missing_ok=True)
+
+
+class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        del request, client_address
+        logger.debug("a control connection failed: %s", sys.exc_info()[0])
+
+
+def _handler(operations: Mapping[str, Operation]) -> type[socketserver.StreamRequestHandler]:
+    class Handler(socketserver.StreamRequestHandler):
+        timeout = _IDLE_S
+
+        def handle(self) -> None:
+            while line := self.rfile.readline(_MAX_REQUEST):
+                answer = _answer(operations, line)
+                self.wfile.write(json.dumps(answer).encode() + b"\n")
+
+    return Handler
+
+
+def _answer(operations: Mapping[str, Operation], line: bytes) -> dict[str, Any]:
+    try:
+        request = json.loads(line)
+    except ValueError:
+        return {"ok": False, "error": 'the request is not JSON: expected one object a line, such as {"op": "health"}'}
+    name = request.get("op") if isinstance(request, dict) else None
+    operation = operations.get(name) if isinstance(name, str) else None
+    if operation is None:
+        known = ", ".join(sorted(operations))
+        return {"ok": False, "error": f"operation {name!r} is not known: expected one of {known}"}
+    try:
+        return {"ok": True, "result": operation(request)}
+    except ControlError as error:
+        return {"ok": False, "error": str(error)}
+    except Exception as error:
+        logger.exception("control operation %s failed", name)
+        return {"ok": False, "error": f"{name} failed: {type(error).__name__}"}
+
+
+def request(path: Path, op: str, *, timeout_s: float = 2.0, **arguments: Any) -> Any:
+    """Ask the instance behind a control socket and return its answer.
+
+    :raises ControlError: if nobody answers in time, or the answer is an error
+    """
+    document = json.dumps({"op": op, **arguments}).encode() + b"\n"
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(timeout_s)
+            connection.connect(str(path))
+            connection.sendall(document)
+            with connection.makefile("rb") as answers:
+                line = answers.readline(_MAX_ANSWER)
+    except OSError as error:
+        raise ControlError(f"the instance at {path} does not answer: {error.strerror or 'timed out'}") from error
+    try:
+        answer = json.loads(line)
+        if answer["ok"]:
+            return answer["result"]
+        message = str(answer["error"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ControlError(f"the instance at {path} gave no proper answer: {line[:80]!r}") from error
+    raise ControlError(message)

@@ -1,0 +1,113 @@
+"""Launches lifecycle steps: environment, folder, output, the guard's knowledge of them."""
+
+import itertools
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final, Protocol
+
+from vedette.nucleus.environment import with_token
+from vedette.nucleus.lines import ComponentLog
+from vedette.nucleus.plan import ComponentPlan, PlannedStep
+from vedette.nucleus.process import PROCESS_MARKER, ScriptProcess
+
+_LAST_LINE_LENGTH: Final = 200
+
+
+class StepFailedError(Exception):
+    """A step that could not be started, ended with an error, or took too long; the text says which."""
+
+
+class SessionRecorder(Protocol):
+    """Is told of sessions; ``Guard`` is one."""
+
+    def record(self, leader: int, start: int) -> None:
+        """Take note of a session."""
+
+    def forget(self, leader: int) -> None:
+        """Nothing is left of a session."""
+
+
+class StepRunner:
+    """Starts the scripts of every component of a run, on the event loop's thread."""
+
+    def __init__(
+        self,
+        *,
+        run_id: str,
+        environment: Mapping[str, str],
+        logs: Path,
+        guard: SessionRecorder,
+        output: Callable[[str, str, str], None],
+    ) -> None:
+        """``environment`` is what every process gets; ``output`` is told (component, stream, line)."""
+        self._run_id = run_id
+        self._environment = environment
+        self._logs = logs
+        self._guard = guard
+        self._output = output
+        self._numbers = itertools.count(1)
+        self._files: dict[str, ComponentLog] = {}
+        self._last_lines: dict[str, str] = {}
+
+    def launch(self, plan: ComponentPlan, step: PlannedStep, token: str, *, linger: bool = False) -> ScriptProcess:
+        """Start a step in the component's work folder.
+
+        :raises StepFailedError: if it cannot be started, or needs privileges that this nucleus does not have
+        """
+        if step.requires_privilege and os.geteuid() != 0:
+            raise StepFailedError(
+                f"{step.name} has RequiresPrivilege, but the local nucleus does not run as root; "
+                "run it as root, or take RequiresPrivilege out of the recipe"
+            )
+        environment = {
+            **with_token(self._environment, token),
+            **step.environment,
+            PROCESS_MARKER: f"{self._run_id}/{plan.name}/{step.name}/{next(self._numbers)}",
+        }
+        self._last_lines.pop(plan.name, None)
+        try:
+            plan.work_folder.mkdir(parents=True, exist_ok=True)
+            process = ScriptProcess(
+                step.script,
+                environment=environment,
+                folder=plan.work_folder,
+                sink=lambda stream, line: self._line(plan.name, stream, line),
+                linger=linger,
+            )
+        except (OSError, ValueError) as error:
+            raise StepFailedError(f"{step.name} cannot be started: {error}") from error
+        self._guard.record(process.pid, process.start)
+        return process
+
+    def ended(self, process: ScriptProcess) -> None:
+        """Nothing is left of a process."""
+        process.close()
+        self._guard.forget(process.pid)
+
+    def last_line(self, component: str) -> str:
+        """Return the last line that the component's current step printed, shortened, or an empty text."""
+        return self._last_lines.get(component, "")
+
+    def skipped(self, step: PlannedStep) -> bool:
+        """Tell whether the step's ``Skipif`` holds: ``onpath PROGRAM`` or ``exists FILE``, negated by ``!``."""
+        if step.skip_if is None:
+            return False
+        condition = step.skip_if.strip()
+        negated = condition.startswith("!")
+        kind, _, what = condition.removeprefix("!").strip().partition(" ")
+        if kind.lower() == "onpath":
+            holds = shutil.which(what.strip(), path=self._environment.get("PATH")) is not None
+        else:
+            holds = Path(what.strip()).exists()
+        return holds != negated
+
+    def _line(self, component: str, stream: str, line: str) -> None:
+        if line.strip():
+            self._last_lines[component] = line.strip()[:_LAST_LINE_LENGTH]
+        log = self._files.get(component)
+        if log is None:
+            log = self._files[component] = ComponentLog(self._logs / f"{component}.log")
+        log.write(stream, line)
+        self._output(component, stream, line)
