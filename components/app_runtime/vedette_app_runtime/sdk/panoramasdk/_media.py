@@ -1,0 +1,84 @@
+"""A frame as applications see it."""
+
+from typing import Any, Tuple
+
+import numpy as np
+
+from ._annotations import Annotations, clamped
+from ._picture import Picture
+
+
+class media:
+    """One frame of one camera stream, with the labels and rectangles that the application adds.
+
+    Made by ``port.get()`` only. Valid for as long as it, or its ``image``, is referred to.
+    """
+
+    def __init__(self, picture: Picture, stream_id: str, stream_uri: str, is_cached: bool) -> None:
+        self._picture = picture
+        self._stream_id = stream_id
+        self._stream_uri = stream_uri
+        self._is_cached = is_cached
+        self._annotations = Annotations([], [])
+        self._touched = False
+
+    @property
+    def image(self) -> "np.ndarray[Any, Any]":
+        """The picture: a writable array (height, width, 3) uint8, blue first; the same one on every access.
+
+        It belongs to the application, stays valid over any number of ``get()``, and what is drawn on it is put.
+        """
+        self._touched = True
+        return self._picture.image
+
+    @image.setter
+    def image(self, image: "np.ndarray[Any, Any]") -> None:
+        """Replace the picture. (The appliance's reference calls it read-only; AWS's test utility has a setter.)"""
+        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise TypeError(
+                "media.image takes a (height, width, 3) uint8 array, got {}".format(
+                    "{} {}".format(image.dtype, image.shape) if isinstance(image, np.ndarray) else type(image).__name__
+                )
+            )
+        self._touched = True
+        self._picture.replace(image)
+
+    @property
+    def is_cached(self) -> bool:
+        """Whether an earlier ``get()`` has returned this frame already."""
+        return self._is_cached
+
+    @property
+    def stream_id(self) -> str:
+        """Name of the camera."""
+        return self._stream_id
+
+    @property
+    def stream_uri(self) -> str:
+        """Address of the camera's stream, without credentials."""
+        return self._stream_uri
+
+    @property
+    def time_stamp(self) -> Tuple[int, int]:
+        """When the frame was captured: Unix time as (seconds, microseconds)."""
+        microseconds = self._picture.header.capture_wall_ns // 1000
+        return microseconds // 1000000, microseconds % 1000000
+
+    def add_label(self, text: str, x: float, y: float) -> None:
+        """Add a text whose lower left corner is at (x, y), in fractions of the picture from its upper left corner.
+
+        It is drawn by the display, not on ``image``. Values outside 0..1 are limited to it.
+        """
+        self._annotations.labels.append([str(text), clamped(x), clamped(y)])
+
+    def add_rect(self, left: float, top: float, right: float, bottom: float) -> None:
+        """Add a rectangle, in fractions of the picture; as :meth:`add_label` otherwise."""
+        self._annotations.rects.append([clamped(left), clamped(top), clamped(right), clamped(bottom)])
+
+    def __repr__(self) -> str:
+        return "<media of {!r}, {}x{}{}>".format(
+            self._stream_id,
+            self._picture.header.width,
+            self._picture.header.height,
+            ", cached" if self._is_cached else "",
+        )

@@ -1,0 +1,118 @@
+"""Models as node.call() reaches them: waits for one that loads, survives the restart of its server."""
+
+import socket
+import threading
+import time
+from typing import Any, Callable, Optional, Tuple
+
+from ._errors import HostGone, TimeoutException
+from ._rings.calls import CallClient, CallError, CallLost, CallTimeout
+from ._tensors import copied, model_inputs
+
+_LOST_CALLS = 3
+"""A call in whose course the server ended this often is given up: it is probably what ends it."""
+_REFUSALS = ("unknown_input", "missing_input", "wrong_shape", "wrong_dtype", "bad_buffer", "too_large")
+_FAILED = "failed"
+
+
+class Model:
+    """A model node of the application. Any number of threads may call."""
+
+    def __init__(self, name: str, lost: "Callable[[], None]") -> None:
+        self.name = name
+        self._lost = lost
+        self._changed = threading.Condition()
+        self._client: Optional[CallClient] = None
+        self._state = "loading"
+        self._detail = ""
+        self._gone = False
+
+    def offer(self, sock: socket.socket) -> None:
+        """Take a connection to the model's server; calls that wait go on with it."""
+        client = CallClient(sock)
+        with self._changed:
+            previous, self._client = self._client, client
+            self._state, self._detail = "ready", ""
+            self._changed.notify_all()
+        if previous is not None:
+            previous.close()
+
+    def note(self, state: str, detail: str) -> None:
+        """Note the state of a model that cannot be called at present."""
+        with self._changed:
+            self._state, self._detail = state, detail
+            self._changed.notify_all()
+
+    def host_gone(self) -> None:
+        """End the waiting calls: nobody will bring a connection any more."""
+        with self._changed:
+            self._gone = True
+            self._changed.notify_all()
+
+    def call(self, given: Any, time_out: Optional[float]) -> Tuple[Any, ...]:
+        """Run the model on ``given`` (see :func:`model_inputs`) and return copies of its outputs.
+
+        :raises TimeoutException: when there was no answer within ``time_out`` seconds; None waits for ever.
+        :raises ValueError: when the input does not fit the model.
+        :raises RuntimeError: when the model could not be loaded, or failed on this input.
+        """
+        deadline = None if time_out is None else time.monotonic() + max(0.0, float(time_out))
+        lost = 0
+        while True:
+            client = self._wait_for_client(deadline)
+            try:
+                return self._call(client, given, deadline)
+            except CallTimeout as error:
+                raise TimeoutException("model {!r} gave no answer within {} s".format(self.name, time_out)) from error
+            except CallError as error:
+                kind = ValueError if error.code in _REFUSALS else RuntimeError
+                raise kind("model {!r}: {}".format(self.name, error)) from error
+            except CallLost as error:
+                self._drop(client)
+                lost += 1
+                if lost >= _LOST_CALLS:
+                    raise RuntimeError(
+                        "the server of model {!r} ended {} times during this call".format(self.name, lost)
+                    ) from error
+
+    def _call(self, client: CallClient, given: Any, deadline: Optional[float]) -> Tuple[Any, ...]:
+        inputs = model_inputs(self.name, given, client.description.inputs)
+        prepared = client.prepare([(i.name, i.dtype, i.shape) for i in inputs], _remaining(deadline))
+        try:
+            for value, buffer in zip(inputs, prepared.buffers):  # noqa: B905 - Python 3.10
+                value.write(buffer)
+        except BaseException:
+            prepared.cancel()
+            raise
+        with prepared.run(_remaining(deadline)) as result:
+            return copied(result.outputs)
+
+    def _wait_for_client(self, deadline: Optional[float]) -> CallClient:
+        with self._changed:
+            while self._client is None:
+                if self._gone:
+                    raise HostGone("the application's host has ended")
+                if self._state == _FAILED:
+                    raise RuntimeError("model {!r} cannot be used: {}".format(self.name, self._detail or _FAILED))
+                remaining = _remaining(deadline)
+                if remaining is not None and remaining <= 0:
+                    raise TimeoutException(
+                        "model {!r} is not ready: {}{}".format(
+                            self.name, self._state, ", " + self._detail if self._detail else ""
+                        )
+                    )
+                self._changed.wait(remaining)
+            return self._client
+
+    def _drop(self, client: CallClient) -> None:
+        with self._changed:
+            if self._client is not client:
+                return
+            self._client = None
+            self._state, self._detail = "restarting", "its server has ended"
+        client.close()
+        self._lost()
+
+
+def _remaining(deadline: Optional[float]) -> Optional[float]:
+    return None if deadline is None else deadline - time.monotonic()

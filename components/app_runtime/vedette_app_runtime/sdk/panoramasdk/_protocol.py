@@ -1,0 +1,201 @@
+"""Packets between panoramasdk and the application's host. A codec: no I/O.
+
+Each SOCK_SEQPACKET packet is one JSON object; its key ``packet`` names the kind, the other keys are the fields of the
+class of that name below. Descriptors travel beside a packet (SCM_RIGHTS); which packets carry one is said there.
+
+The application inherits one socket. Every process that uses panoramasdk (the application's first, and those it forks)
+makes a pair of sockets and sends one of them over it with Attach; all else goes over that pair, begun by the host's
+Hello. Both sides come from one component, so another version means a broken installation and is refused.
+
+This file is read by the host, too (a link), and by Python 3.7 in the application: standard library only.
+"""
+
+import json
+from typing import Any, Dict, List, NamedTuple, Type, Union
+
+VERSION = 1
+FD_VARIABLE = "VEDETTE_HOST_FD"
+"""Environment variable that holds the number of the inherited socket."""
+MAX_PACKET_BYTES = 128 * 1024
+"""A graph has at most 51,200 characters, so all its parameters fit into one Hello."""
+
+
+class ProtocolError(Exception):
+    """A packet that cannot be: malformed, of an unknown kind, or too large."""
+
+
+class Attach(NamedTuple):
+    """From the application, over the inherited socket, with a descriptor: a process wants to talk over it."""
+
+    version: int
+    pid: int
+
+
+class Hello(NamedTuple):
+    """From the host: what the application's ports and models are. Camera ``i`` is ``cameras[i]``."""
+
+    version: int
+    instance: str
+    media_inputs: List[str]
+    """Names of the video input ports."""
+    cameras: List[List[str]]
+    """[port, stream id, stream URI without credentials], in the order that get() returns them."""
+    parameters: Dict[str, Any]
+    """Value of each parameter port."""
+    outputs: Dict[str, bool]
+    """For each output port whether an edge leads from it."""
+    models: List[str]
+    """Names of the model nodes."""
+
+
+class Parameter(NamedTuple):
+    """From the host: a parameter has a new value."""
+
+    port: str
+    value: Any
+
+
+class CameraSocket(NamedTuple):
+    """From the host, with a descriptor: a connection to the camera's ring; it replaces an earlier one."""
+
+    camera: int
+
+
+class CameraState(NamedTuple):
+    """From the host: whether the camera is paused, and what is known of it, for people."""
+
+    camera: int
+    paused: bool
+    detail: str
+
+
+class CameraLost(NamedTuple):
+    """From the application: the connection to the camera is gone."""
+
+    camera: int
+
+
+class ModelSocket(NamedTuple):
+    """From the host, with a descriptor: a connection to the model's server; it replaces an earlier one."""
+
+    model: str
+
+
+class ModelState(NamedTuple):
+    """From the host: state of a model that cannot be called at present (``loading``, ``failed``, ...), for people."""
+
+    model: str
+    state: str
+    detail: str
+
+
+class ModelLost(NamedTuple):
+    """From the application: the connection to the model's server is gone."""
+
+    model: str
+
+
+class OutputWanted(NamedTuple):
+    """From the application: it puts frames of this stream on this port, and wants a socket to offer them at."""
+
+    port: str
+    stream: str
+
+
+class OutputSocket(NamedTuple):
+    """From the host, with a descriptor: a listening socket for the ring of one stream of an output port."""
+
+    port: str
+    stream: str
+
+
+class Report(NamedTuple):
+    """From the application, every second: what it has done since its process attached."""
+
+    gets: int
+    puts: int
+    calls: int
+    call_ms: float
+    """Median of the last calls; -1 when there was none."""
+    last_activity: float
+    """Unix time of the last get, call or put, s; 0 when there was none."""
+    inputs: List[List[Any]]
+    """[camera, frames got] per camera."""
+    outputs: List[List[Any]]
+    """[port, stream, frames put, width, height, labels and rectangles left out] per stream."""
+    reads: Dict[str, int]
+    """How often each parameter was read."""
+
+
+Packet = Union[
+    Attach, Hello, Parameter, CameraSocket, CameraState, CameraLost, ModelSocket, ModelState, ModelLost,
+    OutputWanted, OutputSocket, Report,
+]  # fmt: skip
+
+KINDS: Dict[str, Type[Any]] = {
+    "attach": Attach,
+    "hello": Hello,
+    "parameter": Parameter,
+    "camera-socket": CameraSocket,
+    "camera-state": CameraState,
+    "camera-lost": CameraLost,
+    "model-socket": ModelSocket,
+    "model-state": ModelState,
+    "model-lost": ModelLost,
+    "output-wanted": OutputWanted,
+    "output-socket": OutputSocket,
+    "report": Report,
+}
+_NAMES = {kind: name for name, kind in KINDS.items()}
+WITH_DESCRIPTOR = (Attach, CameraSocket, ModelSocket, OutputSocket)
+"""Kinds that come with exactly one descriptor; the others come with none."""
+
+
+def encode(packet: Packet) -> bytes:
+    """Return the packet's bytes.
+
+    :raises ProtocolError: when they are more than MAX_PACKET_BYTES.
+    """
+    fields = dict(packet._asdict())
+    fields["packet"] = _NAMES[type(packet)]
+    data = json.dumps(fields, separators=(",", ":")).encode()
+    if len(data) > MAX_PACKET_BYTES:
+        raise ProtocolError(
+            "packet {!r} has {} bytes, at most {} fit".format(fields["packet"], len(data), MAX_PACKET_BYTES)
+        )
+    return data
+
+
+def decode(data: bytes) -> Packet:
+    """Return the packet in ``data``.
+
+    :raises ProtocolError: unless it is a JSON object of a known kind with exactly that kind's fields and types.
+    """
+    try:
+        fields = json.loads(data.decode())
+    except ValueError as error:
+        raise ProtocolError("packet of {} bytes is not JSON".format(len(data))) from error
+    kind = KINDS.get(str(fields.pop("packet", ""))) if isinstance(fields, dict) else None
+    if kind is None:
+        raise ProtocolError("packet of an unknown kind: {:.80}".format(repr(data)))
+    expected = kind.__annotations__
+    if set(fields) != set(expected):
+        raise ProtocolError(
+            "packet {!r} has the fields {}, expected {}".format(_NAMES[kind], sorted(fields), sorted(expected))
+        )
+    for name, annotation in expected.items():
+        _check(_NAMES[kind], name, annotation, fields[name])
+    packet: Packet = kind(**fields)
+    return packet
+
+
+def _check(kind: str, name: str, annotation: Any, value: Any) -> None:
+    if annotation is Any:
+        return
+    wanted = getattr(annotation, "__origin__", annotation)
+    # JSON writes 2.0 as 2.0 and 2 as 2, and True is an int to Python but not here.
+    good = isinstance(value, (int, float)) if wanted is float else isinstance(value, wanted)
+    if not good or (isinstance(value, bool) and wanted is not bool):
+        raise ProtocolError(
+            "packet {!r}: {} is {}, expected {}".format(kind, name, type(value).__name__, wanted.__name__)
+        )

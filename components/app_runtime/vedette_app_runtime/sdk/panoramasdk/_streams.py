@@ -1,0 +1,136 @@
+"""One camera's frames in this process."""
+
+import os
+import socket
+import threading
+import weakref
+from typing import Callable, Optional
+
+from ._picture import Picture
+from ._rings import Lease, RingError, RingReader
+
+
+class Stream:
+    """The reading end of one camera of a video port.
+
+    The host's packets (``offer``, ``pause``) come in another thread than ``adopt``, ``give_back`` and ``receive``,
+    which the thread in ``get()`` calls; they only leave their word in attributes that ``adopt`` picks up.
+
+    A lease is held from one get() to the next: given back at get(), the ring answers at once with its newest frame, so
+    the application never works on one that grew old in a queue.
+    """
+
+    def __init__(self, stream_id: str, stream_uri: str, lost: "Callable[[], None]", keep_latest: bool = False) -> None:
+        self.stream_id = stream_id
+        self.stream_uri = stream_uri
+        self.paused = False
+        self.detail = "connecting"
+        self.frames = 0
+        self._lost = lost
+        self._keep_latest = keep_latest
+        self._latest: Optional[Picture] = None
+        self._offering = threading.Lock()
+        self._offered: Optional[socket.socket] = None
+        self._reader: Optional[RingReader] = None
+        self._lease: Optional[Lease] = None
+        self._picture: Callable[[], Optional[Picture]] = lambda: None
+
+    @property
+    def latest(self) -> Optional[Picture]:
+        """The newest picture, for a stream of several; None before the first, and for a port's only stream."""
+        return self._latest
+
+    @property
+    def holds_lease(self) -> bool:
+        """Whether the ring waits for us, so that nothing new comes."""
+        return self._lease is not None
+
+    def offer(self, sock: socket.socket) -> None:
+        """Take a new connection to the camera's ring."""
+        with self._offering:
+            previous, self._offered = self._offered, sock
+        if previous is not None:
+            previous.close()
+
+    def pause(self, paused: bool, detail: str) -> None:
+        """Note whether the stream is paused, and what is known of its camera."""
+        self.paused, self.detail = paused, detail
+
+    def adopt(self) -> None:
+        """Change over to a connection that was offered; drop the one of a stream that is paused."""
+        with self._offering:
+            offered, self._offered = self._offered, None
+        if offered is not None or (self.paused and self._reader is not None):
+            self._disconnect()
+        if offered is not None:
+            if self.paused:
+                offered.close()
+            else:
+                self._reader = RingReader(offered)
+
+    def give_back(self) -> bool:
+        """End the lease of the last get(); return whether there was one, so that a newer frame may come at once."""
+        lease, self._lease = self._lease, None
+        if lease is None:
+            return False
+        picture = self._picture()
+        if picture is not None:
+            picture.keep()
+        lease.release()
+        return True
+
+    def fileno(self) -> Optional[int]:
+        """Descriptor to wait on, or None without a connection."""
+        return None if self._reader is None else self._reader.fileno()
+
+    def receive(self) -> Optional[Picture]:
+        """Return a new picture if there is one; never waits."""
+        if self._reader is None or self._lease is not None:
+            return None
+        try:
+            lease = self._reader.receive(0)
+        except RingError:
+            # Its owner is gone, or sends what cannot be (another version?): the host connects anew.
+            self._drop()
+            return None
+        if lease is None:
+            return None
+        picture = Picture(lease.header, lease.buffer)
+        self._lease, self._picture = lease, weakref.ref(picture)
+        if self._keep_latest:
+            self._latest = picture
+        self.frames += 1
+        return picture
+
+    def abandon(self) -> None:
+        """In a forked process: let go of the connection without a word, since it is the parent's."""
+        picture = self._picture()
+        if picture is not None:
+            picture.keep()
+        reader, self._reader, self._lease = self._reader, None, None
+        if reader is not None:
+            detach_descriptor(reader.fileno())
+            self._forgotten = reader
+
+    def _drop(self) -> None:
+        self._disconnect()
+        if not self.paused:
+            self._lost()
+
+    def _disconnect(self) -> None:
+        self.give_back()
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+
+def detach_descriptor(fd: int) -> None:
+    """Lead ``fd`` to /dev/null, so that the connection behind it no longer counts this process.
+
+    Its Python object lives on and may close the number later without harm.
+    """
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        os.dup2(null, fd, inheritable=False)
+    finally:
+        os.close(null)
