@@ -1,0 +1,1 @@
+"""The operations that components may ask for, one module a subject."""

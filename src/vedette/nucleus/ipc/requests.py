@@ -1,0 +1,101 @@
+"""Reading an operation's JSON request, as strictly as the Java nucleus's deserializer."""
+
+import base64
+import binascii
+import json
+import math
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from vedette.nucleus.ipc.errors import UnparsableRequest
+
+__all__ = ["binary", "integer", "mapping", "number", "parse", "text", "texts"]
+
+
+def _float(literal: str) -> float:
+    value = float(literal)
+    if not math.isfinite(value):
+        raise ValueError("number out of range")
+    return value
+
+
+def _constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def parse(payload: bytes, *, integers_as_floats: bool = False) -> dict[str, Any]:
+    """Return the request object; UnparsableRequest when the payload is none.
+
+    :param integers_as_floats: read every number as a double, as the Java nucleus does in free-form objects (1 -> 1.0)
+    """
+    try:
+        request = json.loads(
+            payload.decode(),
+            parse_int=_float if integers_as_floats else None,
+            parse_float=_float,
+            parse_constant=_constant,
+        )
+    except (ValueError, RecursionError) as error:
+        raise UnparsableRequest(f"request is not JSON: {type(error).__name__}") from error
+    if not isinstance(request, dict):
+        raise UnparsableRequest(f"request is {type(request).__name__}, expected an object")
+    return request
+
+
+def _wrong(key: str, value: object, expected: str) -> UnparsableRequest:
+    return UnparsableRequest(f"{key} is {type(value).__name__}, expected {expected}")
+
+
+def text(request: dict[str, Any], key: str) -> str | None:
+    """Return a string, None when absent."""
+    value = request.get(key)
+    if value is not None and not isinstance(value, str):
+        raise _wrong(key, value, "a string")
+    return value
+
+
+def texts(request: dict[str, Any], key: str) -> Sequence[str]:
+    """Return a list of strings, empty when absent."""
+    value = request.get(key)
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise _wrong(key, value, "a list of strings")
+    return value
+
+
+def number(request: dict[str, Any], key: str) -> float | None:
+    """Return a number, None when absent."""
+    value = request.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise _wrong(key, value, "a number")
+    return float(value)
+
+
+def integer(request: dict[str, Any], key: str) -> int | None:
+    """Return an integer, None when absent."""
+    value = number(request, key)
+    if value is not None and not value.is_integer():
+        raise _wrong(key, value, "an integer")
+    return None if value is None else int(value)
+
+
+def mapping(request: dict[str, Any], key: str) -> dict[str, Any] | None:
+    """Return an object, None when absent."""
+    value = request.get(key)
+    if value is not None and not isinstance(value, dict):
+        raise _wrong(key, value, "an object")
+    return value
+
+
+def binary(request: dict[str, Any], key: str) -> bytes | None:
+    """Return the bytes of a base64 string, None when absent."""
+    value = text(request, key)
+    if value is None:
+        return None
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise UnparsableRequest(f"{key} is not base64") from error
