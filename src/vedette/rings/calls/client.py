@@ -101,13 +101,13 @@ class CallClient:
         """Disconnect; calls that wait raise :class:`CallLost`. May be called again."""
         with self._exchange.changed:
             self._exchange.lose("the call client was closed")
+            self._memory = None
 
     def _prepare(self, inputs: Sequence[Tuple[str, str, Sequence[int]]], deadline: Optional[float]) -> PreparedCall:
         placed, input_bytes = lay_out(inputs)
         with self._exchange.changed:
             while True:
-                while self._dropped:
-                    self._release(*self._dropped.popleft())
+                self._reclaim()
                 memory = self._memory
                 if memory is None or not self._fits(memory, input_bytes):
                     self._open(memory, input_bytes, deadline)
@@ -135,11 +135,21 @@ class CallClient:
             return False
         return input_bytes <= memory.input_bytes
 
+    def _reclaim(self) -> None:
+        """Take back the slots of what was dropped without being closed, unless something still looks at them."""
+        for _ in range(len(self._dropped)):
+            memory, slot = self._dropped.popleft()
+            if memory.in_use(slot):
+                self._dropped.append((memory, slot))
+            else:
+                self._release(memory, slot)
+
     def _wait_for_slot(self, memory: SlotMemory, deadline: Optional[float]) -> None:
         soon = time.monotonic() + _DROPPED_POLL_S
         self._exchange.wait(
-            lambda: memory.free or self._dropped or self._memory is not memory,
+            lambda: memory.free or self._memory is not memory,
             soon if deadline is None else min(soon, deadline),
+            looks_here=True,
         )
 
     def _open(self, memory: Optional[SlotMemory], input_bytes: int, deadline: Optional[float]) -> None:
@@ -147,6 +157,10 @@ class CallClient:
         ours = None
         if self._opening is None:
             room = max(input_bytes, 1 if memory is None else memory.input_bytes)
+            if memory is not None and len(memory.free) == memory.slots:
+                # Given back first: both together may be more than the server lets one client have.
+                memory.retired, self._memory = True, None
+                self._close_if_unused(memory)
             wanted_output_bytes = self._wanted_output_bytes if self._outputs_may_grow else 0
             ours = wire.Open(self._next_request, aligned(room, mmap.PAGESIZE), wanted_output_bytes)
             self._next_request = (self._next_request + 1) & 0xFFFFFFFF
@@ -210,7 +224,12 @@ class CallClient:
         except RingError as error:
             self._exchange.lose("the model server broke the protocol: {}".format(error))
             raise CallLost(str(self._exchange.lost)) from error
-        return CallResult(outputs, lambda: self._free(memory, slot), lambda: self._dropped.append((memory, slot)))
+        return CallResult(
+            outputs,
+            lambda: pending.extra is None and memory.in_use(slot),
+            lambda: self._free(memory, slot),
+            lambda: self._dropped.append((memory, slot)),
+        )
 
     def _free(self, memory: SlotMemory, slot: int) -> None:
         with self._exchange.changed:
@@ -220,7 +239,7 @@ class CallClient:
         """Take a slot back. Lock held."""
         memory.free.add(slot)
         self._close_if_unused(memory)
-        self._exchange.changed.notify_all()
+        self._exchange.announce()
 
     def _close_if_unused(self, memory: SlotMemory) -> None:
         """Tell the server when no slot of a replaced generation is used any more. Lock held."""

@@ -29,11 +29,16 @@ class Exchange:
         self._sock.setblocking(True)
         self._apply = apply
         self._pid = os.getpid()
+        self._wake_r, self._wake_w = socket.socketpair()
+        self._wake_r.setblocking(False)
+        self._wake_w.setblocking(False)
         self._readable = select.poll()
         self._readable.register(sock, select.POLLIN)
+        self._readable.register(self._wake_r, select.POLLIN)
         self._writable = select.poll()
         self._writable.register(sock, select.POLLOUT)
         self._reading = False
+        self._reader_looks_here = False
         self._lost: Optional[str] = None
 
     @property
@@ -76,8 +81,20 @@ class Exchange:
             except RingClosed as error:
                 self.lose("the model server is gone: {}".format(error))
 
-    def wait(self, done: Callable[[], object], deadline: Optional[float]) -> bool:
+    def announce(self) -> None:
+        """Wake those who wait for something that this process itself changes, with ``changed`` held."""
+        self.changed.notify_all()
+        if self._reading and self._reader_looks_here:
+            try:
+                self._wake_w.send(b"x")
+            except OSError:
+                # Full of wake-ups already, or closed.
+                return
+
+    def wait(self, done: Callable[[], object], deadline: Optional[float], looks_here: bool = False) -> bool:
         """Wait, with ``changed`` held and given up meanwhile, until ``done()``; False when the deadline passed.
+
+        ``looks_here``: not only the server's packets but also :meth:`announce` may make it done.
 
         :raises CallLost: when the connection ended first.
         """
@@ -92,6 +109,7 @@ class Exchange:
             if self._reading:
                 self.changed.wait(remaining)
             else:
+                self._reader_looks_here = looks_here
                 self._poll(deadline)
                 self._read()
         return True
@@ -107,19 +125,24 @@ class Exchange:
         except OSError:
             pass
         if not self._reading:
-            self._sock.close()
+            self._close()
         self.changed.notify_all()
+
+    def _close(self) -> None:
+        for sock in (self._sock, self._wake_r, self._wake_w):
+            sock.close()
 
     def _poll(self, deadline: Optional[float]) -> None:
         self._reading = True
         self.changed.release()
         try:
-            self._readable.poll(_poll_ms(deadline))
+            if any(fd == self._wake_r.fileno() for fd, _ in self._readable.poll(_poll_ms(deadline))):
+                self._wake_r.recv(4096)
         finally:
             self.changed.acquire()
             self._reading = False
             if self._lost is not None:
-                self._sock.close()
+                self._close()
             # Whoever wakes takes over the reading, should this thread be done or be interrupted.
             self.changed.notify_all()
 

@@ -4,7 +4,7 @@ from typing import Callable, List, Optional, Sequence
 
 from .errors import CallError
 from .result import CallResult
-from .slots import SlotMemory
+from .slots import SlotMemory, release_views
 from .tensors import Placed, tensor_bytes
 
 
@@ -56,18 +56,12 @@ class PreparedCall:
     def _spend(self) -> None:
         if self._spent:
             raise CallError("spent", "this prepared call was run or cancelled before: prepare another")
-        for index, buffer in enumerate(self.buffers):
-            try:
-                buffer.release()
-            except BufferError as error:
-                raise BufferError("the buffer of input {!r} is still in use".format(self.inputs[index].name)) from error
+        release_views(self.buffers)
+        if self.memory.in_use(self.slot):
+            raise BufferError("a buffer of the prepared call is still in use: let go of it before the call is made")
         self._spent = True
 
     def __del__(self) -> None:
         if not self._spent:
-            try:
-                self._spend()
-            except BufferError:
-                # Its user keeps it; this slot is out of use until the memory is replaced.
-                return
+            release_views(self.buffers)
             self._drop()
