@@ -1,0 +1,32 @@
+"""Statuses heard on the bus -> one health document, with the words people read."""
+
+from vedette.health.book import LINGER_S, TOPIC_FILTERS, HealthBook
+from vedette.health.conditions import OutputState, Severity
+from vedette.health.document import (
+    ApplicationHealth,
+    CameraHealth,
+    ComponentHealth,
+    DisplayHealth,
+    HealthDocument,
+    ModelHealth,
+    OutputHealth,
+    Problem,
+    Summary,
+)
+
+__all__ = [
+    "LINGER_S",
+    "TOPIC_FILTERS",
+    "ApplicationHealth",
+    "CameraHealth",
+    "ComponentHealth",
+    "DisplayHealth",
+    "HealthBook",
+    "HealthDocument",
+    "ModelHealth",
+    "OutputHealth",
+    "OutputState",
+    "Problem",
+    "Severity",
+    "Summary",
+]

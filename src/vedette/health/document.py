@@ -1,0 +1,169 @@
+"""The health document: everything known of one device, as data (schema ``vedette.health/1``).
+
+Ages and intervals are seconds before ``at``, so that a reader with another clock is not misled.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vedette.health.conditions import Severity
+from vedette.messages import ParameterStatus
+
+SCHEMA = "vedette.health/1"
+
+
+class Part(BaseModel):
+    """What every part of the document tells of its state."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    state: str = Field(description="the sender's state, or not-reporting")
+    words: str = Field(description="the state in a word or two, for tables")
+    title: str = Field(description="the state as a headline")
+    detail: str = Field(default="", description="one sentence with the facts")
+    severity: Severity
+    action: str = Field(default="", description="what helps, in a word")
+    hint: str = Field(default="", description="the command for it")
+    state_age_s: float = Field(default=0.0, description="since when the state lasts")
+
+
+class CameraHealth(Part):
+    """One camera."""
+
+    camera_id: str
+    name: str
+    url: str = Field(default="", description="without credentials")
+    next_try_s: float | None = None
+    width: int | None = Field(default=None, description="pixels, as delivered to applications")
+    height: int | None = None
+    source_width: int | None = Field(default=None, description="pixels, as sent by the camera")
+    source_height: int | None = None
+    codec: str | None = None
+    fps: float | None = None
+    frames: int = 0
+    dropped: int = 0
+    decode_errors: int = 0
+    reconnects: int = 0
+    last_frame_age_s: float | None = None
+    users: list[str] = Field(default_factory=list, description="application instances")
+
+
+class ModelHealth(Part):
+    """One model."""
+
+    model_id: str
+    name: str
+    provider: str | None = None
+    load_s: float | None = None
+    calls: int = 0
+    errors: int = 0
+    latency_ms: float | None = None
+    calls_per_s: float | None = None
+    users: list[str] = Field(default_factory=list, description="instance/node")
+
+
+class ApplicationHealth(Part):
+    """One application instance."""
+
+    instance: str
+    application: str
+    restarts: int = 0
+    errors: int = 0
+    exit_code: int | None = None
+    next_try_s: float | None = None
+    sandbox: str = ""
+    environment: str = ""
+    fps: float | None = None
+    model_ms: float | None = None
+    last_activity_age_s: float | None = None
+    cameras: dict[str, list[str]] = Field(default_factory=dict, description="input port -> camera ids")
+    models: dict[str, str] = Field(default_factory=dict, description="model node -> model id")
+    outputs: list[str] = Field(default_factory=list, description="output ids")
+    parameters: list[ParameterStatus] = Field(default_factory=list)
+
+
+class OutputHealth(Part):
+    """One output stream of an application."""
+
+    output_id: str
+    instance: str
+    application: str
+    port: str
+    stream: str
+    camera_id: str | None = None
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = Field(default=None, description="pictures a second put by the application")
+    shown_fps: float | None = Field(default=None, description="pictures a second drawn by a viewer")
+    latency_ms: float | None = Field(default=None, description="capture to drawn on screen, 95th percentile")
+    viewers: int = 0
+    last_frame_age_s: float | None = None
+
+
+class DisplayHealth(BaseModel):
+    """The page. Its address is without the access key: the document goes to the device shadow too."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    page: str
+    viewers: int = 0
+    encoded: int = 0
+
+
+class ComponentHealth(BaseModel):
+    """A component as the nucleus sees it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    state: str = Field(description="the nucleus's own: RUNNING, FINISHED, ERRORED, BROKEN, ...")
+    version: str = ""
+    detail: str = ""
+
+
+class Problem(BaseModel):
+    """Something that needs attention."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    severity: Severity
+    kind: Literal["camera", "model", "application", "output", "component"]
+    subject: str = Field(description="name for people")
+    subject_id: str
+    words: str
+    title: str
+    detail: str = ""
+    hint: str = ""
+
+
+class Summary(BaseModel):
+    """The whole in one line."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    severity: Severity
+    words: str
+    problems: int = 0
+
+
+class HealthDocument(BaseModel):
+    """Everything known of one device."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    schema_id: Literal["vedette.health/1"] = Field(default="vedette.health/1", alias="schema")
+    at: datetime = Field(description="UTC")
+    summary: Summary
+    problems: list[Problem] = Field(description="the cause nearest the camera first")
+    cameras: list[CameraHealth]
+    models: list[ModelHealth]
+    applications: list[ApplicationHealth]
+    outputs: list[OutputHealth]
+    display: DisplayHealth | None = None
+    components: list[ComponentHealth] = Field(default_factory=list)
+
+    def to_json(self) -> str:
+        """Return the document as JSON, with the key ``schema`` and without the fields that are None."""
+        return self.model_dump_json(by_alias=True, exclude_none=True)

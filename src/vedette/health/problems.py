@@ -1,0 +1,105 @@
+"""What needs attention, the cause nearest the camera first, and the whole in one line."""
+
+from collections.abc import Sequence
+
+from vedette.health.conditions import COMPONENTS, Severity, describe
+from vedette.health.document import (
+    ApplicationHealth,
+    CameraHealth,
+    ComponentHealth,
+    ModelHealth,
+    OutputHealth,
+    Part,
+    Problem,
+    Summary,
+)
+from vedette.messages import ApplicationState
+
+_RUNNING = ApplicationState.RUNNING.value
+
+
+def find_problems(
+    cameras: Sequence[CameraHealth],
+    models: Sequence[ModelHealth],
+    applications: Sequence[ApplicationHealth],
+    outputs: Sequence[OutputHealth],
+    components: Sequence[ComponentHealth] = (),
+) -> list[Problem]:
+    """Return every part that needs attention, but no mere consequence of another one.
+
+    Order: components, cameras, models, applications, outputs; within these the worst first, then by name.
+    """
+    found = [_of_component(component) for component in components if component.state in COMPONENTS]
+    found += [_problem(part, "camera", part.name, part.camera_id) for part in cameras]
+    found += [_problem(part, "model", part.name, part.model_id) for part in models]
+    found += [
+        _problem(part, "application", part.instance, part.instance)
+        for part in applications
+        if not _waits_for_others(part, cameras, models)
+    ]
+    healthy = {part.instance for part in applications if part.state == _RUNNING}
+    troubled = {part.camera_id for part in cameras if part.severity is not Severity.OK}
+    found += [
+        _problem(part, "output", part.stream, part.output_id)
+        for part in outputs
+        if part.instance in healthy and part.camera_id not in troubled
+    ]
+    order = ("component", "camera", "model", "application", "output")
+    return sorted(
+        (problem for problem in found if problem.severity.rank >= Severity.WARNING.rank),
+        key=lambda problem: (order.index(problem.kind), -problem.severity.rank, problem.subject),
+    )
+
+
+def summarize(problems: Sequence[Problem], parts: Sequence[Part]) -> Summary:
+    """Return the whole in one line; ``parts`` are those in a state of their own: cameras, models, applications."""
+    if problems:
+        worst = max((problem.severity for problem in problems), key=lambda severity: severity.rank)
+        first = f"{problems[0].subject}, {problems[0].words}"
+        words = f"1 problem: {first}" if len(problems) == 1 else f"{len(problems)} problems, first {first}"
+        return Summary(severity=worst, words=words, problems=len(problems))
+    if not parts:
+        return Summary(severity=Severity.INFO, words="No application runs here yet")
+    if any(part.severity is Severity.BUSY for part in parts):
+        return Summary(severity=Severity.BUSY, words="Starting")
+    return Summary(severity=Severity.OK, words="All good")
+
+
+def _waits_for_others(
+    application: ApplicationHealth, cameras: Sequence[CameraHealth], models: Sequence[ModelHealth]
+) -> bool:
+    if application.state != ApplicationState.WAITING.value:
+        return False
+    awaited = {camera for ids in application.cameras.values() for camera in ids} | set(application.models.values())
+    return any(part.severity is not Severity.OK for part in cameras if part.camera_id in awaited) or any(
+        part.severity is not Severity.OK for part in models if part.model_id in awaited
+    )
+
+
+def _problem(part: Part, kind: str, subject: str, subject_id: str) -> Problem:
+    return Problem.model_validate(
+        {
+            "severity": part.severity,
+            "kind": kind,
+            "subject": subject,
+            "subject_id": subject_id,
+            "words": part.words,
+            "title": part.title,
+            "detail": part.detail,
+            "hint": part.hint,
+        }
+    )
+
+
+def _of_component(component: ComponentHealth) -> Problem:
+    words = describe(COMPONENTS[component.state], {"component": component.name}, age_s=0.0, detail=component.detail)
+    return Problem(
+        severity=words.severity,
+        kind="component",
+        subject=component.name,
+        subject_id=component.name,
+        words=words.short,
+        title=words.title,
+        detail=words.detail,
+        hint=words.hint,
+    )
