@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Protocol
 
 from vedette.nucleus.plan import ComponentPlan, PlannedStep
@@ -42,6 +42,10 @@ class ComponentView:
     restarts: int = 0
     since: float = 0.0
     detail: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON can hold it."""
+        return {**asdict(self), "state": self.state.value}
 
 
 Changed = Callable[["ComponentLifecycle", ComponentState, ComponentState], None]

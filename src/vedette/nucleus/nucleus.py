@@ -1,0 +1,299 @@
+"""The local nucleus: runs Greengrass components on this machine, for development and tests.
+
+It is no replacement for AWS's nucleus: no cloud, no rollback, no users other than the one who runs it. Everything runs
+on one event loop in a thread of its own; the methods here may be called from any other thread.
+"""
+
+import asyncio
+import concurrent.futures
+import logging
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import vedette
+from vedette.nucleus.configuration import ConfigurationStore
+from vedette.nucleus.control import ControlServer
+from vedette.nucleus.deployment import Deployment
+from vedette.nucleus.environment import base_environment
+from vedette.nucleus.errors import LifecycleError, NucleusError
+from vedette.nucleus.events import ComponentOutput, Event, Events, Listener
+from vedette.nucleus.guard import Guard
+from vedette.nucleus.instances import Instance, new_run_id, register, registry_folder
+from vedette.nucleus.ipc import Broker, IpcServer, ShadowService
+from vedette.nucleus.lifecycle import ComponentView
+from vedette.nucleus.planner import Planner
+from vedette.nucleus.recipe import Platform
+from vedette.nucleus.root import Root
+from vedette.nucleus.secrets import SecretStore
+from vedette.nucleus.shadows import ShadowStore
+from vedette.nucleus.states import READY, ComponentState
+from vedette.nucleus.steps import StepRunner
+from vedette.nucleus.store import ComponentStore
+from vedette.nucleus.supervisor import Supervisor
+
+logger = logging.getLogger(__name__)
+
+_START_LIMIT_S: Final = 10.0
+_CALL_LIMIT_S: Final = 10.0
+_DEPLOY_LIMIT_S: Final = 120.0
+_CLEAN_UP_S: Final = 1.0
+"""Part of a stop's deadline for closing the sockets and for the guard."""
+_ResultT = TypeVar("_ResultT")
+
+
+class Nucleus:
+    """One run: ``start``, any number of ``deploy``, ``stop``. An instance cannot be started again."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        thing_name: str = "local",
+        region: str = "us-east-1",
+        secrets_file: Path | None = None,
+        run_id: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        listeners: Sequence[Listener] = (),
+    ) -> None:
+        """Prepare a nucleus; nothing is opened before ``start``.
+
+        :param root: folder with the component store; work folders, logs and shadows are kept there
+        :param secrets_file: JSON of secrets, see ``vedette.nucleus.secrets``; without it there are none
+        :param environment: added to what component processes get
+        :param listeners: called with every event, from the start
+        """
+        self.run_id = run_id or new_run_id()
+        self.thing_name = thing_name
+        self.events = Events()
+        self.stop_requested = threading.Event()
+        """Set when somebody asks over the control socket to stop; whoever owns the nucleus then calls ``stop``."""
+        self.configuration = ConfigurationStore()
+        self.instance: Instance | None = None
+        self._root = Root(root)
+        self.store = ComponentStore(self._root.path)
+        self._region = region
+        self._secrets_file = secrets_file
+        self._environment = environment
+        self._changed = threading.Condition()
+        self._deploying = threading.Lock()
+        self._stopped = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._guard: Guard | None = None
+        self._ipc: IpcServer | None = None
+        self._supervisor: Supervisor | None = None
+        self._control: ControlServer | None = None
+        self._health: Callable[[], Any] | None = None
+        self.events.subscribe(self._wake)
+        for listener in listeners:
+            self.events.subscribe(listener)
+
+    @property
+    def root(self) -> Path:
+        """Return the root folder, resolved."""
+        return self._root.path
+
+    @property
+    def broker(self) -> Broker:
+        """Return publish and subscribe within this process; may be used from any thread."""
+        return self._running_ipc().broker
+
+    def start(self) -> None:
+        """Open the sockets and be ready for deployments.
+
+        :raises NucleusError: if the root is in use, or a folder or socket cannot be made; nothing is left then
+        """
+        try:
+            self._open()
+        except BaseException:
+            self.stop(deadline_s=2.0)
+            raise
+
+    def _open(self) -> None:
+        lock = self._root.open()
+        folder = registry_folder() / self.run_id
+        try:
+            folder.mkdir(mode=0o700)
+        except OSError as error:
+            raise NucleusError(f"run folder {folder} cannot be made: {error.strerror}") from error
+        self._guard = Guard(self.run_id, folder, self._root.work, lock=lock)
+        self._guard.start()
+        self.instance = register(self.run_id, self.root, self.thing_name)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._serve, args=(self._loop,), name="nucleus", daemon=True)
+        self._thread.start()
+        self._on_loop(self._assemble(folder / "ipc.sock"), _START_LIMIT_S)
+        self._control = ControlServer(self.instance.control_socket)
+        self._control.serve("components", lambda _: [view.document() for view in self.components()])
+        self._control.serve("health", lambda _: self._health() if self._health is not None else None)
+        self._control.serve("stop", lambda _: self.stop_requested.set())
+        self._control.start()
+
+    async def _assemble(self, socket: Path) -> None:
+        self._ipc = IpcServer(
+            socket,
+            configuration=self.configuration,
+            secrets=SecretStore(self._secrets_file),
+            shadows=ShadowStore(self._root.shadows),
+            thing_name=self.thing_name,
+            on_state=self._report,
+        )
+        await self._ipc.start()
+        guard = self._guard
+        if guard is None:
+            raise NucleusError("the nucleus was stopped while it started")
+        runner = StepRunner(
+            run_id=self.run_id,
+            environment=base_environment(
+                run_id=self.run_id,
+                socket=socket,
+                thing_name=self.thing_name,
+                region=self._region,
+                version=vedette.__version__,
+                extra=self._environment,
+            ),
+            logs=self._root.logs,
+            guard=guard,
+            output=lambda component, stream, line: self.events.emit(ComponentOutput(component, stream, line)),
+        )
+        self._supervisor = Supervisor(runner=runner, tokens=self._ipc.tokens, events=self.events)
+
+    def set_health(self, health: Callable[[], Any]) -> None:
+        """Answer ``{"op": "health"}`` on the control socket with what ``health`` returns (a JSON document)."""
+        self._health = health
+
+    def deploy(self, deployment: Deployment) -> None:
+        """Make the run what ``deployment`` says; returns when its components have been set going, not when they run.
+
+        Components left out are stopped and removed. A change of plain configuration restarts nothing: components hear
+        of it over IPC.
+
+        :raises NucleusError: with every finding, before anything has changed
+        """
+        with self._deploying:
+            supervisor = self._running_supervisor()
+            planner = Planner(
+                root=self.root,
+                store=self.store,
+                configuration=self.configuration,
+                thing_name=self.thing_name,
+                platform=Platform.of_this_machine(),
+            )
+            before = supervisor.plans()
+            plans = planner.plan(deployment)
+            try:
+                self._on_loop(supervisor.apply(plans), _DEPLOY_LIMIT_S)
+            except concurrent.futures.CancelledError as error:
+                raise NucleusError("the nucleus was stopped during the deployment") from error
+            for name in before.keys() - {plan.name for plan in plans}:
+                self.configuration.remove(name)
+
+    def wait_running(self, components: Iterable[str] | None = None, timeout_s: float = 60.0) -> None:
+        """Wait until the components (all, if none are named) are RUNNING or FINISHED.
+
+        :raises LifecycleError: if one breaks, is not deployed, or is not up in time; says which and why
+        """
+        names = None if components is None else set(components)
+        until = time.monotonic() + timeout_s
+        with self._changed:
+            while True:
+                views = {view.name: view for view in self.components()}
+                wanted = {name: views.get(name) for name in (views if names is None else names)}
+                waiting = {name: view for name, view in wanted.items() if view is None or view.state not in READY}
+                broken = {
+                    name: view
+                    for name, view in waiting.items()
+                    if view is not None and view.state is ComponentState.BROKEN
+                }
+                left = until - time.monotonic()
+                if not waiting:
+                    return
+                if broken or left <= 0 or self._stopped:
+                    late = sorted((broken or waiting).items())
+                    raise LifecycleError(*(_late(name, view, timeout_s) for name, view in late))
+                self._changed.wait(left)
+
+    def components(self) -> list[ComponentView]:
+        """Return every component in start order."""
+        return [] if self._supervisor is None else self._supervisor.views()
+
+    def with_shadows(self, work: Callable[[ShadowService], _ResultT]) -> _ResultT:
+        """Return what ``work`` returns, called with the shadows on the thread that they belong to."""
+        ipc = self._running_ipc()
+
+        async def call() -> _ResultT:
+            return work(ipc.shadows)
+
+        return self._on_loop(call(), _CALL_LIMIT_S)
+
+    def stop(self, deadline_s: float = 5.0) -> None:
+        """Stop every component, dependents first, close all sockets and remove the run folder. May be called twice."""
+        begun = time.monotonic()
+        if self._stopped:
+            return
+        self._stopped = True
+        with self._changed:
+            self._changed.notify_all()
+        if self._loop is not None:
+            try:
+                self._on_loop(self._close(deadline_s - _CLEAN_UP_S), deadline_s + _CLEAN_UP_S)
+            except (concurrent.futures.TimeoutError, concurrent.futures.CancelledError):
+                logger.warning("components did not stop in %.1f s; the guard ends them", deadline_s)
+        if self._control is not None:
+            self._control.close()
+        if self._loop is not None and self._thread is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(timeout=_CLEAN_UP_S)
+        if self._guard is not None and not self._guard.close(max(deadline_s - (time.monotonic() - begun), _CLEAN_UP_S)):
+            logger.warning("the guard is still cleaning up")
+        self._root.close()
+
+    async def _close(self, deadline_s: float) -> None:
+        if self._supervisor is not None:
+            await self._supervisor.stop(deadline_s)
+        if self._ipc is not None:
+            await self._ipc.stop()
+
+    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_forever()
+        finally:
+            loop.run_until_complete(loop.shutdown_default_executor())
+            loop.close()
+
+    def _on_loop(self, work: Coroutine[Any, Any, _ResultT], limit_s: float) -> _ResultT:
+        if self._loop is None or self._loop.is_closed():
+            work.close()
+            raise NucleusError("the nucleus is not running")
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(limit_s)
+
+    def _report(self, component: str, state: str) -> None:
+        self._running_supervisor().report(component, ComponentState(state))
+
+    def _running_supervisor(self) -> Supervisor:
+        if self._supervisor is None or self._stopped:
+            raise NucleusError("the nucleus is not running; call start first")
+        return self._supervisor
+
+    def _running_ipc(self) -> IpcServer:
+        if self._ipc is None or self._stopped:
+            raise NucleusError("the nucleus is not running; call start first")
+        return self._ipc
+
+    def _wake(self, event: Event) -> None:
+        del event
+        with self._changed:
+            self._changed.notify_all()
+
+
+def _late(name: str, view: ComponentView | None, timeout_s: float) -> str:
+    if view is None:
+        return f"{name} is not deployed"
+    reason = f": {view.detail}" if view.detail else ""
+    if view.state is ComponentState.BROKEN:
+        return f"{name} is BROKEN{reason}"
+    return f"{name} is still {view.state.value} after {timeout_s:g} s{reason}"

@@ -1,0 +1,131 @@
+"""Turns a deployment into component plans: resolves, unpacks, sets configuration, fills variables in."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vedette.nucleus.configuration import ConfigurationStore
+from vedette.nucleus.deployment import ComponentDeployment, Deployment
+from vedette.nucleus.errors import NucleusError
+from vedette.nucleus.plan import ComponentPlan, plan_steps
+from vedette.nucleus.recipe import (
+    Artifact,
+    Lifecycle,
+    Platform,
+    Recipe,
+    Scope,
+    Variables,
+    interpolate_names,
+    lifecycle_for,
+)
+from vedette.nucleus.resolution import PROVIDED, Resolution, resolve
+from vedette.nucleus.store import ComponentStore
+
+logger = logging.getLogger(__name__)
+
+_TOKEN_EXCHANGE = "aws.greengrass.TokenExchangeService"
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    lifecycle: Lifecycle
+    content: str
+
+
+class Planner:
+    """Makes plans; changes configuration only when nothing is wrong with the deployment."""
+
+    def __init__(
+        self,
+        *,
+        root: Path,
+        store: ComponentStore,
+        configuration: ConfigurationStore,
+        thing_name: str,
+        platform: Platform,
+    ) -> None:
+        self._root = root
+        self._store = store
+        self._configuration = configuration
+        self._thing_name = thing_name
+        self._platform = platform
+
+    def plan(self, deployment: Deployment) -> list[ComponentPlan]:
+        """Return the plans in start order, with the deployment's configuration applied.
+
+        :raises NucleusError: with every finding; configuration is then as it was
+        """
+        roots = {name: component.version for name, component in deployment.components.items() if name not in PROVIDED}
+        resolution = resolve(roots, self._store)
+        findings: list[str] = []
+        prepared: dict[str, _Prepared] = {}
+        for name in resolution.order:
+            result = self._prepare(resolution.recipes[name])
+            if isinstance(result, _Prepared):
+                prepared[name] = result
+            else:
+                findings += result
+        if findings:
+            raise NucleusError(*findings)
+        for name in resolution.order:
+            self._configure(resolution.recipes[name], deployment.components.get(name, ComponentDeployment()))
+        return [self._plan(name, resolution, prepared[name]) for name in resolution.order]
+
+    def _prepare(self, recipe: Recipe) -> _Prepared | Sequence[str]:
+        """Return lifecycle and content of a component, or what is wrong."""
+        try:
+            lifecycle, artifacts = lifecycle_for(recipe, self._platform)
+            content = self._store.prepare(recipe, _distinct(artifacts))
+        except NucleusError as error:
+            return error.findings
+        if _TOKEN_EXCHANGE in recipe.component_dependencies:
+            logger.warning(
+                "%s depends on %s: there are no AWS credentials under the local nucleus",
+                recipe.component_name,
+                _TOKEN_EXCHANGE,
+            )
+        return _Prepared(lifecycle, content)
+
+    def _configure(self, recipe: Recipe, change: ComponentDeployment) -> None:
+        name = recipe.component_name
+        defaults = recipe.component_configuration.default_configuration
+        self._configuration.set_defaults(name, self._interpolated(defaults))
+        if change.merge or change.reset:
+            self._configuration.apply(name, self._interpolated(change.merge), change.reset)
+
+    def _interpolated(self, document: Mapping[str, object]) -> dict[str, object]:
+        filled = interpolate_names(document, root=self._root, thing_name=self._thing_name)
+        return dict(filled)
+
+    def _plan(self, name: str, resolution: Resolution, prepared: _Prepared) -> ComponentPlan:
+        recipe = resolution.recipes[name]
+        dependencies = {
+            key: self._scope(resolution.recipes[key])
+            for key in recipe.component_dependencies
+            if key in resolution.recipes
+        }
+        variables = Variables(
+            own=self._scope(recipe), root=self._root, thing_name=self._thing_name, dependencies=dependencies
+        )
+        return ComponentPlan(
+            name=name,
+            version=recipe.component_version,
+            steps=plan_steps(prepared.lifecycle, variables),
+            work_folder=self._root / "work" / name,
+            content=prepared.content,
+            hard_dependencies=resolution.hard_dependencies(name),
+        )
+
+    def _scope(self, recipe: Recipe) -> Scope:
+        name, version = recipe.component_name, recipe.component_version
+        return Scope(
+            artifacts=self._store.artifacts_folder(name, version),
+            decompressed=self._store.decompressed_folder(name, version),
+            work=self._root / "work" / name,
+            configuration=self._configuration.find(name, ()) or {},
+        )
+
+
+def _distinct(artifacts: Sequence[Artifact]) -> list[Artifact]:
+    return list({artifact.uri: artifact for artifact in artifacts}.values())
