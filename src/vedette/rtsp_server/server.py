@@ -131,7 +131,7 @@ class RtspServer:
         """Let a suspended process go on (SIGCONT)."""
         self._signal(signal.SIGCONT)
 
-    def __enter__(self) -> "RtspServer":  # noqa: PYI034 - typing.Self needs Python 3.11
+    def __enter__(self) -> "RtspServer":
         return self.start()
 
     def __exit__(
