@@ -8,7 +8,7 @@ from vedette_app_runtime.environments.errors import (
     PackagesUnreachable,
     RequirementsInvalid,
 )
-from vedette_app_runtime.environments.prepare import load, prepare
+from vedette_app_runtime.environments.preparation import load, prepare
 
 __all__ = [
     "Environment",

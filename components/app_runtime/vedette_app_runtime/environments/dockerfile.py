@@ -1,4 +1,4 @@
-"""What a Panorama application's Dockerfile installs with pip or apt, as far as it can be understood without building it."""
+"""What a Panorama application's Dockerfile installs with pip or apt, as far as it can be read without building it."""
 
 import re
 import shlex
@@ -116,7 +116,9 @@ def _read_pip(arguments: list[str], origin: str, folder: Path, sources: Path, in
     for word in words:
         option, equals, given = word.partition("=") if word.startswith("--") else (word, "", "")
         if option in {"-r", "--requirement", "-c", "--constraint"}:
-            _read_file(given or next(words, ""), origin, folder, sources, into, constrain=option[:2] == "-c" or "con" in option)
+            _read_file(
+                given or next(words, ""), origin, folder, sources, into, constrain=option[:2] == "-c" or "con" in option
+            )
         elif option in _INDEXES:
             into.options.append(f"{_INDEXES[option]} {given or next(words, '')}")
         elif option in _WITH_VALUE:
@@ -139,7 +141,7 @@ def _read_file(name: str, origin: str, folder: Path, sources: Path, into: Requir
 def _read_word(word: str, origin: str, folder: Path, sources: Path, into: RequirementSet) -> None:
     if "$" in word or "`" in word:
         into.ignored.append(f"{origin}: {redact(word)} depends on a variable of the image's build")
-    elif word.startswith((".", "/")) or word.endswith((".whl", ".tar.gz", ".zip")) and "://" not in word:
+    elif word.startswith((".", "/")) or (word.endswith((".whl", ".tar.gz", ".zip")) and "://" not in word):
         found = _find(word, folder, sources)
         if found is None:
             into.ignored.append(f"{origin}: {word} is not among the application's files")
@@ -147,7 +149,9 @@ def _read_word(word: str, origin: str, folder: Path, sources: Path, into: Requir
             name = found.name.split("-")[0].lower().replace("_", "-")
             into.add(Requirement(name, url=found.as_uri(), origin=origin))
     elif re.match(r"(git|hg|svn|bzr)\+|https?://", word):
-        into.ignored.append(f"{origin}: {redact(word)} is an address; write it into requirements.txt to have it installed")
+        into.ignored.append(
+            f"{origin}: {redact(word)} is an address; write it into requirements.txt to have it installed"
+        )
     else:
         try:
             requirement = parse_line(word, origin)

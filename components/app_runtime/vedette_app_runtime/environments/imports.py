@@ -32,7 +32,7 @@ def scan(sources: Path) -> Imports:
     stands in a function, an ``if`` or a ``try`` (the application says itself that it can do without).
     """
     found = Imports()
-    files = [path for path in _python_files(sources)]
+    files = _python_files(sources)
     local = {part.removesuffix(".py") for path in files for part in path.relative_to(sources).parts}
     for path in files:
         name = str(path.relative_to(sources))

@@ -14,10 +14,12 @@ from typing import Final
 from vedette_app_runtime.environments.errors import InterpreterMissing
 from vedette_app_runtime.environments.uv_command import Uv, UvFailed
 
-_QUERY: Final = (
-    "import json, os, sys; print(json.dumps([list(sys.version_info[:3]), os.path.realpath(getattr(sys, '_base_executable', None)"
-    " or sys.executable), sorted({os.path.realpath(sys.base_prefix), os.path.realpath(sys.base_exec_prefix)})]))"
-)
+_QUERY: Final = """
+import json, os, sys
+executable = getattr(sys, "_base_executable", None) or sys.executable
+prefixes = {os.path.realpath(sys.base_prefix), os.path.realpath(sys.base_exec_prefix)}
+print(json.dumps([list(sys.version_info[:3]), os.path.realpath(executable), sorted(prefixes)]))
+"""
 _OLDEST: Final = (3, 7)
 
 
@@ -85,7 +87,12 @@ def ask(executable: Path, reason: str) -> Interpreter:
     """
     try:
         answer = subprocess.run(
-            [str(executable), "-I", "-c", _QUERY], capture_output=True, text=True, timeout=30, check=True, stdin=subprocess.DEVNULL
+            [str(executable), "-I", "-c", _QUERY],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+            stdin=subprocess.DEVNULL,
         )
         version, real, prefixes = json.loads(answer.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as error:

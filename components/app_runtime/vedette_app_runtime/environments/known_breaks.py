@@ -40,7 +40,12 @@ KNOWN_BREAKS: Final = (
     Break("onnxruntime-gpu", "1.19.0", "numpy<2", _NUMPY_1),
     Break("tensorflow", "2.18.0", "numpy<2", _NUMPY_1),
     Break("tflite-runtime", "9999", "numpy<2", f"{_NUMPY_1}; it stopped at 2.14"),
-    Break("onnx", "1.13.0", "protobuf<4", "its generated code is refused by protobuf 4 (Descriptors cannot be created directly)"),
+    Break(
+        "onnx",
+        "1.13.0",
+        "protobuf<4",
+        "its generated code is refused by protobuf 4 (Descriptors cannot be created directly)",
+    ),
     Break("tensorflow", "2.12.0", "protobuf<4", "its generated code is refused by protobuf 4"),
     Break("flask", "2.2.5", "werkzeug<3", "it imports url_quote, which Werkzeug 3 took out"),
     Break("flask", "2.0.0", "jinja2<3.1", "it imports escape from Jinja2, which 3.1 took out"),
@@ -67,7 +72,16 @@ BUILT_FOR_HOURS: Final = (
 )
 """Never built from source on a device: each needs a compiler, libraries, and minutes to hours."""
 
-HARDWARE: Final = ("libcuda", "libnvinfer", "libcudart", "libcudnn", "libnvidia", "CUDA driver", "no CUDA-capable", "/dev/nv")
+HARDWARE: Final = (
+    "libcuda",
+    "libnvinfer",
+    "libcudart",
+    "libcudnn",
+    "libnvidia",
+    "CUDA driver",
+    "no CUDA-capable",
+    "/dev/nv",
+)
 """In an import's error: the library is in order, the machine has no such device or the driver is not in sight."""
 
 WITH_SCREEN: Final = {

@@ -1,4 +1,4 @@
-"""Trying the imports of an application in its environment, in a process of its own, in the sandbox where there is one."""
+"""Trying an application's imports in its environment, in a process of its own, in the sandbox where there is one."""
 
 import json
 import subprocess

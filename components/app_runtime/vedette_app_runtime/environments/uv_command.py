@@ -23,15 +23,15 @@ LAST_LINES: Final = 20
 
 _PROGRESS: Final = re.compile(r"\s*(Downloading|Building|Built|Prepared|Installed|Downloaded)\b")
 _NETWORK: Final = re.compile(
-    r"error sending request|dns error|client error \(Connect\)|Failed to fetch|[Nn]etwork (?:connectivity )?(?:is|was) (?:disabled|unreachable)"
-    r"|[Cc]onnection refused|operation timed out|Could not connect|tcp connect error"
+    r"error sending request|dns error|client error \(Connect\)|Failed to fetch|operation timed out|tcp connect error"
+    r"|[Nn]etwork (?:connectivity )?(?:is|was) (?:disabled|unreachable)|[Cc]onnection refused|Could not connect"
 )
 _FOREIGN: Final = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "CONDA_PREFIX", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON")
 
 Progress = Callable[[str], None]
 
 
-class UvFailed(Exception):  # noqa: N818 - says enough
+class UvFailed(Exception):
     """uv ended with an error.
 
     :ivar lines: its last lines, without credentials.
@@ -58,6 +58,8 @@ class Uv:
         self._environ = _environment(cache)
         self.offline = False
         """Set when an index could not be reached: from then on only what is in the cache is used."""
+        self.unreachable: tuple[str, ...] = ()
+        """What uv said then."""
 
     def __call__(self, step: str, *arguments: str) -> str:
         """Run ``uv <arguments>`` and return its standard output; ``step`` names it in progress lines.
@@ -65,6 +67,8 @@ class Uv:
         :raises UvFailed: if it ends with an error or takes longer than :data:`TIMEOUT_S`.
         :raises Stopped: if stop was asked for.
         """
+        if self._stop.is_set():
+            raise Stopped(f"stopped before {step}")
         words = [*_tie(), self._binary, *arguments, *(["--offline"] if self.offline else [])]
         started = time.monotonic()
         last: deque[str] = deque(maxlen=LAST_LINES)
@@ -146,10 +150,12 @@ def _tie() -> list[str]:
 
 
 def _environment(cache: Path) -> dict[str, str]:
-    environ = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
-    # The nucleus's token has no business in a program that may run a package's build script.
-    for name in ("SVCUID", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_CREDENTIALS_FULL_URI"):
-        environ.pop(name, None)
+    # The nucleus's token and the device's role have no business in a program that may run a package's build script.
+    environ = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in _FOREIGN and name != "SVCUID" and not name.startswith("AWS_")
+    }
     home = os.path.expanduser("~")  # noqa: PTH111 - Path.home() raises for a user without one
     if "UV_CACHE_DIR" not in environ and not os.access(home, os.W_OK):
         environ["UV_CACHE_DIR"] = str(cache / "uv")

@@ -1,8 +1,5 @@
 """Preparing the environment of an application, once: what it asks for, resolved so that its imports work."""
 
-import ctypes.util
-import hashlib
-import json
 import logging
 import platform
 import shutil
@@ -12,71 +9,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vedette_app_runtime.environments.dockerfile import read_dockerfile
+from vedette_app_runtime.environments.application import Application, has_screen_libraries, read_application
 from vedette_app_runtime.environments.environment import Environment
-from vedette_app_runtime.environments.errors import NoWorkingResolution, PackagesUnreachable
-from vedette_app_runtime.environments.imports import Imports, scan
+from vedette_app_runtime.environments.errors import EnvironmentFailed, NoWorkingResolution, PackagesUnreachable
 from vedette_app_runtime.environments.interpreter import Interpreter, choose_interpreter
+from vedette_app_runtime.environments.known_breaks import WITH_SCREEN
 from vedette_app_runtime.environments.proof import Outcome, Prover, prove
-from vedette_app_runtime.environments.requirement import RequirementSet, read_requirements
+from vedette_app_runtime.environments.requirement import RequirementSet
 from vedette_app_runtime.environments.resolver import Resolution, Resolver, bring_back
 from vedette_app_runtime.environments.store import Store, candidate, link_names
-from vedette_app_runtime.environments.strategies import VERSION, Strategy, strategies
-from vedette_app_runtime.environments.uv_command import Progress, Uv, UvFailed
+from vedette_app_runtime.environments.strategies import Strategy, strategies
+from vedette_app_runtime.environments.uv_command import LAST_LINES, Progress, Uv, UvFailed
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Application:
-    """What of an application decides over its environment."""
-
-    sources: Path
-    wanted: RequirementSet
-    imports: Imports
-    wheels: Path | None
-
-    def key(self, interpreter: Interpreter, *, screen: bool) -> str:
-        """Return the name of its environment: the same content, the same name."""
-        facts = [
-            VERSION,
-            str(interpreter.executable),
-            interpreter.version,
-            platform.machine(),
-            screen,
-            [requirement.line() for requirement in self.wanted.requirements],
-            self.wanted.options,
-            sorted(self.imports.modules),
-            [] if self.wheels is None else sorted((path.name, path.stat().st_size) for path in self.wheels.iterdir()),
-        ]
-        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:20]
-
-
-def read_application(application_dir: Path, requirements: Path | None = None) -> Application:
-    """Read what the application in ``application_dir`` asks for.
-
-    Its sources are in ``panorama/`` (or in the folder itself), a ``Dockerfile`` and ``wheels/`` may lie in either.
-    ``requirements`` names another file than ``requirements.txt`` there.
-    :raises RequirementsInvalid: if a file or a line cannot be used.
-    """
-    inside = application_dir / "panorama"
-    sources = inside if inside.is_dir() else application_dir
-    wanted = RequirementSet()
-    for path in [requirements] if requirements else [sources / "requirements.txt", application_dir / "requirements.txt"]:
-        if requirements or path.is_file():
-            read_requirements(path, wanted)
-            break
-    for path in (application_dir / "Dockerfile", sources / "Dockerfile"):
-        if path.is_file():
-            read_dockerfile(path, sources, wanted)
-            break
-    wheels = next((path for path in (application_dir / "wheels", sources / "wheels") if path.is_dir()), None)
-    return Application(sources, wanted, scan(sources), wheels)
-
-
-def has_screen_libraries() -> bool:
-    """Return whether libGL is here, which the wheels with windows need."""
-    return ctypes.util.find_library("GL") is not None
 
 
 def load(
@@ -122,13 +67,18 @@ def prepare(
     interpreter = choose_interpreter(python, uv)
     screen = has_screen_libraries()
     key = application.key(interpreter, screen=screen)
-    with store.locked(asked):
-        ready = store.find(key)
-        if ready is not None:
-            store.select(key)
-            return ready
-        resolver = Resolver(uv, interpreter, application.wheels, screen=screen)
-        return _Preparation(application, interpreter, resolver, store, uv, progress, prover).run(key)
+    try:
+        with store.locked(asked):
+            ready = store.find(key)
+            if ready is not None:
+                store.select(key)
+                return ready
+            resolver = Resolver(uv, interpreter, application.wheels, screen=screen)
+            return _Preparation(application, interpreter, resolver, store, uv, progress, prover).run(key)
+    except OSError as error:
+        raise EnvironmentFailed(
+            f"cannot prepare an environment in {cache}: {error}; is the disk full or read-only?"
+        ) from error
 
 
 @dataclass
@@ -151,9 +101,12 @@ class _Preparation:
         """
         wanted = self.application.wanted
         started = time.monotonic()
-        self.progress(f"preparing an environment for {len(wanted.requirements)} requirements on {self.interpreter.name}")
+        self.progress(
+            f"preparing an environment for {len(wanted.requirements)} requirements on {self.interpreter.name}"
+        )
         folder = self.store.begin(key)
         failures: list[tuple[str, Sequence[str]]] = []
+        broken: list[str] = []
         tried: set[tuple[str, ...]] = set()
         try:
             for strategy in strategies(bounded=wanted.bounded, wheels=self.application.wheels is not None):
@@ -165,6 +118,7 @@ class _Preparation:
                     continue
                 if isinstance(done, list):
                     failures.append((strategy.name, done))
+                    broken += [f"{strategy.name}: {line}" for line in done]
                     self.progress(f"{strategy.name}: {done[0]}")
                 elif done is not None:
                     resolution, outcomes = done
@@ -181,24 +135,30 @@ class _Preparation:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         shutil.rmtree(folder, ignore_errors=True)
-        raise self._failure(failures)
+        raise self._failure(failures, broken)
 
     def _try(
         self, wanted: RequirementSet, strategy: Strategy, folder: Path, tried: set[tuple[str, ...]]
     ) -> "tuple[Resolution, dict[str, Outcome]] | list[str] | None":
-        """Try one strategy: (resolution, outcomes) when the imports work, their errors when not, None when tried before."""
+        """Try one: (resolution, outcomes) when the imports work, their errors when not, None when tried before."""
         resolution = self.resolver.resolve(wanted, strategy)
         if resolution.lines in tried:
             return None
         tried.add(resolution.lines)
         outcomes = self._install(wanted, resolution, strategy, folder)
-        gone = [outcome.missing for outcome in outcomes.values() if outcome.state in {"missing", "broken"} and outcome.missing]
+        gone = [
+            outcome.missing
+            for outcome in outcomes.values()
+            if outcome.state in {"missing", "broken"} and outcome.missing
+        ]
         more = bring_back(wanted, gone)
         if more is not None:
             self.added = more
             resolution = self.resolver.resolve(more, strategy)
             outcomes = self._install(more, resolution, strategy, folder)
-        broken = [f"import {module}: {outcome.message}" for module, outcome in outcomes.items() if outcome.state == "broken"]
+        broken = [
+            f"import {module}: {outcome.message}" for module, outcome in outcomes.items() if outcome.state == "broken"
+        ]
         return broken or (resolution, outcomes)
 
     def _install(
@@ -206,7 +166,9 @@ class _Preparation:
     ) -> dict[str, Outcome]:
         venv = folder / "venv"
         shutil.rmtree(venv, ignore_errors=True)
-        self.uv("making the environment", "venv", "--relocatable", "--python", str(self.interpreter.executable), str(venv))
+        self.uv(
+            "making the environment", "venv", "--relocatable", "--python", str(self.interpreter.executable), str(venv)
+        )
         link_names(venv / "bin")
         self.progress(f"installing {len(resolution.lines)} libraries {strategy.name}")
         self.resolver.install(resolution, wanted.options, strategy, venv / "bin/python")
@@ -216,8 +178,11 @@ class _Preparation:
         return self.prover(candidate(folder, self.interpreter.prefixes), self.application.sources, modules)
 
     def _summary(self, strategy: Strategy, resolution: Resolution) -> str:
-        names = self.application.wanted.names()
-        main = [f"{name} {version}" for name, version in resolution.versions().items() if name in names or name == "numpy"]
+        asked = self.application.wanted.names()
+        names = asked | {WITH_SCREEN[name] for name in asked & WITH_SCREEN.keys()}
+        main = [
+            f"{name} {version}" for name, version in resolution.versions().items() if name in names or name == "numpy"
+        ]
         more = [note for note in resolution.notes if "in place of" in note]
         parts = [
             f"{self.interpreter.name} ({self.interpreter.reason}), under every name from python to python3.x",
@@ -236,24 +201,31 @@ class _Preparation:
         warnings = list(resolution.relaxed)
         for module, outcome in outcomes.items():
             if outcome.state == "missing":
-                warnings.append(f"{places[module]} imports {module}, which none of the requirements brings; add it to requirements.txt")
+                warnings.append(
+                    f"{places[module]} imports {module}, which none of the requirements brings; "
+                    "add it to requirements.txt"
+                )
             elif outcome.state == "hardware":
-                warnings.append(f"{places[module]} imports {module}, which needs hardware or a driver: {outcome.message}")
+                warnings.append(
+                    f"{places[module]} imports {module}, which needs hardware or a driver: {outcome.message}"
+                )
         return (*warnings, *self.application.wanted.ignored, *self.application.imports.ignored)
 
-    def _failure(self, failures: list[tuple[str, Sequence[str]]]) -> Exception:
+    def _failure(self, failures: list[tuple[str, Sequence[str]]], broken: Sequence[str]) -> Exception:
         name, lines = failures[-1] if failures else ("nothing", ["no strategy applies"])
-        said = "\n".join(f"  {line}" for line in lines[-20:])
+        said = "\n".join(f"  {line}" for line in (self.uv.unreachable or lines)[-LAST_LINES:])
+        if broken:
+            said += "\nwhat could be installed failed on import:\n" + "\n".join(f"  {line}" for line in broken)
         if self.uv.offline:
             return PackagesUnreachable(
-                "the package index cannot be reached, and neither the cache nor bundled wheels hold what the application "
-                f"needs. Last message of uv ({name}):\n{said}\nhint: connect the machine once, or put wheels for "
+                "the package index cannot be reached, and neither the cache nor bundled wheels hold what the "
+                f"application needs. uv said:\n{said}\nhint: connect the machine once, or put wheels for "
                 f"{self.interpreter.name} on {platform.machine()} into a folder wheels/ beside the application: "
                 "pip download -r requirements.txt -d wheels"
             )
         tried = ", ".join(dict.fromkeys(name for name, _ in failures))
         return NoWorkingResolution(
             f"no set of libraries works for this application on {self.interpreter.name}; tried: {tried}. "
-            f"Last messages ({name}):\n{said}\nhint: newer pins in requirements.txt, or an older Python on this machine "
-            f"(the descriptor's path may name it, such as python3.10)"
+            f"Last messages ({name}):\n{said}\nhint: newer pins in requirements.txt, or an older Python on this "
+            f"machine (the descriptor's path may name it, such as python3.10)"
         )
