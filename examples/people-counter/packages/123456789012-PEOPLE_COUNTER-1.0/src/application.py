@@ -22,18 +22,24 @@ class Detector:
     SIZE = 416
     STRIDES = (8, 16, 32)
     BINS = 11
-    MEAN = np.array([103.53, 116.28, 123.675], np.float32)
-    STD = np.array([57.375, 57.12, 58.395], np.float32)
+    MEAN = (103.53, 116.28, 123.675)
+    STD = (57.375, 57.12, 58.395)
 
     def __init__(self):
         grids = [np.indices((self.SIZE // s, self.SIZE // s)).reshape(2, -1).T[:, ::-1] for s in self.STRIDES]
         self.centers = np.concatenate([(g + 0.5) * s for g, s in zip(grids, self.STRIDES)]).astype(np.float32)
         self.scale = np.concatenate([np.full(len(g), s, np.float32) for g, s in zip(grids, self.STRIDES)])
+        # (x - mean) / std for each of the 256 values a channel can have: a look-up takes a fifth of the arithmetic.
+        values = np.arange(256, dtype=np.float32)
+        self.normalized = [(values - mean) / std for mean, std in zip(self.MEAN, self.STD)]
 
     def prepare(self, image):
         """Return a picture (H, W, 3) uint8 BGR as the model's input (1, 3, 416, 416) float32."""
         small = cv2.resize(image, (self.SIZE, self.SIZE), interpolation=cv2.INTER_LINEAR)
-        return cv2.dnn.blobFromImage((small - self.MEAN) / self.STD)
+        tensor = np.empty((1, 3, self.SIZE, self.SIZE), np.float32)
+        for plane, channel, table in zip(tensor[0], cv2.split(small), self.normalized):
+            cv2.LUT(channel, table, plane)
+        return tensor
 
     def decode(self, outputs, class_id, threshold, overlap=0.5):
         """Return (boxes, scores) of one class; boxes (n, 4) left, top, right, bottom in 0..1."""
