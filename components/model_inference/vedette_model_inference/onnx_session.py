@@ -1,0 +1,89 @@
+"""ONNX Runtime, with the settings this component wants."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+
+from vedette.rings.calls import TensorSpec
+from vedette_model_inference.configuration import Configuration
+from vedette_model_inference.errors import LoadError, first_line
+from vedette_model_inference.session import Array, RunError
+
+_DTYPES = {
+    "tensor(bool)": "bool", "tensor(int8)": "int8", "tensor(uint8)": "uint8", "tensor(int16)": "int16",
+    "tensor(uint16)": "uint16", "tensor(int32)": "int32", "tensor(uint32)": "uint32", "tensor(int64)": "int64",
+    "tensor(uint64)": "uint64", "tensor(float16)": "float16", "tensor(float)": "float32", "tensor(double)": "float64",
+}  # fmt: skip
+
+
+class OnnxSession:
+    """A model in ONNX Runtime.
+
+    :raises LoadError: when ONNX Runtime does not take the file, or it has inputs or outputs that are not plain tensors.
+    """
+
+    def __init__(self, path: Path, configuration: Configuration) -> None:
+        _check_providers(configuration.providers)
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), _options(configuration), providers=list(configuration.providers)
+            )
+        # ONNX Runtime's errors derive from Exception itself, one class each; none of them has a common base.
+        except Exception as error:
+            raise LoadError(f"ONNX Runtime does not take {path.name}: {_reason(error, path)}") from error
+        self.inputs = _specs(path, self._session.get_inputs())
+        self.outputs = _specs(path, self._session.get_outputs())
+        self.provider = str(self._session.get_providers()[0]).removesuffix("ExecutionProvider")
+        self._run_options = onnxruntime.RunOptions()
+
+    def run(self, inputs: Mapping[str, Array]) -> Sequence[Array]:
+        """See :class:`Session`. Outputs are new arrays: binding them to the slot measured no faster (within 0.5 %)."""
+        try:
+            outputs: Sequence[Array] = self._session.run(None, dict(inputs), self._run_options)
+        except Exception as error:
+            raise RunError(first_line(error)) from error
+        return outputs
+
+    def interrupt(self) -> None:
+        """See :class:`Session`; no later run succeeds either."""
+        self._run_options.terminate = True
+
+
+def _options(configuration: Configuration) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = configuration.thread_count()
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    spinning = "1" if configuration.spinning else "0"
+    options.add_session_config_entry("session.intra_op.allow_spinning", spinning)
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    # Measured with NanoDet int8, 1 thread, process after 60 runs: as delivered 95 MB and 13.9 ms, without memory
+    # patterns 88 MB and 13.3 ms; without the arena 102 MB and 13.6 ms, and giving pages back at each run 25.6 ms.
+    options.enable_mem_pattern = False
+    # Warnings are one line a tensor for some converters' files; errors reach us as exceptions.
+    options.log_severity_level = 3
+    return options
+
+
+def _check_providers(providers: Sequence[str]) -> None:
+    available = onnxruntime.get_available_providers()
+    for provider in providers:
+        if provider not in available:
+            raise LoadError(f"this ONNX Runtime has no {provider}, only {', '.join(available)}: see `providers`")
+
+
+def _specs(path: Path, nodes: Sequence[Any]) -> tuple[TensorSpec, ...]:
+    specs = []
+    for node in nodes:
+        if node.type not in _DTYPES:
+            raise LoadError(f"{path.name} has {node.name!r} of type {node.type}: only tensors of numbers can be passed")
+        shape = tuple(-1 if dimension is None else dimension for dimension in node.shape)
+        specs.append(TensorSpec(node.name, _DTYPES[node.type], shape))
+    return tuple(specs)
+
+
+def _reason(error: Exception, path: Path) -> str:
+    """ONNX Runtime's reason in one line, without the path that every one of them repeats."""
+    return first_line(error).replace(f"Load model from {path} failed:", "").strip()

@@ -1,0 +1,53 @@
+"""The process that ``verification`` starts: request on standard input, reason on standard output, else code 0."""
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+
+from vedette.messages import Tensor
+from vedette_model_inference.configuration import Configuration
+from vedette_model_inference.engines import open_session
+from vedette_model_inference.errors import LoadError
+from vedette_model_inference.session import RunError, zeros
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> int:
+    """Load and run the model once; a run that fails in good order is no reason against the file."""
+    request = json.load(sys.stdin)
+    _become_expendable(request["parent"])
+    declared = [Tensor.model_validate(tensor) for tensor in request["declared"]]
+    configuration = Configuration.model_validate(request["configuration"])
+    try:
+        session = open_session(Path(request["path"]), request["format"], configuration)
+    except LoadError as error:
+        sys.stdout.write(str(error))
+        return 2
+    try:
+        session.run(zeros(session.inputs, declared))
+    except RunError:
+        return 0
+    return 0
+
+
+def _become_expendable(parent: int) -> None:
+    """Die with the parent, before it when memory runs out, without a core file, and behind the calls that run."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        raise SystemExit("the parent is gone")
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.nice(5)
+    try:
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    except OSError:
+        # A kernel or container without it: then memory is judged as usual.
+        return
+
+
+if __name__ == "__main__":
+    sys.exit(main())
