@@ -1,3 +1,5 @@
+# Python 3.7 reads this file, under whichever of its two names it is checked.
+# ruff: noqa: RUF100, UP006, UP007, UP032, UP035
 """Packets between panoramasdk and the application's host. A codec: no I/O.
 
 Each SOCK_SEQPACKET packet is one JSON object; its key ``packet`` names the kind, the other keys are the fields of the
@@ -67,6 +69,8 @@ class CameraState(NamedTuple):
     camera: int
     paused: bool
     detail: str
+    uri: str
+    """Address without credentials; empty while it is not known (it may come out of a secret)."""
 
 
 class CameraLost(NamedTuple):

@@ -155,7 +155,7 @@ class Runtime:
                 parameter.value = packet.value
         elif isinstance(packet, protocol.CameraState):
             port_name, stream = self._streams[packet.camera]
-            stream.pause(packet.paused, packet.detail)
+            stream.note(packet.paused, packet.detail, packet.uri)
             self._wake(port_name)
         elif isinstance(packet, protocol.CameraSocket) and sock is not None:
             port_name, stream = self._streams[packet.camera]

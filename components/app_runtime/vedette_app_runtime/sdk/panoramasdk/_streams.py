@@ -13,7 +13,7 @@ from ._rings import Lease, RingError, RingReader
 class Stream:
     """The reading end of one camera of a video port.
 
-    The host's packets (``offer``, ``pause``) come in another thread than ``adopt``, ``give_back`` and ``receive``,
+    The host's packets (``offer``, ``note``) come in another thread than ``adopt``, ``give_back`` and ``receive``,
     which the thread in ``get()`` calls; they only leave their word in attributes that ``adopt`` picks up.
 
     A lease is held from one get() to the next: given back at get(), the ring answers at once with its newest frame, so
@@ -52,9 +52,10 @@ class Stream:
         if previous is not None:
             previous.close()
 
-    def pause(self, paused: bool, detail: str) -> None:
+    def note(self, paused: bool, detail: str, stream_uri: str) -> None:
         """Note whether the stream is paused, and what is known of its camera."""
         self.paused, self.detail = paused, detail
+        self.stream_uri = stream_uri or self.stream_uri
 
     def adopt(self) -> None:
         """Change over to a connection that was offered; drop the one of a stream that is paused."""

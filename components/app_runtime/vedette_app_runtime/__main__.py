@@ -1,0 +1,66 @@
+"""``python -m vedette_app_runtime run|install --application DIR [--work DIR]``."""
+
+import argparse
+import logging
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from vedette.application import ApplicationConfigurationError, ApplicationManifestError
+from vedette.bus import Bus
+from vedette.bus.component import EXIT_FAILED, EXIT_STOPPED, ComponentFailed, run_component
+from vedette_app_runtime.environments import EnvironmentFailed
+from vedette_app_runtime.host import Host
+from vedette_app_runtime.install import install, read_manifest
+
+
+def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="vedette_app_runtime", description="Hosts one Panorama application.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (("run", "run the application until asked to stop"), ("install", "make its Python environment")):
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--application", type=Path, required=True, help="folder of application.json")
+        command.add_argument(
+            "--work", type=Path, default=Path(), help="the component's work folder (default: where it is started)"
+        )
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run or install; return the exit code."""
+    given = arguments(argv)
+    application, work = given.application.absolute(), given.work.absolute()
+    if given.command == "install":
+        return _install(application, work)
+
+    def work_until(bus: Bus, stop: threading.Event) -> None:
+        try:
+            host = Host(bus, read_manifest(application), application, work)
+        except (ApplicationManifestError, ApplicationConfigurationError) as error:
+            raise ComponentFailed(str(error)) from error
+        host.run(stop)
+
+    return run_component(work_until, name=f"application in {application}")
+
+
+def _install(application: Path, work: Path) -> int:
+    def say(line: str) -> None:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+    logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(levelname)s %(message)s")
+    try:
+        environment = install(application, work, say)
+    except (ApplicationManifestError, EnvironmentFailed) as error:
+        say(f"error: {error}")
+        return EXIT_FAILED
+    say(environment.summary)
+    for warning in environment.warnings:
+        say(f"warning: {warning}")
+    return EXIT_STOPPED
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

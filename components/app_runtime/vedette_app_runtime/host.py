@@ -1,0 +1,288 @@
+"""The application's host: keeps one application running and brings it everything it uses.
+
+One thread owns everything here: the loop of :meth:`Host.run`. Handlers of the bus only leave what they heard in a
+queue and wake the loop.
+"""
+
+import logging
+import os
+import queue
+import selectors
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from vedette.application import ApplicationConfiguration, ApplicationConfigurationError, ApplicationManifest
+from vedette.bus import Bus, Subscription
+from vedette.messages import REPEAT_S, ApplicationState, CameraStatus, ModelStatus
+from vedette_app_runtime import condition, protocol
+from vedette_app_runtime.announcements import Announcements
+from vedette_app_runtime.condition import Condition
+from vedette_app_runtime.folders import Folders
+from vedette_app_runtime.launch import start_application
+from vedette_app_runtime.links import Links
+from vedette_app_runtime.outputs import Outputs
+from vedette_app_runtime.preparation import Preparation, Prepare, preparing
+from vedette_app_runtime.process import ApplicationProcess, Start
+from vedette_app_runtime.rates import Rate
+from vedette_app_runtime.reports import output_entries
+from vedette_app_runtime.restarts import RestartPolicy
+from vedette_app_runtime.sessions import Session, SessionClosed
+from vedette_app_runtime.status import application_status
+from vedette_app_runtime.supervisor import Supervisor
+from vedette_app_runtime.wiring import Wiring, wire
+
+logger = logging.getLogger(__name__)
+
+_TICK_S: Final = 0.25
+
+
+class Host:
+    """Runs one application instance until it is told to stop."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        manifest: ApplicationManifest,
+        application_dir: Path,
+        work: Path,
+        *,
+        prepare: Prepare | None = None,
+        start: Start = start_application,
+        policy: RestartPolicy | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """Read the configuration.
+
+        :param application_dir: folder of ``application.json``
+        :param work: the component's work folder; its parent holds those of the models' components
+        :raises ApplicationConfigurationError: when the configuration breaks a rule
+        :raises BusError: when the bus does not give it
+        """
+        self._bus = bus
+        self._manifest = manifest
+        self._application_dir = application_dir
+        self._folders = Folders(work)
+        self._clock = clock
+        self._wall = wall
+        self._configuration, self._wiring = self._configured()
+        self._links = Links(clock)
+        self._outputs = Outputs(self._folders.sockets, clock, wall)
+        self._announcements = Announcements(bus)
+        self._heard: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._stop = threading.Event()
+        self._subscriptions: dict[str, Subscription] = {}
+        preparation = Preparation(
+            prepare or preparing(manifest, application_dir, self._folders), self._stop, self._wake
+        )
+        self._supervisor = Supervisor(
+            manifest,
+            application_dir,
+            self._folders,
+            preparation,
+            start=start,
+            policy=policy or RestartPolicy(),
+        )
+        self._condition = Condition(ApplicationState.PREPARING)
+        self._since = wall()
+        self._puts = Rate()
+        self._told_at: float | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Keep the application running until ``stop`` is set, then end it.
+
+        :raises BusError: when the bus is lost
+        """
+        self._folders.make()
+        self._subscriptions["configuration"] = self._bus.watch_configuration(lambda: self._hear(self._reconfigure))
+        self._listen()
+        for warning in self._configuration.unknown_names(self._manifest):
+            logger.warning("the configuration names %s, which the application does not have", warning)
+        try:
+            while not stop.is_set():
+                self.run_once(_TICK_S)
+        finally:
+            self._stop.set()
+            for subscription in self._subscriptions.values():
+                subscription.close()
+            self._supervisor.end(self._clock())
+            self._outputs.close()
+            self._folders.clear_sockets()
+        self._announcements.withdraw(self._wiring)
+        self._become(Condition(ApplicationState.STOPPED))
+        self._tell(self._clock())
+
+    def run_once(self, wait_s: float) -> None:
+        """Take in what has come within ``wait_s``, do what is due, tell what has changed.
+
+        :raises BusError: when the bus is lost
+        """
+        self._receive(wait_s)
+        now = self._clock()
+        self._supervisor.step(self._wiring.instance, self._configuration.sandbox, now, self._outputs.close)
+        if self._supervisor.process is not None:
+            self._links.serve(self._wiring, self._supervisor.process.sessions)
+        self._judge(now)
+        if self._told_at is None or now - self._told_at >= REPEAT_S:
+            self._measure(now)
+            self._announcements.demand(self._wiring, cameras=self._condition.state != ApplicationState.HELD_BACK)
+            self._tell(now)
+
+    # What comes in.
+
+    def _on_camera(self, _topic: str, payload: bytes) -> None:
+        self._hear(lambda: self._links.cameras.hear(payload))
+
+    def _on_model(self, _topic: str, payload: bytes) -> None:
+        self._hear(lambda: self._links.models.hear(payload))
+
+    def _listen(self) -> None:
+        """Subscribe to what this wiring needs: no more is authorised for an application without cameras or models."""
+        if self._wiring.cameras and "cameras" not in self._subscriptions:
+            self._subscriptions["cameras"] = self._bus.subscribe(CameraStatus.topic("+"), self._on_camera)
+        if self._wiring.models and "models" not in self._subscriptions:
+            self._subscriptions["models"] = self._bus.subscribe(ModelStatus.topic("+"), self._on_model)
+
+    def _hear(self, deed: Callable[[], None]) -> None:
+        self._heard.put(deed)
+        self._wake()
+
+    def _wake(self) -> None:
+        try:
+            os.write(self._wake_w, b"x")
+        except BlockingIOError:
+            return
+
+    def _receive(self, wait_s: float) -> None:
+        process = self._supervisor.process
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._wake_r, selectors.EVENT_READ, None)
+            if process is not None:
+                if process.attach_point.sock.fileno() >= 0:
+                    selector.register(process.attach_point.sock, selectors.EVENT_READ, None)
+                for session in process.sessions:
+                    selector.register(session.sock, selectors.EVENT_READ, session)
+            ready = [key.data for key, _ in selector.select(wait_s)]
+        try:
+            os.read(self._wake_r, 4096)
+        except BlockingIOError:
+            pass
+        while not self._heard.empty():
+            self._heard.get()()
+        if process is not None and process is self._supervisor.process:
+            for session in process.accept():
+                session.send(self._wiring.hello())
+            for session in ready:
+                if session is not None:
+                    self._hear_session(process, session)
+
+    def _hear_session(self, process: ApplicationProcess, session: Session) -> None:
+        try:
+            while packet := session.receive():
+                self._apply(session, packet)
+        except SessionClosed as error:
+            logger.debug("a process of the application is detached: %s", error)
+            session.close()
+            process.sessions.remove(session)
+
+    def _apply(self, session: Session, packet: protocol.Packet) -> None:
+        if isinstance(packet, protocol.Report):
+            session.report = packet
+        elif isinstance(packet, protocol.CameraLost):
+            session.cameras.discard(packet.camera)
+        elif isinstance(packet, protocol.ModelLost):
+            session.models.discard(packet.model)
+        elif isinstance(packet, protocol.OutputWanted):
+            self._outputs.offer(self._wiring, session, packet.port, packet.stream)
+        else:
+            raise SessionClosed(f"it sent {type(packet).__name__}")
+
+    # Configuration.
+
+    def _configured(self) -> tuple[ApplicationConfiguration, Wiring]:
+        configuration = ApplicationConfiguration.from_component(self._bus.get_configuration())
+        return configuration, wire(self._manifest, configuration, self._folders.work.parent)
+
+    def _reconfigure(self) -> None:
+        try:
+            configuration, wiring = self._configured()
+        except ApplicationConfigurationError as error:
+            logger.error("the new configuration is not used: %s", error)  # noqa: TRY400 - the text says it all
+            return
+        before, self._configuration = self._wiring, configuration
+        self._wiring = wiring
+        self._listen()
+        process = self._supervisor.process
+        if process is None:
+            return
+        if not wiring.same_processes(before):
+            logger.info("cameras were changed: the application starts anew")
+            self._supervisor.end(self._clock())
+            self._outputs.close()
+            return
+        old = {parameter.port: parameter.value for parameter in before.parameters}
+        for parameter in wiring.parameters:
+            if parameter.value != old[parameter.port]:
+                logger.info("parameter %s was changed", parameter.port)
+                for session in process.sessions:
+                    session.send(protocol.Parameter(parameter.port, parameter.value))
+
+    # What is told.
+
+    def _judge(self, now: float) -> None:
+        process = self._supervisor.process
+        if process is None:
+            self._become(self._supervisor.condition)
+            return
+        self._become(
+            condition.of_running(
+                self._wiring,
+                attached=process.attached,
+                running_s=now - self._supervisor.started_at,
+                report=process.report(),
+                camera=self._links.cameras.get,
+                model=self._links.models.get,
+            )
+        )
+
+    def _become(self, new: Condition) -> None:
+        """Take on a condition; a new state is told at once, a new detail with the next repetition."""
+        if new.state != self._condition.state:
+            logger.info("%s -> %s", self._condition.state.value, new.state.value)
+            self._since = self._wall()
+            self._told_at = None
+        self._condition = new
+
+    def _measure(self, now: float) -> None:
+        process = self._supervisor.process
+        if process is not None:
+            report = process.report()
+            self._puts.note(now, report.puts)
+            self._outputs.report(output_entries(report))
+
+    def _tell(self, now: float) -> None:
+        self._told_at = now
+        supervisor, process = self._supervisor, self._supervisor.process
+        waits = process is None and supervisor.ended is not None and self._condition is supervisor.ended
+        self._announcements.status(
+            application_status(
+                self._wiring,
+                self._condition,
+                since=self._since,
+                next_try_s=max(0.0, round(supervisor.next_start_at - now, 1)) if waits else None,
+                restarts=supervisor.restarts,
+                errors=supervisor.errors,
+                exit_code=supervisor.exit_code,
+                pid=None if process is None else process.pid,
+                sandbox=supervisor.sandbox,
+                environment=supervisor.environment,
+                outputs=self._outputs.ids,
+                report=None if process is None else process.report(),
+                fps=None if process is None else self._puts.per_second(),
+            )
+        )
+        self._announcements.outputs(self._outputs.statuses(self._wiring))

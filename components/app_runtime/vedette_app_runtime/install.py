@@ -1,0 +1,36 @@
+"""The install step of an application's component: its Python environment is made before it is started."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from vedette.application import MANIFEST_FILE, ApplicationManifest, ApplicationManifestError
+from vedette_app_runtime.environments import Environment
+from vedette_app_runtime.folders import Folders
+from vedette_app_runtime.preparation import preparing
+
+
+def read_manifest(application_dir: Path) -> ApplicationManifest:
+    """Read the manifest of the application in ``application_dir``.
+
+    :raises ApplicationManifestError: when it is missing or cannot be used
+    """
+    try:
+        data = (application_dir / MANIFEST_FILE).read_bytes()
+    except OSError as error:
+        raise ApplicationManifestError(
+            f"{application_dir / MANIFEST_FILE}: {error.strerror}; expected the folder of a built application"
+        ) from error
+    return ApplicationManifest.decode(data)
+
+
+def install(application_dir: Path, work: Path, progress: Callable[[str], None]) -> Environment:
+    """Make the environment, or find the one made before.
+
+    :raises ApplicationManifestError: when the application cannot be read
+    :raises EnvironmentFailed: when its environment cannot be made
+    """
+    manifest = read_manifest(application_dir)
+    folders = Folders(work)
+    folders.work.mkdir(parents=True, exist_ok=True)
+    return preparing(manifest, application_dir, folders)(progress, threading.Event())

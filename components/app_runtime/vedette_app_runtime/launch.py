@@ -1,0 +1,62 @@
+"""How an application is started: its view of the machine, its environment variables, its command."""
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from vedette.application import ApplicationManifest, Sandbox
+from vedette_app_runtime import protocol
+from vedette_app_runtime.environments import Environment
+from vedette_app_runtime.folders import Folders
+from vedette_app_runtime.sandbox import SandboxSpec, start
+from vedette_app_runtime.sessions import AttachPoint
+
+_REGION_ELSEWHERE: Final = "us-east-1"
+"""boto3 without any Region raises at once; on a machine that has none (a laptop) this is as good as another."""
+
+
+def sandbox_spec(
+    manifest: ApplicationManifest,
+    application_dir: Path,
+    folders: Folders,
+    environment: Environment,
+    *,
+    instance: str,
+    mode: Sandbox,
+    sdk: Path,
+    host_environ: Mapping[str, str] = os.environ,
+) -> SandboxSpec:
+    """Return the application's view of the machine, without the descriptors of a run."""
+    region = host_environ.get("AWS_REGION") or host_environ.get("AWS_DEFAULT_REGION") or _REGION_ELSEWHERE
+    return SandboxSpec(
+        environment=environment,
+        application_dir=application_dir / manifest.source_root,
+        sdk_dir=sdk,
+        storage=folders.storage,
+        logs=folders.application_logs,
+        environ={
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            "AppGraph_Uid": instance,
+            "Node_Uid": manifest.code_node,
+            **manifest.entry.environment,
+        },
+        mode=mode,
+        gpu=manifest.gpu,
+    )
+
+
+def start_application(
+    spec: SandboxSpec, argv: Sequence[str], attach_point: AttachPoint, console_fd: int
+) -> "subprocess.Popen[bytes]":
+    """Start the application with its socket to the host; both of its output streams go to ``console_fd``.
+
+    :raises SandboxError: when the sandbox does not work here
+    :raises OSError: when the process cannot be started
+    """
+    fd = attach_point.child_fd
+    own = replace(spec, environ={**spec.environ, protocol.FD_VARIABLE: str(fd)}, fds=(fd,))
+    return start(own, argv, stdout=console_fd, stderr=console_fd)

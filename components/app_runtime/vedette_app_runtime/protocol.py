@@ -1,0 +1,1 @@
+sdk/panoramasdk/_protocol.py

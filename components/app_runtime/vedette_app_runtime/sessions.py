@@ -1,0 +1,139 @@
+"""The host's side of the sockets to the application's processes."""
+
+import array
+import logging
+import os
+import socket
+from dataclasses import dataclass, field
+from typing import Final
+
+from vedette_app_runtime import protocol
+
+logger = logging.getLogger(__name__)
+
+_DESCRIPTOR_FLOOR: Final = 100
+"""Scripts use the low numbers for redirections of their own (``exec 3>&1``); bash itself uses 10 and 255."""
+MAX_SESSIONS: Final = 64
+"""Processes of one application that may use panoramasdk at once."""
+
+
+class SessionClosed(Exception):
+    """The process at the other end has ended, or sent what cannot be."""
+
+
+@dataclass
+class Session:
+    """One process of the application that uses panoramasdk."""
+
+    sock: socket.socket
+    pid: int
+    """As the process itself sees it, inside its namespace."""
+    report: protocol.Report | None = None
+    cameras: set[int] = field(default_factory=set)
+    """Cameras that it has a connection to."""
+    models: set[str] = field(default_factory=set)
+    tried: dict[object, float] = field(default_factory=dict)
+    """When a connection was handed over last, by camera and model."""
+    told: dict[object, protocol.Packet] = field(default_factory=dict)
+    """Last state told, by camera and model: each is told once."""
+
+    def send(self, packet: protocol.Packet, fd: int | None = None) -> bool:
+        """Send a packet; False when the process takes nothing at present, or is gone."""
+        rights = [] if fd is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
+        try:
+            self.sock.sendmsg([protocol.encode(packet)], rights, socket.MSG_DONTWAIT)
+        except OSError:
+            return False
+        return True
+
+    def tell(self, key: object, packet: protocol.Packet) -> None:
+        """Send a state packet unless it is what was told last under ``key``."""
+        if self.told.get(key) != packet and self.send(packet):
+            self.told[key] = packet
+
+    def receive(self) -> protocol.Packet | None:
+        """Return a packet, or None when none waits.
+
+        :raises SessionClosed: when the process is gone or broke the protocol
+        """
+        try:
+            data = self.sock.recv(protocol.MAX_PACKET_BYTES, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise SessionClosed("its socket failed") from error
+        if not data:
+            raise SessionClosed("it has ended")
+        try:
+            return protocol.decode(data)
+        except protocol.ProtocolError as error:
+            raise SessionClosed(str(error)) from error
+
+    def close(self) -> None:
+        """End the connection."""
+        self.sock.close()
+
+
+class AttachPoint:
+    """The socket that an application inherits, over which each of its processes attaches."""
+
+    def __init__(self) -> None:
+        self.sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            self.child_fd = _duplicate_high(theirs.fileno())
+        finally:
+            theirs.close()
+
+    def started(self) -> None:
+        """Close our copy of the application's end, so that the end of its last process is seen."""
+        if self.child_fd >= 0:
+            os.close(self.child_fd)
+            self.child_fd = -1
+
+    def accept(self) -> Session | None:
+        """Return the session of a process that attaches, or None when none does (or its packet cannot be).
+
+        :raises SessionClosed: when no process holds the other end any more
+        """
+        fds = array.array("i")
+        space = socket.CMSG_SPACE(fds.itemsize)
+        try:
+            data, ancillary, _, _ = self.sock.recvmsg(
+                protocol.MAX_PACKET_BYTES, space, socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
+            )
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise SessionClosed("the socket failed") from error
+        for level, kind, payload in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                fds.frombytes(payload[: len(payload) - len(payload) % fds.itemsize])
+        if not data:
+            raise SessionClosed("the application has closed it")
+        return _session(data, list(fds))
+
+    def close(self) -> None:
+        """Close both ends."""
+        self.started()
+        self.sock.close()
+
+
+def _session(data: bytes, fds: list[int]) -> Session | None:
+    try:
+        packet = protocol.decode(data)
+    except protocol.ProtocolError as error:
+        logger.warning("a process of the application sent what cannot be: %s", error)
+        packet = None
+    if isinstance(packet, protocol.Attach) and len(fds) == 1:
+        if packet.version == protocol.VERSION:
+            return Session(socket.socket(fileno=fds[0]), packet.pid)
+        logger.error("panoramasdk speaks version %d, this host %d", packet.version, protocol.VERSION)
+    for fd in fds:
+        os.close(fd)
+    return None
+
+
+def _duplicate_high(fd: int) -> int:
+    import fcntl
+
+    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _DESCRIPTOR_FLOOR)

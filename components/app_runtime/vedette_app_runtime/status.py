@@ -1,0 +1,59 @@
+"""The application's status message, put together."""
+
+from vedette.messages import ApplicationStatus, ParameterStatus
+from vedette_app_runtime import protocol
+from vedette_app_runtime.condition import Condition
+from vedette_app_runtime.wiring import Wiring
+
+
+def application_status(
+    wiring: Wiring,
+    condition: Condition,
+    *,
+    since: float,
+    next_try_s: float | None,
+    restarts: int,
+    errors: int,
+    exit_code: int | None,
+    pid: int | None,
+    sandbox: str,
+    environment: str,
+    outputs: list[str],
+    report: protocol.Report | None,
+    fps: float | None,
+) -> ApplicationStatus:
+    """Return the message; ``report`` is what the application's processes have reported, None when none runs."""
+    reads = {} if report is None else report.reads
+    cameras: dict[str, list[str]] = {port: [] for port in wiring.media_inputs}
+    for camera in wiring.cameras:
+        cameras[camera.port].append(camera.camera_id)
+    return ApplicationStatus(
+        instance=wiring.instance,
+        application=wiring.application,
+        state=condition.state,
+        detail=condition.detail,
+        since=since,
+        next_try_s=next_try_s,
+        restarts=restarts,
+        errors=errors,
+        exit_code=exit_code,
+        pid=pid,
+        sandbox=sandbox,
+        environment=environment,
+        cameras=cameras,
+        models={model.node: model.model_id for model in wiring.models},
+        outputs=outputs,
+        parameters=[
+            ParameterStatus(
+                name=each.port,
+                node=each.node or "",
+                value=each.value,
+                origin=each.origin,
+                reads=reads.get(each.port, 0),
+            )
+            for each in wiring.parameters
+        ],
+        fps=fps,
+        model_ms=report.call_ms if report is not None and report.call_ms >= 0 else None,
+        last_activity_at=report.last_activity if report is not None and report.last_activity > 0 else None,
+    )

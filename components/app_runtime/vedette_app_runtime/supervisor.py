@@ -1,0 +1,136 @@
+"""Keeps one application's process running: prepares its environment, starts it, judges its end, starts it again."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from vedette.application import ApplicationManifest, Sandbox
+from vedette.messages import ApplicationState
+from vedette_app_runtime.condition import Condition
+from vedette_app_runtime.console import ConsoleLog
+from vedette_app_runtime.failure import describe_exit
+from vedette_app_runtime.folders import Folders
+from vedette_app_runtime.launch import sandbox_spec
+from vedette_app_runtime.preparation import AGAIN_S, Preparation
+from vedette_app_runtime.process import ApplicationProcess, Start
+from vedette_app_runtime.restarts import RestartPolicy
+from vedette_app_runtime.sandbox import SandboxError, choose
+from vedette_app_runtime.sdk_folder import sdk_folder
+
+logger = logging.getLogger(__name__)
+
+GRACE_S: Final = 1.8
+"""Between SIGTERM and SIGKILL: the whole host has to end in under 2.5 s."""
+
+
+class Supervisor:
+    """Everything is called by one thread; times are of a monotonic clock, s."""
+
+    def __init__(
+        self,
+        manifest: ApplicationManifest,
+        application_dir: Path,
+        folders: Folders,
+        preparation: Preparation,
+        *,
+        start: Start,
+        policy: RestartPolicy,
+    ) -> None:
+        self.process: ApplicationProcess | None = None
+        self.started_at = 0.0
+        self.restarts = 0
+        self.errors = 0
+        """Exits, with whatever code."""
+        self.exit_code: int | None = None
+        self.sandbox = ""
+        """How the application was started last: bubblewrap, mount-view or none."""
+        self.ended: Condition | None = None
+        """Why no process runs, when that is a failure."""
+        self.next_start_at = 0.0
+        self._manifest = manifest
+        self._application_dir = application_dir
+        self._folders = folders
+        self._preparation = preparation
+        self._start = start
+        self._policy = policy
+        self._console = ConsoleLog(folders.logs)
+        self._sdk: Path | None = None
+
+    @property
+    def environment(self) -> str:
+        """The environment in words; empty while there is none."""
+        environment = self._preparation.environment
+        return "" if environment is None else "; ".join((environment.summary, *environment.warnings))
+
+    @property
+    def condition(self) -> Condition:
+        """The application's condition while no process runs."""
+        if self._preparation.running:
+            return Condition(ApplicationState.PREPARING, self._preparation.progress)
+        return self.ended or Condition(ApplicationState.PREPARING)
+
+    def step(self, instance: str, mode: Sandbox, now: float, on_exit: "Callable[[], None]") -> None:
+        """Do what is due; ``on_exit`` is called when the application has ended."""
+        if self.process is not None:
+            code = self.process.poll()
+            if code is not None:
+                self._ended(code, now)
+                on_exit()
+        elif now >= self.next_start_at:
+            if self._preparation.environment is not None:
+                self._launch(instance, mode, now)
+            elif self._preparation.failure is not None:
+                self._fail(self._preparation.take_failure(), now)
+            else:
+                self._preparation.begin()
+
+    def end(self, now: float) -> None:
+        """End the application without counting it as a failure; the next step starts it anew."""
+        if self.process is not None:
+            self.process.end(GRACE_S)
+            self.process = None
+        self.next_start_at = now
+
+    def _launch(self, instance: str, mode: Sandbox, now: float) -> None:
+        environment = self._preparation.environment
+        if environment is None:
+            return
+        if self._sdk is None:
+            self._sdk = sdk_folder(self._folders.work)
+        argv = self._manifest.entry.argv()
+        try:
+            self.sandbox = choose(mode).kind
+            spec = sandbox_spec(
+                self._manifest,
+                self._application_dir,
+                self._folders,
+                environment,
+                instance=instance,
+                mode=mode,
+                sdk=self._sdk,
+            )
+            self.process = ApplicationProcess(spec, argv, self._console, self._start)
+        except (SandboxError, OSError) as error:
+            self._fail(f"the application cannot be started: {error}", now)
+            return
+        self.restarts += self.ended is not None and self.errors > 0
+        self.started_at = now
+        self.ended = None
+        logger.info("the application was started: %s", " ".join(argv))
+
+    def _ended(self, code: int, now: float) -> None:
+        detail = describe_exit(code, self._console.last_lines())
+        self.process = None
+        self.errors += 1
+        self.exit_code = code
+        decision = self._policy.ended(self.started_at, now)
+        self.next_start_at = now + decision.delay_s
+        state = ApplicationState.HELD_BACK if decision.held_back else ApplicationState.CRASHED
+        self.ended = Condition(state, detail)
+        logger.error("the application ended: %s; it is started again in %.1f s", detail, decision.delay_s)
+
+    def _fail(self, detail: str, now: float) -> None:
+        self.ended = Condition(ApplicationState.FAILED, detail)
+        self.next_start_at = now + AGAIN_S
+        logger.error("%s; next try in %.0f s", detail, AGAIN_S)

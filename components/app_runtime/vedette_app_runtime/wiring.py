@@ -1,0 +1,117 @@
+"""Manifest and configuration brought together: what each port and model of one instance leads to."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vedette.application import ApplicationConfiguration, ApplicationManifest, ModelNode, ParameterInput, ParameterValue
+from vedette.messages import CameraSource, ModelDemand
+from vedette.redaction import redact
+from vedette_app_runtime import protocol
+
+
+@dataclass(frozen=True)
+class Camera:
+    """One stream of a video input port."""
+
+    index: int
+    port: str
+    node: str
+    source: CameraSource
+    paused: bool
+
+    @property
+    def camera_id(self) -> str:
+        """Id of the source, as CameraIngest knows it."""
+        return self.source.camera_id
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter port and its present value."""
+
+    port: str
+    node: str | None
+    value: ParameterValue
+    origin: str
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What the ports and models of an instance lead to."""
+
+    instance: str
+    application: str
+    media_inputs: tuple[str, ...]
+    cameras: tuple[Camera, ...]
+    """Per port in the order that get() returns them; ``index`` counts through all ports."""
+    parameters: tuple[Parameter, ...]
+    outputs: tuple[tuple[str, str | None], ...]
+    """(port, output node of the graph, or None when no edge leads from it)."""
+    models: tuple[ModelNode, ...]
+    store: Path
+    """Folder of all components' work folders, where models lie."""
+
+    def hello(self) -> protocol.Hello:
+        """Return what the application's process is told first."""
+        return protocol.Hello(
+            version=protocol.VERSION,
+            instance=self.instance,
+            media_inputs=list(self.media_inputs),
+            cameras=[[c.port, c.source.name, redact(c.source.url)] for c in self.cameras],
+            parameters={parameter.port: parameter.value for parameter in self.parameters},
+            outputs={port: node is not None for port, node in self.outputs},
+            models=[model.node for model in self.models],
+        )
+
+    def model_demand(self, model: ModelNode, *, wanted: bool = True) -> ModelDemand:
+        """Return the demand for a model, with the absolute path at which its component has put it."""
+        return ModelDemand(
+            model_id=model.model_id,
+            path=str(self.store / model.component / "current" / model.file),
+            format=model.format,
+            inputs=model.inputs,
+            instance=self.instance,
+            node=model.node,
+            wanted=wanted,
+        )
+
+    def same_processes(self, other: "Wiring") -> bool:
+        """Tell whether a running application can go from this wiring to ``other``: only values and pauses differ."""
+        return self.fixed == other.fixed
+
+    @property
+    def fixed(self) -> object:
+        """What a running application cannot change."""
+        cameras = [(camera.port, camera.node, camera.source) for camera in self.cameras]
+        parameters = [(parameter.port, parameter.node) for parameter in self.parameters]
+        return (self.instance, self.media_inputs, cameras, parameters, self.outputs, self.models)
+
+
+def wire(manifest: ApplicationManifest, configuration: ApplicationConfiguration, store: Path) -> Wiring:
+    """Bring manifest and configuration together; ``store`` is the folder of all components' work folders.
+
+    :raises ApplicationConfigurationError: if a parameter's value does not fit its type
+    """
+    cameras: list[Camera] = []
+    for media in manifest.media_inputs():
+        for node in media.nodes:
+            for attached in configuration.cameras.get(node, []):
+                paused = attached.launch == "onSignal"
+                cameras.append(Camera(len(cameras), media.port, node, attached.source, paused))
+    return Wiring(
+        instance=configuration.instance,
+        application=manifest.name,
+        media_inputs=tuple(media.port for media in manifest.media_inputs()),
+        cameras=tuple(cameras),
+        parameters=tuple(_parameter(port, configuration) for port in manifest.parameters()),
+        outputs=tuple((output.port, output.node) for output in manifest.outputs),
+        models=tuple(manifest.models),
+        store=store,
+    )
+
+
+def _parameter(port: ParameterInput, configuration: ApplicationConfiguration) -> Parameter:
+    origin = configuration.parameter_origins.get(port.node or "")
+    if origin is None:
+        origin = "deployment" if port.node in configuration.parameters else "graph"
+    return Parameter(port.port, port.node, configuration.value_of(port), origin)
