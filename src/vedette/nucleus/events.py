@@ -68,5 +68,5 @@ class Events:
         for listener in self._listeners:
             try:
                 listener(event)
-            except Exception:  # noqa: PERF203 - one listener's fault must not reach the next one or the component
+            except Exception:  # one listener's fault must not reach the next one or the component
                 logger.exception("a listener failed on %s", type(event).__name__)

@@ -10,7 +10,7 @@ from vedette.redaction import redact
 
 logger = logging.getLogger(__name__)
 
-MAX_LINE_BYTES: Final = 65_536
+MAX_LINE_BYTES: Final = 16_384
 """A longer line is cut into pieces: a component that prints a picture must not fill the nucleus's memory."""
 MAX_LOG_BYTES: Final = 10_000_000
 LOG_FILES: Final = 3
@@ -40,7 +40,9 @@ class LineSplitter:
 
 
 def _text(line: bytes) -> str:
-    return redact(line.decode("utf-8", "replace").rstrip("\r"))
+    text = line.decode("utf-8", "replace").rstrip("\r")
+    # Most lines hold no URL, and the search for one takes a time that grows with the square of a word's length.
+    return redact(text) if "://" in text else text
 
 
 class ComponentLog:

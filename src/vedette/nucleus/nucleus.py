@@ -188,6 +188,8 @@ class Nucleus:
                 self._on_loop(supervisor.apply(plans), _DEPLOY_LIMIT_S)
             except concurrent.futures.CancelledError as error:
                 raise NucleusError("the nucleus was stopped during the deployment") from error
+            except concurrent.futures.TimeoutError as error:
+                raise NucleusError(f"the deployment was not carried out in {_DEPLOY_LIMIT_S:g} s") from error
             for name in before.keys() - {plan.name for plan in plans}:
                 self.configuration.remove(name)
 
