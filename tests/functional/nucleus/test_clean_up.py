@@ -113,7 +113,7 @@ def test_a_sandbox_outlives_a_killed_nucleus(bench: Bench) -> None:
     child = Child(bench.root, "a")
     wait_until(lambda: sandboxed("1008"))
     child.kill()
-    wait_until(lambda: not child.left() and not sandboxed("1008"))
+    wait_until(lambda: not child.left() and not sandboxed("1008") and child.guard not in processes())
 
 
 def test_a_killed_nucleus_blocks_its_root(bench: Bench) -> None:
