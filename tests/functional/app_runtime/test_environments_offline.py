@@ -8,7 +8,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-
 from vedette_app_runtime.environments import (
     EnvironmentFailed,
     NoWorkingResolution,
@@ -66,7 +65,8 @@ def test_an_application_with_its_own_wheels_is_ready_without_a_network(applicati
     environment = prepare(application, tmp_path / "cache", progress=said.append)
     names = [environment.bin_dir / name for name in ("python", "python3", "python3.7", "python3.8")]
     for name in names:
-        answer = subprocess.run([str(name), "-c", "import tracker, sys; print(sys.prefix)"], capture_output=True, text=True)
+        program = "import tracker, sys; print(sys.prefix)"
+        answer = subprocess.run([str(name), "-c", program], capture_output=True, text=True, check=False)
         assert answer.stdout.strip() == str(environment.bin_dir.parent), answer.stderr
     assert "tracker 1.0" in environment.summary
     assert "from the application's own wheels" in environment.summary
@@ -128,21 +128,23 @@ def test_only_the_present_and_the_former_environment_are_kept(application: Path,
 
 def test_libraries_whose_import_fails_are_not_called_ready(application: Path, tmp_path: Path) -> None:
     wheel(application / "wheels", "tracker", "1.0", "raise ImportError('numpy.core.multiarray failed to import')\n")
-    with pytest.raises(PackagesUnreachable, match="from the application's own wheels: import tracker: ImportError: numpy.core"):
+    with pytest.raises(
+        PackagesUnreachable, match=r"from the application's own wheels: import tracker: ImportError: numpy.core"
+    ):
         prepare(application, tmp_path / "cache", progress=lambda _: None)
     assert load(tmp_path / "cache") is None
     assert not list((tmp_path / "cache").glob(".building-*"))
 
 
-def test_a_library_that_breaks_everywhere_is_named_with_its_error(
-    application: Path, tmp_path: Path
-) -> None:
+def test_a_library_that_breaks_everywhere_is_named_with_its_error(application: Path, tmp_path: Path) -> None:
     # GIVEN an index on the disk, so that nothing is out of reach
     wheel(application / "wheels", "tracker", "1.0", "raise ImportError('its native part is gone')\n")
-    (application / "panorama/requirements.txt").write_text(f"--no-index\n--find-links {application}/wheels\ntracker==1.*\n")
+    (application / "panorama/requirements.txt").write_text(
+        f"--no-index\n--find-links {application}/wheels\ntracker==1.*\n"
+    )
     with pytest.raises(NoWorkingResolution) as caught:
         prepare(application, tmp_path / "cache", progress=lambda _: None)
-    assert "tried: from the application's own wheels, as of 2023-06-01" in str(caught.value)
+    assert "tried: from the application's own wheels" in str(caught.value)
     assert "import tracker: ImportError: its native part is gone" in str(caught.value)
     assert "hint: " in str(caught.value)
 

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from vedette.doctor.bubblewrap import probe_bubblewrap
 from vedette_app_runtime.environments.environment import Environment
 from vedette_app_runtime.sandbox import SandboxSpec, start
+
+from vedette.doctor.bubblewrap import probe_bubblewrap
 
 _FOUND = probe_bubblewrap()
 pytestmark = pytest.mark.skipif(not _FOUND.works, reason=f"needs bubblewrap: {_FOUND.reason}")
@@ -27,7 +27,9 @@ def spec(tmp_path: Path) -> SandboxSpec:
     bin_dir.mkdir(parents=True)
     real = Path(sys.executable).resolve()
     (bin_dir / "python3").symlink_to(real)
-    environment = Environment(bin_dir / "python3", bin_dir, (tmp_path / "environment", Path(sys.base_prefix).resolve()), "")
+    environment = Environment(
+        bin_dir / "python3", bin_dir, (tmp_path / "environment", Path(sys.base_prefix).resolve()), ""
+    )
     application = tmp_path / "application"
     application.mkdir()
     return SandboxSpec(environment, application, None, tmp_path / "storage", tmp_path / "logs")
@@ -61,18 +63,19 @@ def test_the_home_folder_and_secrets_of_the_host_are_not_there(tried: Tried, tmp
     other = tmp_path / "work/vedette.app.other/storage"
     other.mkdir(parents=True)
     (other / "secret").write_text("of another application")
-    home = Path(os.path.expanduser("~"))
+    home = Path("~").expanduser()
     # WHEN an application tries to read them
     found = tried(
         """
         for path in facts["paths"]:
             result[path] = refused(open, path)
-        result["home"] = [n for n in os.listdir(facts["home"]) if n in facts["names"]] if os.path.isdir(facts["home"]) else []
+        there = os.listdir(facts["home"]) if os.path.isdir(facts["home"]) else []
+        result["home"] = [name for name in there if name in facts["names"]]
         result["run"] = os.listdir("/run")
         """,
         paths=[str(other / "secret"), "/etc/shadow", "/proc/1/root/etc/shadow", "/etc/ssl/private", "/run/systemd"],
         home=str(home),
-        names=[name for name in os.listdir(home) if name not in Path(sys.base_prefix).parts],
+        names=[path.name for path in home.iterdir() if path.name not in Path(sys.base_prefix).parts],
     )
     # THEN none is there
     assert found.pop("home") == []
@@ -91,7 +94,19 @@ def test_nothing_but_storage_logs_and_scratch_can_be_written(tried: Tried) -> No
         for folder in facts["open"]:
             result[folder] = refused(write, folder + "/written") is None
         """,
-        closed=["", "/panorama", "/usr", "/usr/bin", "/etc", "/opt", "/opt/aws", "/dev", "/run", "/proc/sys/kernel", "/sys"],
+        closed=[
+            "",
+            "/panorama",
+            "/usr",
+            "/usr/bin",
+            "/etc",
+            "/opt",
+            "/opt/aws",
+            "/dev",
+            "/run",
+            "/proc/sys/kernel",
+            "/sys",
+        ],
         open=["/opt/aws/panorama/storage", "/opt/aws/panorama/logs", "/tmp", "/var/tmp", "/dev/shm"],
     )
     for folder in ("/opt/aws/panorama/storage", "/opt/aws/panorama/logs", "/tmp", "/var/tmp", "/dev/shm"):
@@ -109,7 +124,8 @@ def test_the_kernels_switches_cannot_be_turned_even_as_root_of_the_host(tried: T
                 folders[:] = [name for name in folders if not name.isdigit() and name not in own]
             for name in files:
                 path = os.path.join(folder, name)
-                if os.path.exists(path) and os.stat(path).st_mode & 0o222 and refused(os.open, path, os.O_WRONLY) is None:
+                writable = os.path.exists(path) and os.stat(path).st_mode & 0o222
+                if writable and refused(os.open, path, os.O_WRONLY) is None:
                     result[path] = "can be written"
         """
     )
@@ -164,14 +180,24 @@ def test_only_harmless_devices_are_there(tried: Tried) -> None:
 def test_the_environment_of_the_host_stays_outside(tried: Tried, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SVCUID", "token-of-the-nucleus")
     monkeypatch.setenv("AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH_FOR_COMPONENT", "/greengrass/v2/ipc.socket")
-    found = tried('result.update(os.environ)')
+    found = tried("result.update(os.environ)")
     assert set(found) <= {
-        *("PATH", "TERM", "container", "HOME", "LANG", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PWD", "LC_CTYPE"),
+        *(
+            "PATH",
+            "TERM",
+            "container",
+            "HOME",
+            "LANG",
+            "PYTHONUNBUFFERED",
+            "PYTHONDONTWRITEBYTECODE",
+            "PWD",
+            "LC_CTYPE",
+        ),
     }
 
 
 def test_no_descriptor_leaks_in(tried: Tried) -> None:
-    with open(os.devnull) as leak:
+    with Path(os.devnull).open() as leak:
         os.set_inheritable(leak.fileno(), True)
         found = tried('result["descriptors"] = sorted(int(n) for n in os.listdir("/proc/self/fd"))')
     # 3 is the listing itself

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from vedette_app_runtime.environments.dockerfile import read_dockerfile, run_commands
 from vedette_app_runtime.environments.requirement import RequirementSet
 

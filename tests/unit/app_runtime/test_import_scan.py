@@ -14,8 +14,14 @@ def _write(tmp_path: Path, **files: str) -> Path:
 
 
 def test_libraries_are_found_with_the_place_of_their_first_import(tmp_path: Path) -> None:
-    sources = _write(tmp_path, app="import json\nimport cv2, boto3\nfrom botocore.exceptions import ClientError\nimport cv2\n")
-    assert scan(sources).modules == {"cv2": "app.py line 2", "boto3": "app.py line 2", "botocore.exceptions": "app.py line 3"}
+    sources = _write(
+        tmp_path, app="import json\nimport cv2, boto3\nfrom botocore.exceptions import ClientError\nimport cv2\n"
+    )
+    assert scan(sources).modules == {
+        "cv2": "app.py line 2",
+        "boto3": "app.py line 2",
+        "botocore.exceptions": "app.py line 3",
+    }
 
 
 def test_what_the_application_can_do_without_is_left_out(tmp_path: Path) -> None:
@@ -38,7 +44,7 @@ def later():
 def test_its_own_modules_the_sdk_and_the_standard_library_are_no_libraries(tmp_path: Path) -> None:
     sources = _write(
         tmp_path,
-        app="import panoramasdk\nimport tracker\nfrom lib.draw import box\nfrom . import near\nimport os.path\nimport logging.handlers\n",
+        app="import panoramasdk, tracker\nfrom lib.draw import box\nfrom . import near\nimport os.path, json.decoder\n",
         tracker="",
         lib__draw="import scipy.spatial\n",
     )

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from vedette_app_runtime.environments.errors import RequirementsInvalid
 from vedette_app_runtime.environments.requirement import RequirementSet, parse_line, read_requirements
 
@@ -35,8 +34,14 @@ def test_the_samples_own_file_is_read(tmp_path: Path) -> None:
         ("uvicorn[standard]==0.20 ; python_version < '3.12'\n", ['uvicorn[standard]==0.20 ; python_version < "3.12"']),
         ("six==1.16.0 --hash=sha256:abc --hash=sha256:def\n", ["six==1.16.0"]),
         ("numpy\nnumpy\n", ["numpy"]),
-        ("git+https://example.com/team/tracker.git@v1#egg=tracker\n", ["tracker @ git+https://example.com/team/tracker.git@v1"]),
-        ("https://example.com/w/thing-1.0-py3-none-any.whl\n", ["thing @ https://example.com/w/thing-1.0-py3-none-any.whl"]),
+        (
+            "git+https://example.com/team/tracker.git@v1#egg=tracker\n",
+            ["tracker @ git+https://example.com/team/tracker.git@v1"],
+        ),
+        (
+            "https://example.com/w/thing-1.0-py3-none-any.whl\n",
+            ["thing @ https://example.com/w/thing-1.0-py3-none-any.whl"],
+        ),
     ],
 )
 def test_a_line_keeps_its_meaning(tmp_path: Path, text: str, lines: list[str]) -> None:
@@ -64,8 +69,13 @@ def test_a_missing_file_is_an_error_that_says_which(tmp_path: Path) -> None:
 
 
 def test_an_index_goes_to_the_resolver_and_never_into_a_message(tmp_path: Path) -> None:
-    wanted = _read(tmp_path, "-i https://user:secret@index.example/simple\n--extra-index-url=https://two.example\nnumpy\n")
-    assert wanted.options == ["--index-url https://user:secret@index.example/simple", "--extra-index-url https://two.example"]
+    wanted = _read(
+        tmp_path, "-i https://user:secret@index.example/simple\n--extra-index-url=https://two.example\nnumpy\n"
+    )
+    assert wanted.options == [
+        "--index-url https://user:secret@index.example/simple",
+        "--extra-index-url https://two.example",
+    ]
     assert not any("secret" in sentence for sentence in wanted.ignored)
 
 
@@ -73,12 +83,21 @@ def test_a_wheel_among_the_files_is_taken_and_one_that_is_not_there_is_said(tmp_
     (tmp_path / "own_lib-1.0-py3-none-any.whl").write_bytes(b"")
     wanted = _read(tmp_path, "./own_lib-1.0-py3-none-any.whl\n./gone-1.0-py3-none-any.whl\n")
     assert [requirement.name for requirement in wanted.requirements] == ["own-lib"]
-    assert wanted.ignored == ["requirements.txt line 2: ./gone-1.0-py3-none-any.whl is not among the application's files"]
+    assert wanted.ignored == [
+        "requirements.txt line 2: ./gone-1.0-py3-none-any.whl is not among the application's files"
+    ]
 
 
 @pytest.mark.parametrize(
     ("text", "bounded"),
-    [("numpy", False), ("numpy>=1.18", False), ("numpy!=1.19", False), ("numpy~=1.18", True), ("numpy<2", True), ("numpy==1.18.2", True)],
+    [
+        ("numpy", False),
+        ("numpy>=1.18", False),
+        ("numpy!=1.19", False),
+        ("numpy~=1.18", True),
+        ("numpy<2", True),
+        ("numpy==1.18.2", True),
+    ],
 )
 def test_only_upper_limits_date_an_application(text: str, bounded: bool) -> None:
     assert parse_line(text, "test").bounded is bounded

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from vedette_app_runtime.environments.environment import Environment
 from vedette_app_runtime.environments.interpreter import Interpreter, wanted_version
 from vedette_app_runtime.environments.known_breaks import constraints_for
@@ -75,32 +74,35 @@ def test_bundled_wheels_come_first() -> None:
 def test_numpy_is_held_back_for_an_old_opencv_and_the_reason_is_said() -> None:
     # GIVEN an index that takes the newest numpy unless told otherwise
     resolver, uv = _resolver(
-        lambda words, text: "opencv-python==4.6.0.66\n" + ("numpy==1.26.4\n" if "numpy<2" in text else "numpy==2.4.6\n")
+        lambda _, text: "opencv-python==4.6.0.66\n" + ("numpy==1.26.4\n" if "numpy<2" in text else "numpy==2.4.6\n")
     )
     # WHEN the sample is resolved as of today
     resolution = resolver.resolve(_wanted("opencv-python==4.6.*"), Strategy("as of today"))
     # THEN uv is asked a second time, with the constraint
     assert resolution.versions() == {"opencv-python": "4.6.0.66", "numpy": "1.26.4"}
     assert resolution.notes == (
-        "numpy<2 for opencv-python: its wheels were built for NumPy 1 and fail on import, or at first use, under NumPy 2",
+        "numpy<2 for opencv-python: its wheels were built for NumPy 1 and fail on import, or at first use, "
+        "under NumPy 2",
     )
     assert len(uv.asked) == 2
 
 
 def test_plain_today_holds_nothing_back() -> None:
-    resolver, uv = _resolver(lambda words, text: "opencv-python==4.6.0.66\nnumpy==2.4.6\n")
+    resolver, uv = _resolver(lambda _words, _text: "opencv-python==4.6.0.66\nnumpy==2.4.6\n")
     assert resolver.resolve(_wanted("opencv-python"), Strategy("plain", constrain=False)).versions()["numpy"] == "2.4.6"
     assert len(uv.asked) == 1
 
 
 def test_numpy_is_always_there() -> None:
-    resolver, uv = _resolver(lambda words, text: "numpy==2.4.6\n")
+    resolver, uv = _resolver(lambda _words, _text: "numpy==2.4.6\n")
     resolver.resolve(_wanted(), Strategy("as of today"))
     assert uv.asked[0][1] == "numpy\n"
 
 
 def test_opencv_without_a_screen_is_the_headless_one_even_when_a_library_asks_for_it() -> None:
-    resolver, uv = _resolver(lambda words, text: "opencv-contrib-python==4.11.0.86\nopencv-python-headless==4.11.0.86\n", screen=False)
+    resolver, uv = _resolver(
+        lambda _words, _text: "opencv-contrib-python==4.11.0.86\nopencv-python-headless==4.11.0.86\n", screen=False
+    )
     resolution = resolver.resolve(_wanted("opencv-python==4.11.*"), Strategy("as of today"))
     assert uv.asked[0][1].startswith("opencv-python-headless==4.11.*\n")
     assert resolution.lines == ("opencv-contrib-python-headless==4.11.0.86", "opencv-python-headless==4.11.0.86")
@@ -124,7 +126,8 @@ def test_only_the_pin_that_cannot_be_met_gives_way_and_only_as_far_as_it_must() 
     resolution = resolver.resolve(_wanted("boto3==1.24.*", "opencv-python==4.6.*"), Strategy("relaxed", relax="needed"))
     # THEN opencv is the nearest newer one, the other pin is kept, and it is said
     assert resolution.relaxed == (
-        "opencv-python==4.6.* became opencv-python==4.10.0.84: 4.6.0.66 works only with numpy<2, which has no wheel for this Python",
+        "opencv-python==4.6.* became opencv-python==4.10.0.84: 4.6.0.66 works only with numpy<2, "
+        "which has no wheel for this Python",
     )
     assert uv.asked[-1][1] == "boto3==1.24.*\nopencv-python==4.10.0.84\nnumpy\n"
 
@@ -137,7 +140,9 @@ def test_a_pin_without_any_wheel_becomes_the_nearest_newer_release() -> None:
 
     resolver, _ = _resolver(index)
     resolution = resolver.resolve(_wanted("numpy==1.18.2"), Strategy("relaxed", relax="needed"))
-    assert resolution.relaxed == ("numpy==1.18.2 became numpy==2.1.0: no release that it allows has a wheel for this Python",)
+    assert resolution.relaxed == (
+        "numpy==1.18.2 became numpy==2.1.0: no release that it allows has a wheel for this Python",
+    )
 
 
 def test_an_index_out_of_reach_is_asked_once_and_then_the_cache() -> None:
@@ -154,7 +159,7 @@ def test_an_index_out_of_reach_is_asked_once_and_then_the_cache() -> None:
 
 
 def test_the_big_libraries_are_never_built() -> None:
-    resolver, uv = _resolver(lambda words, text: "numpy==2.4.6\n")
+    resolver, uv = _resolver(lambda _words, _text: "numpy==2.4.6\n")
     resolver.resolve(_wanted(), Strategy("built", build=True))
     words = " ".join(uv.asked[0][0])
     assert "--only-binary numpy" in words
@@ -183,8 +188,16 @@ def test_modules_that_python_lost_are_brought_back_once() -> None:
 
 @pytest.mark.parametrize(
     ("entry", "version"),
-    [("python3.7", (3, 7)), ("/usr/bin/python3.8", (3, 8)), ("3.10", (3, 10)), ("python3", None), ("bash", None), (None, None)]
-    + [("/panorama/run-1.2", None), ("/opt/python3.9/bin/python3", None)],
+    [
+        ("python3.7", (3, 7)),
+        ("/usr/bin/python3.8", (3, 8)),
+        ("3.10", (3, 10)),
+        ("python3", None),
+        ("bash", None),
+        (None, None),
+        ("/panorama/run-1.2", None),
+        ("/opt/python3.9/bin/python3", None),
+    ],
 )
 def test_the_version_in_an_entry_path(entry: str | None, version: tuple[int, int] | None) -> None:
     assert wanted_version(entry) == version

@@ -46,7 +46,9 @@ def decide(mode: Mode, probe: Callable[[], Bubblewrap], views: Callable[[], tupl
     works, as_root = views()
     open_to = "it can read and change whatever the nucleus's user can, the nucleus's socket included"
     if works:
-        return Choice("mount-view", (f"the application runs without a sandbox: {reason}; {open_to}; {remedy}",), None, as_root)
+        return Choice(
+            "mount-view", (f"the application runs without a sandbox: {reason}; {open_to}; {remedy}",), None, as_root
+        )
     lost = (
         f"{PANORAMA}, {STORAGE} and {LOGS} do not exist for the application, so opening a file by one of these paths "
         "fails; on a machine of its own, make them links to the instance's folders"
@@ -78,7 +80,12 @@ def choose(mode: Mode) -> Choice:
 
 def host_path(spec: SandboxSpec, text: str) -> str:
     """Return ``text`` with a path inside the sandbox led to the folder on the host; for starting without either."""
-    for inside, outside in ((STORAGE, spec.storage), (LOGS, spec.logs), (PANORAMA, spec.application_dir), (SDK, spec.sdk_dir)):
+    for inside, outside in (
+        (STORAGE, spec.storage),
+        (LOGS, spec.logs),
+        (PANORAMA, spec.application_dir),
+        (SDK, spec.sdk_dir),
+    ):
         if outside is not None and (text == inside or text.startswith(f"{inside}/")):
             return str(outside) + text[len(inside) :]
     return text

@@ -62,5 +62,10 @@ def view_command(spec: SandboxSpec, argv: Sequence[str], *, as_root: bool) -> li
         if not Path(folder).is_dir():
             raise SandboxMisuse(f"cannot show {folder} to an application: there is no such folder")
     namespaces = ["--mount"] if as_root else ["--user", "--map-root-user", "--mount"]
-    shown = [str(spec.application_dir), str(spec.storage), str(spec.logs), "" if spec.sdk_dir is None else str(spec.sdk_dir)]
+    shown = [
+        str(spec.application_dir),
+        str(spec.storage),
+        str(spec.logs),
+        "" if spec.sdk_dir is None else str(spec.sdk_dir),
+    ]
     return [unshare, *namespaces, "--", shell, "-c", _SCRIPT, "vedette-mount-view", *shown, *argv]

@@ -18,7 +18,7 @@ def application_pid(pid: int) -> int | None:
     Bubblewrap stands as two processes before it: one outside, and the first of the new process namespace. None while
     the application is not there yet, or no longer.
     """
-    while _name(pid) == _WRAPPER:
+    while _is_wrapper(pid):
         child = _first_child(pid)
         if child is None:
             return None
@@ -46,7 +46,9 @@ def stop(process: "subprocess.Popen[bytes]", grace_s: float) -> int:
     return process.wait(5)
 
 
-def wait_for_application(process: "subprocess.Popen[bytes]", stop_event: threading.Event, timeout_s: float) -> int | None:
+def wait_for_application(
+    process: "subprocess.Popen[bytes]", stop_event: threading.Event, timeout_s: float
+) -> int | None:
     """Return the application's process id as soon as bubblewrap has started it; None on stop, end or time-out."""
     until = time.monotonic() + timeout_s
     while process.poll() is None and time.monotonic() < until:
@@ -56,6 +58,15 @@ def wait_for_application(process: "subprocess.Popen[bytes]", stop_event: threadi
         if stop_event.wait(_POLL_S):
             return None
     return None
+
+
+def _is_wrapper(pid: int) -> bool:
+    # For an instant after Popen has returned, the kernel still gives the name of who forked; the file is new already.
+    try:
+        program = Path(f"/proc/{pid}/exe").readlink().name
+    except OSError:
+        program = ""
+    return _WRAPPER in {program, _name(pid)}
 
 
 def _name(pid: int) -> str:

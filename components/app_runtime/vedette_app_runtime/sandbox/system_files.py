@@ -36,7 +36,20 @@ OWN_ETC: Final = Path(__file__).parent / "etc"
 SYSFS: Final = ("devices/system/cpu", "devices/system/node")
 """Without these, ONNX Runtime and PyTorch count the machine's cores wrong."""
 
-PROC_CLOSED: Final = ("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "driver", "tty", "mtrr", "pressure", "asound")
+PROC_CLOSED: Final = (
+    "sys",
+    "sysrq-trigger",
+    "irq",
+    "bus",
+    "fs",
+    "acpi",
+    "scsi",
+    "driver",
+    "tty",
+    "mtrr",
+    "pressure",
+    "asound",
+)
 """Below /proc. The kernel compares the host's user id there, which is 0 when the nucleus runs as root, whatever the
 sandbox calls it: bubblewrap 0.8 left /proc/sys/kernel/hostname writable to such an application (measured)."""
 
@@ -73,7 +86,9 @@ def system_mounts(top: Path = Path("/")) -> list[Mount]:
         Mount("bind", str(top / "sys" / name), f"/sys/{name}") for name in SYSFS if (top / "sys" / name).is_dir()
     )
     mounts.extend(
-        Mount("bind", str(top / "proc" / name), f"/proc/{name}") for name in PROC_CLOSED if (top / "proc" / name).exists()
+        Mount("bind", str(top / "proc" / name), f"/proc/{name}")
+        for name in PROC_CLOSED
+        if (top / "proc" / name).exists()
     )
     return mounts
 
