@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import awsiot.greengrasscoreipc
+from awscrt.exceptions import AwsCrtError
 from awsiot.eventstreamrpc import LifecycleHandler, StreamResponseHandler
 from awsiot.greengrasscoreipc import client as sdk
 from awsiot.greengrasscoreipc import model
@@ -211,7 +212,7 @@ class GreengrassBus:
         self._dispatcher.close()
         try:
             self._client.close().result(CALL_TIMEOUT_S)
-        except (RuntimeError, concurrent.futures.TimeoutError) as error:
+        except (AwsCrtError, RuntimeError, concurrent.futures.TimeoutError) as error:
             _log.debug("closing the connection: %s", error)
 
     def _call(self, new_operation: Callable[[], Any], request: Any, what: str) -> Any:

@@ -27,6 +27,7 @@ __all__ = ["CONNECT_TIMEOUT_S", "Connection", "Owner"]
 _log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S: Final = 10.0
+_REFUSAL_S: Final = 1.0
 _BEFORE_CONNECT_BYTES: Final = 64 * 1024
 _WRITE_BUFFER_BYTES: Final = 256 * 1024
 _UNREAD_ANSWERS_BYTES: Final = 1024 * 1024
@@ -109,9 +110,11 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Act on every whole message; a malformed one ends this connection and nothing else."""
+        if not self._alive:
+            return
         self._decoder.receive_data(data)
         try:
-            while self._state is not State.CLOSED:
+            while self._alive:
                 message = self._decoder.next_event()
                 if message is None:
                     return
@@ -160,6 +163,10 @@ class Connection(asyncio.Protocol):
 
     # -- reading
 
+    @property
+    def _alive(self) -> bool:
+        return self._state is not State.CLOSED
+
     def _receive(self, message: Message) -> None:
         kind = message.integer(protocol.MESSAGE_TYPE, -1)
         stream_id = message.integer(protocol.STREAM_ID, -1)
@@ -189,13 +196,20 @@ class Connection(asyncio.Protocol):
             if self.component is None:
                 reason = "its token belongs to no component that runs"
         if reason is not None:
-            self._write(protocol.connect_ack(accepted=False))
-            self._end(reason)
+            self._refuse(reason)
             return
         self._state = State.OPEN
         self._decoder.limit = MAX_MESSAGE_BYTES
         self._answer(protocol.connect_ack(accepted=True))
         _log.debug("%s connected", self.component)
+
+    def _refuse(self, reason: str) -> None:
+        _log.warning("connection refused: %s", reason)
+        self._state = State.CLOSED
+        if self._transport is not None:
+            self._transport.write(protocol.connect_ack(accepted=False))
+            # The client closes first, so that it reports the refusal and not a socket that was closed on it.
+            self._deadline = self._loop.call_later(_REFUSAL_S, self._transport.close)
 
     def _application_message(self, stream_id: int, message: Message) -> None:
         if stream_id <= self._latest_stream:
@@ -308,7 +322,6 @@ class Connection(asyncio.Protocol):
             _log.warning("connection of %s ended: %s", self.component or "an unknown client", reason)
             self._state = State.CLOSED
             if self._transport is not None:
-                # Not abort(): the refusal that was written must still reach the client.
                 self._transport.close()
 
     def describe(self) -> dict[str, Any]:
