@@ -15,6 +15,7 @@ from awsiot.greengrasscoreipc.model import (
     UnauthorizedError,
 )
 
+from vedette.nucleus.shadow_document import ShadowDocument
 from vedette.nucleus.shadows import ShadowStore
 
 Client = Callable[..., GreengrassCoreIPCClientV2]
