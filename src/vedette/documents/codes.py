@@ -55,6 +55,7 @@ CODES: Final[Mapping[str, Rule]] = {
     "V024": Rule(_W, "package is not in the graph's list of packages"),
     "V025": Rule(_E, "project has no graph"),
     "V026": Rule(_W, "package is there more than once"),
+    "V070": Rule(_W, "package folder has no usable name"),
     "V027": Rule(_E, "project has no graph of that name"),
     # code and models on disk
     "V031": Rule(_W, "model has no file"),
@@ -88,6 +89,7 @@ CODES: Final[Mapping[str, Rule]] = {
     "V061": Rule(_W, "routing rule names a port that the package does not declare"),
     "V062": Rule(_E, "two routing rules take the same host port"),
     "V063": Rule(_W, "host port is outside of what Panorama allowed"),
+    "V064": Rule(_E, "host port is no port number"),
     # compilation
     "V072": Rule(_E, "two components would have the same name"),
     "V074": Rule(_E, "recipe is too large"),

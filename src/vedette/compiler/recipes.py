@@ -1,0 +1,137 @@
+"""Recipes of applications and models: valid for AWS, the Java nucleus and nucleus lite.
+
+Nucleus lite reads keys with regard to case (lower-case steps), wants ``runtime: '*'``, and knows no recipe variables of
+other components; hence ``{kernel:rootPath}/work/<component>/current``.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import vedette
+from vedette.application import ApplicationManifest
+from vedette.compiler.component import BUCKET
+from vedette.messages import ApplicationStatus, CameraDemand, CameraStatus, ModelDemand, ModelStatus, OutputStatus
+
+MAX_BYTES: Final = 16_000
+APPLICATION_ARCHIVE: Final = "application"
+MODEL_ARCHIVE: Final = "model"
+_INSTALL_TIMEOUT_S: Final = 900
+"""An application's environment may have to be made from nothing: hundreds of MB of wheels on a slow line."""
+_PYTHON: Final = 'exec "{kernel:rootPath}/work/vedette.Runtime/bin/python"'
+_HOST: Final = '-m vedette_app_runtime %s --application "{artifacts:decompressedPath}/application" --work "{work:path}"'
+_PYTHONPATH: Final = {"PYTHONPATH": "{kernel:rootPath}/work/vedette.AppRuntime/current"}
+_PUBLISHER: Final = "Vedette"
+
+
+def application_recipe(
+    name: str, instance: str, manifest: ApplicationManifest, models: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the recipe of an application, without its version; ``models`` are component names and exact versions."""
+    suite = f"^{vedette.__version__}"
+    dependencies = {"vedette.AppRuntime": _dependency(suite, "HARD")}
+    if manifest.media_inputs():
+        dependencies["vedette.CameraIngest"] = _dependency(suite, "SOFT")
+    if models:
+        dependencies["vedette.ModelInference"] = _dependency(suite, "SOFT")
+    dependencies["vedette.Display"] = _dependency(suite, "SOFT")
+    dependencies |= {model: _dependency(version, "HARD") for model, version in sorted(models.items())}
+    return _recipe(
+        name,
+        f"Panorama application {manifest.name}, instance {instance}",
+        {"instance": instance, "accessControl": _access_control(name, instance, manifest)},
+        dependencies,
+        {
+            "install": {
+                "Script": f"{_PYTHON} {_HOST % 'install'}",
+                "Timeout": _INSTALL_TIMEOUT_S,
+                "Setenv": dict(_PYTHONPATH),
+            },
+            "run": {"Script": f"{_PYTHON} {_HOST % 'run'}", "Setenv": dict(_PYTHONPATH)},
+        },
+        APPLICATION_ARCHIVE,
+    )
+
+
+def model_recipe(name: str, package: str) -> dict[str, Any]:
+    """Return the recipe of a model package, without its version. It has no process: it leaves the link ``current``."""
+    # Made beside and renamed: an application that starts at this moment finds the old link or the new one.
+    link = [
+        "set -e",
+        'ln -sfn "{artifacts:decompressedPath}/model" "{work:path}/current.new"',
+        'mv -Tf "{work:path}/current.new" "{work:path}/current"',
+    ]
+    return _recipe(name, f"Models of Panorama package {package}", {}, {}, {"install": "\n".join(link)}, MODEL_ARCHIVE)
+
+
+def with_version(recipe: Mapping[str, Any], version: str) -> dict[str, Any]:
+    """Return the recipe with its version, which also names the place of the artifact."""
+    result: dict[str, Any] = {}
+    for key, value in recipe.items():
+        result[key] = value
+        if key == "ComponentName":
+            result["ComponentVersion"] = version
+    manifest = dict(recipe["Manifests"][0])
+    place = f"s3://{BUCKET}/{recipe['ComponentName']}/{version}"
+    manifest["Artifacts"] = [{**artifact, "URI": f"{place}/{artifact['URI']}"} for artifact in manifest["Artifacts"]]
+    result["Manifests"] = [manifest]
+    return result
+
+
+def _access_control(name: str, instance: str, manifest: ApplicationManifest) -> dict[str, Any]:
+    """Only what the topic table of docs/design/architecture.md gives the host of this one application."""
+    publish = [ApplicationStatus.topic(instance)]
+    if manifest.outputs:
+        publish.append(OutputStatus.topic(f"{instance}.*"))
+    subscribe: list[str] = []
+    if manifest.media_inputs():
+        # Which cameras is for the deployment to say, so no recipe can name them.
+        publish.append(CameraDemand.topic("*"))
+        subscribe.append(CameraStatus.topic("+"))
+    if manifest.models:
+        publish += sorted({ModelDemand.topic(model.model_id) for model in manifest.models})
+        subscribe.append(ModelStatus.topic("+"))
+    policies = {f"{name}:pubsub:1": _policy("Tell the state of the application and what it needs", "Publish", publish)}
+    if subscribe:
+        policies[f"{name}:pubsub:2"] = _policy("Hear the state of cameras and models", "Subscribe", subscribe)
+    return {"aws.greengrass.ipc.pubsub": policies}
+
+
+def _policy(description: str, operation: str, resources: Iterable[str]) -> dict[str, Any]:
+    return {
+        "policyDescription": description,
+        "operations": [f"aws.greengrass#{operation}ToTopic"],
+        "resources": list(resources),
+    }
+
+
+def _dependency(requirement: str, kind: str) -> dict[str, str]:
+    return {"VersionRequirement": requirement, "DependencyType": kind}
+
+
+def _recipe(
+    name: str,
+    description: str,
+    configuration: Mapping[str, Any],
+    dependencies: Mapping[str, Any],
+    lifecycle: Mapping[str, Any],
+    archive: str,
+) -> dict[str, Any]:
+    recipe: dict[str, Any] = {
+        "RecipeFormatVersion": "2020-01-25",
+        "ComponentName": name,
+        "ComponentType": "aws.greengrass.generic",
+        "ComponentDescription": description[:512],
+        "ComponentPublisher": _PUBLISHER,
+        "ComponentConfiguration": {"DefaultConfiguration": dict(configuration)},
+    }
+    if dependencies:
+        recipe["ComponentDependencies"] = dict(dependencies)
+    recipe["Manifests"] = [
+        {
+            "Name": "linux",
+            "Platform": {"os": "linux", "runtime": "*"},
+            "Lifecycle": dict(lifecycle),
+            "Artifacts": [{"URI": f"{archive}.zip", "Unarchive": "ZIP"}],
+        }
+    ]
+    return recipe

@@ -1,0 +1,72 @@
+"""Writes compiled components: recipes and reproducible archives, in the layout of a component store."""
+
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from vedette.build import write_if_changed, write_zip
+from vedette.build.components import LOCAL_BUCKET
+from vedette.compiler.compilation import Compiled
+from vedette.compiler.component import BUCKET, CompiledComponent
+from vedette.documents.model_files import ModelFile
+
+
+@dataclass(frozen=True)
+class WrittenComponent:
+    """Where a component was written; ``changed`` tells whether any byte differs from what was there."""
+
+    name: str
+    version: str
+    recipe: Path
+    artifact: Path
+    changed: bool
+
+
+def write_store(compiled: Compiled, root: Path) -> list[WrittenComponent]:
+    """Write into the component store of the nucleus at ``root``: ``<root>/packages/{recipes,artifacts}``.
+
+    A version that is there already is not packed again: versions are made of content.
+
+    :raises vedette.build.BuildError: if a file cannot be packed
+    :raises vedette.documents.model_files.ModelFileError: if a model archive cannot be read
+    """
+    return write_components(compiled.components, root / "packages", bucket=LOCAL_BUCKET)
+
+
+def write_components(
+    components: Iterable[CompiledComponent], out: Path, *, bucket: str = BUCKET
+) -> list[WrittenComponent]:
+    """Write recipes and artifacts below ``out``: ``recipes/<name>-<version>.yaml``, ``artifacts/<name>/<version>/``.
+
+    :raises vedette.build.BuildError: if a file cannot be packed
+    :raises vedette.documents.model_files.ModelFileError: if a model archive cannot be read
+    """
+    return [_write(component, out, bucket) for component in components]
+
+
+def _write(component: CompiledComponent, out: Path, bucket: str) -> WrittenComponent:
+    recipe = out / "recipes" / f"{component.name}-{component.version}.yaml"
+    artifact = out / "artifacts" / component.name / component.version / f"{component.archive}.zip"
+    changed = False
+    # The recipe is written last: where it is, the artifact is whole.
+    if not artifact.is_file() or not recipe.is_file():
+        with tempfile.TemporaryDirectory(prefix="vedette-compile-") as folder:
+            changed = write_zip(artifact, _contents(component, Path(folder)))
+    changed |= write_if_changed(recipe, component.recipe_text(bucket))
+    return WrittenComponent(component.name, component.version, recipe, artifact, changed)
+
+
+def _contents(component: CompiledComponent, folder: Path) -> dict[str, Path]:
+    contents: dict[str, Path] = {}
+    for number, file in enumerate(component.files):
+        if isinstance(file.content, Path):
+            contents[file.place] = file.content
+            continue
+        target = folder / str(number)
+        if isinstance(file.content, ModelFile):
+            file.content.copy_to(target)
+        else:
+            target.write_bytes(file.content)
+        contents[file.place] = target
+    return contents

@@ -1,0 +1,179 @@
+"""Cameras: which sources are attached to which camera node, and their credentials as secrets."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from vedette.application import CameraAttachment, Launch
+from vedette.documents.findings import Finding, general
+from vedette.documents.models import InterfaceNode
+from vedette.documents.models.package import StringInputPort
+from vedette.documents.resolution.overriding import Overriding
+from vedette.documents.resolution.placed import NodeKind, PlacedNode
+from vedette.documents.suggestions import did_you_mean
+from vedette.messages import CameraSource
+from vedette.redaction import redact, split_credentials
+
+PANORAMA_MAX_STREAMS: Final = 8
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+
+
+@dataclass
+class Cameras:
+    """What was found out about cameras."""
+
+    attached: dict[str, tuple[CameraAttachment, ...]] = field(default_factory=dict)
+    secrets: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def resolve_cameras(
+    wired: Mapping[str, Sequence[PlacedNode]],
+    nodes: Mapping[str, PlacedNode],
+    overriding: Overriding,
+    given: Mapping[str, Sequence[CameraSource]],
+    *,
+    complete: bool,
+) -> Cameras:
+    """Attach sources to every camera node that an edge connects to the code.
+
+    A source given for the node of the graph stands in place of all that documents say of it; one given for a node of
+    an override document is that camera's. ``complete=False`` leaves out what a deployment has to say.
+    """
+    result = Cameras()
+    known = {name: node for name, node in {**nodes, **overriding.added}.items() if node.kind is NodeKind.CAMERA}
+    for name in given:
+        if name not in known:
+            hint = did_you_mean(name, known, what="camera nodes")
+            message = f'camera "{name[:60]}": the application has no camera node of that name'
+            result.findings.append(general("V054", message, hint))
+    camera_nodes = {node.name: node for attached in wired.values() for node in attached}.values()
+    names = [node.name for node in camera_nodes]
+    for node in camera_nodes:
+        attachments = _attachments(node, overriding, given, result, complete=complete)
+        if attachments:
+            result.attached[node.name] = tuple(attachments)
+    _check_names(result)
+    for port, attached in wired.items():
+        count = sum(len(result.attached.get(node.name, ())) for node in attached)
+        if count > PANORAMA_MAX_STREAMS:
+            message = f'input "{port}" has {count} cameras: Panorama allowed {PANORAMA_MAX_STREAMS}'
+            result.findings.append(general("V056", message))
+    for name in given.keys() & known.keys() - set(names) - {n.name for r in overriding.replaced.values() for n in r}:
+        message = f'camera "{name}": the node is not connected to the code'
+        result.findings.append(general("V054", message, f"connected camera nodes: {', '.join(names) or 'none'}"))
+    return result
+
+
+def _attachments(
+    node: PlacedNode,
+    overriding: Overriding,
+    given: Mapping[str, Sequence[CameraSource]],
+    result: Cameras,
+    *,
+    complete: bool,
+) -> list[CameraAttachment]:
+    if node.name in given:
+        return _given(node, given[node.name], result)
+    replacing = overriding.replaced.get(node.name)
+    if replacing is None:
+        if node.node.override_mandatory:
+            if complete:
+                hint = f"name a camera: --camera {node.name}=rtsp://HOST/PATH, or an override document"
+                result.findings.append(node.finding("V042", "an override is mandatory, and there is none", hint))
+            return []
+        replacing = [node]
+    found: list[CameraAttachment] = []
+    for camera in replacing:
+        if camera.name in given:
+            found += _given(camera, given[camera.name], result)
+        elif (source := _of_package(camera, result)) is not None:
+            found.append(source)
+        elif complete:
+            hint = f"give its address: --camera {camera.name}=rtsp://HOST/PATH"
+            result.findings.append(camera.finding("V046", "the camera has no address in this project", hint))
+    return found
+
+
+def _given(node: PlacedNode, sources: Sequence[CameraSource], result: Cameras) -> list[CameraAttachment]:
+    if not sources:
+        result.findings.append(general("V055", f'camera "{node.name}": no source is given'))
+    found: list[CameraAttachment] = []
+    for source in sources:
+        attachment = _attachment(source.name, source.url, source, _launch(node), result)
+        if attachment is not None:
+            found.append(attachment)
+    return found
+
+
+def _of_package(node: PlacedNode, result: Cameras) -> CameraAttachment | None:
+    """Return the camera that the defaults of its own package describe (streamUrl, username, password)."""
+    if node.interface is None:
+        return None
+    ports = {port.name: port.default for port in node.interface.inputs if isinstance(port, StringInputPort)}
+    url = ports.get("streamUrl", "").strip()
+    if not url or "<" in url:  # the CLI's template has "rtsp://<stream url>"
+        return None
+    user, password = ports.get("username", ""), ports.get("password", "")
+    credentials = None if not user or "<" in user else (user, "" if "<" in password else password)
+    return _attachment(node.name, url, CameraSource(name=node.name), _launch(node), result, credentials)
+
+
+def _attachment(
+    name: str,
+    url: str,
+    source: CameraSource,
+    launch: Launch,
+    result: Cameras,
+    credentials: tuple[str, str] | None = None,
+) -> CameraAttachment | None:
+    if not url and source.secret is None:
+        result.findings.append(general("V055", f'camera "{name}": the address is empty'))
+        return None
+    try:
+        clean, user, password = split_credentials(url)
+        port_is_good = "://" not in clean or _port_is_good(clean)
+    except ValueError:
+        clean, user, password, port_is_good = "", None, None, False
+    scheme = _SCHEME.match(clean) if "://" in clean else None
+    if not port_is_good or (scheme is not None and scheme[1].lower() not in {"rtsp", "rtsps", "file"}):
+        message = f'camera "{name}": {redact(url)[:120]} cannot be used'
+        result.findings.append(
+            general("V055", message, "expected rtsp://HOST[:PORT]/PATH, rtsps://... or a video file")
+        )
+        return None
+    if user is not None:
+        credentials = (user, password or "")
+    secret = source.secret
+    if credentials is not None:
+        secret = _secret_name(name, clean, credentials[0])
+        result.secrets[secret] = {"Username": credentials[0], "Password": credentials[1], "StreamUrl": clean}
+    given = source.model_dump(exclude={"name", "url", "secret"})
+    return CameraAttachment(name=name, url=clean, secret=secret, launch=launch, **given)
+
+
+def _port_is_good(url: str) -> bool:
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    return bool(parts.scheme == "file" or parts.hostname) and (parts.port is None or parts.port > 0)
+
+
+def _secret_name(camera: str, url: str, user: str) -> str:
+    """Equal camera and user give an equal secret, so that applications share one session; the password may change."""
+    digest = hashlib.sha256(f"{url} {user}".encode()).hexdigest()[:8]
+    return f"vedette/camera/{re.sub(r'[^A-Za-z0-9_.-]', '-', camera)[:100]}-{digest}"
+
+
+def _launch(node: PlacedNode) -> Launch:
+    return node.node.launch if isinstance(node.node, InterfaceNode) else "onAppStart"
+
+
+def _check_names(result: Cameras) -> None:
+    for node, attachments in result.attached.items():
+        names = [attachment.name for attachment in attachments]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            message = f'node "{node}" has two cameras of the name "{name}"'
+            result.findings.append(general("V018", message, "the name is the stream_id: give them different ones"))

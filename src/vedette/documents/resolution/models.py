@@ -1,0 +1,246 @@
+"""Models: the file behind an interface of a model package, and what its descriptor says of the inputs."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Final
+
+from vedette.documents.application import ModelUnit
+from vedette.documents.document import Document, parsed_as, read_document, shown_path
+from vedette.documents.files import is_inside
+from vedette.documents.findings import Finding, errors
+from vedette.documents.model_files import (
+    FORMATS,
+    OTHER_MODELS,
+    ModelFile,
+    ModelFileError,
+    archive_members,
+    is_archive,
+    sha256_of,
+    with_side_files,
+)
+from vedette.documents.models import Asset, DescriptorDocument, Implementation, Interface, MlModelDescriptor
+from vedette.documents.project import Package, Project
+from vedette.messages import Tensor
+
+_SHA256: Final = re.compile(r"([0-9a-f]{64})(\..*)?")
+_MAX_BYTES_HASHED: Final = 8 << 30
+
+
+class ModelFinder:
+    """Finds the models of one package's interfaces; findings are of whoever asks."""
+
+    def __init__(self, project: Project, package: Package) -> None:
+        self._project = project
+        self._package = package
+
+    def find(self, interface: Interface, findings: list[Finding]) -> ModelUnit | None:
+        """Return the model of ``interface``, or None and the reason in ``findings``."""
+        at = self._interface_index(interface)
+        asset, implementation, pointer = self._implementation(interface, at, findings)
+        candidates = self._candidates(interface, asset, implementation, pointer, findings)
+        if candidates is None:
+            return None
+        model, side_files = candidates
+        descriptor = self._descriptor(implementation, at, findings)
+        if errors(findings):
+            return None
+        if model.format is None:
+            self._must_be_converted(model, descriptor, pointer, findings)
+            return None
+        return self._unit(interface, model, side_files, descriptor, pointer, findings)
+
+    def _interface_index(self, interface: Interface) -> int:
+        return self._package.document.require().node_package.interfaces.index(interface)
+
+    def _finding(self, code: str, pointer: tuple[str | int, ...], message: str, hint: str = "") -> Finding:
+        return self._package.document.finding(code, pointer, message, hint)
+
+    def _implementation(
+        self, interface: Interface, at: int, findings: list[Finding]
+    ) -> tuple[Asset | None, Implementation | None, tuple[str | int, ...]]:
+        """Return asset and implementation, and the place that names the file."""
+        place: tuple[str | int, ...] = ("nodePackage", "interfaces", at)
+        if not interface.asset:
+            return None, None, place
+        for index, asset in enumerate(self._package.document.require().node_package.assets):
+            if asset.name == interface.asset:
+                for number, implementation in enumerate(asset.implementations):
+                    if implementation.type == "model":
+                        where = ("nodePackage", "assets", index, "implementations", number, "assetUri")
+                        return asset, implementation, where
+                return asset, None, ("nodePackage", "assets", index)
+        names = ", ".join(asset.name for asset in self._package.document.require().node_package.assets) or "none"
+        message = f'asset "{interface.asset}" is not among the package\'s assets'
+        findings.append(self._finding("V023", (*place, "asset"), message, f"assets: {names}"))
+        return None, None, (*place, "asset")
+
+    def _candidates(
+        self,
+        interface: Interface,
+        asset: Asset | None,
+        implementation: Implementation | None,
+        pointer: tuple[str | int, ...],
+        findings: list[Finding],
+    ) -> tuple[ModelFile, tuple[ModelFile, ...]] | None:
+        if implementation is not None:
+            path = self._project.assets / implementation.asset_uri
+            if not is_inside(path, self._project.assets) or not is_inside(path, self._project.root):
+                findings.append(self._finding("V007", pointer, "the path leads out of the project's assets"))
+                return None
+            if path.is_file():
+                return self._of_asset(path, pointer, findings)
+        names = {interface.name, interface.asset, asset.name if asset else ""}
+        return self._of_folder(names, implementation, pointer, findings)
+
+    def _of_asset(
+        self, path: Path, pointer: tuple[str | int, ...], findings: list[Finding]
+    ) -> tuple[ModelFile, tuple[ModelFile, ...]] | None:
+        if not self._hash_is_right(path, pointer, findings):
+            return None
+        if not is_archive(path):
+            return ModelFile(path.name, path), ()
+        try:
+            members = archive_members(path)
+        except ModelFileError as error:
+            findings.append(self._finding("V034", pointer, str(error)))
+            return None
+        found = [name for name in members if Path(name).suffix.lower() in FORMATS]
+        if len(found) == 1:
+            files = [ModelFile(Path(name).name, path, name) for name in with_side_files(found[0], members)]
+            return files[0], tuple(files[1:])
+        if found:
+            message = f"archive holds {len(found)} models: {', '.join(sorted(found)[:4])}"
+            findings.append(self._finding("V034", pointer, message, "an archive holds one model"))
+            return None
+        other = next((name for name in members if _is_other_model(name)), None)
+        if other is None:
+            shown = ", ".join(sorted(members)[:4]) or "nothing"
+            findings.append(self._finding("V034", pointer, f"archive holds no model: {shown}"))
+            return None
+        return ModelFile(Path(other).name, path, other), ()
+
+    def _hash_is_right(self, path: Path, pointer: tuple[str | int, ...], findings: list[Finding]) -> bool:
+        named = _SHA256.fullmatch(path.name)
+        if named is None or path.stat().st_size > _MAX_BYTES_HASHED:
+            return True
+        try:
+            digest = sha256_of(path)
+        except OSError as error:
+            findings.append(self._finding("V001", pointer, f"{path.name} cannot be read: {error.strerror}"))
+            return False
+        if digest == named[1]:
+            return True
+        message = (
+            f"{shown_path(path, self._project.root)} has the hash {digest[:12]}...: the file was changed or damaged"
+        )
+        findings.append(self._finding("V032", pointer, message, "put the original file back, or add the model again"))
+        return False
+
+    def _of_folder(
+        self,
+        names: set[str],
+        implementation: Implementation | None,
+        pointer: tuple[str | int, ...],
+        findings: list[Finding],
+    ) -> tuple[ModelFile, tuple[ModelFile, ...]] | None:
+        folder = self._package.folder
+        files = sorted(path for path in folder.iterdir() if path.suffix.lower() in FORMATS)
+        if len(files) > 1:
+            files = [path for path in files if path.stem in names] or files
+        if len(files) == 1:
+            if not is_inside(files[0], self._project.root):
+                findings.append(self._finding("V007", pointer, f"{files[0].name} is a link out of the project"))
+                return None
+            beside = with_side_files(files[0].name, [path.name for path in folder.iterdir()])[1:]
+            return ModelFile(files[0].name, files[0]), tuple(ModelFile(name, folder / name) for name in beside)
+        if files:
+            message = f"package folder holds {len(files)} models: {', '.join(path.name for path in files[:4])}"
+            findings.append(
+                self._finding("V034", pointer, message, f"name one after the asset or interface: {max(names)}.onnx")
+            )
+            return None
+        uri = f"assets/{implementation.asset_uri}" if implementation is not None else "no file"
+        message = f"{uri} is not there; the application runs, but calls of this model will fail"
+        folder_name = shown_path(folder, self._project.root)
+        findings.append(self._finding("V031", pointer, message, f"put an ONNX or TFLite file into {folder_name}/"))
+        return None
+
+    def _descriptor(
+        self, implementation: Implementation | None, at: int, findings: list[Finding]
+    ) -> MlModelDescriptor | None:
+        for document in self._descriptors(implementation):
+            findings += document.findings
+            if document.model is not None and document.model.ml_model_descriptor is not None:
+                return document.model.ml_model_descriptor
+            if document.model is None:
+                return None
+        message = "the model has no descriptor: its inputs are not checked before it is loaded"
+        hint = f"add descriptor.json with mlModelDescriptor to {shown_path(self._package.folder, self._project.root)}/"
+        findings.append(self._finding("V035", ("nodePackage", "interfaces", at, "name"), message, hint))
+        return None
+
+    def _descriptors(self, implementation: Implementation | None) -> list[Document[DescriptorDocument]]:
+        found: list[Document[DescriptorDocument]] = []
+        uri = implementation.descriptor_uri if implementation is not None else ""
+        if uri:
+            path = self._project.assets / uri
+            if is_inside(path, self._project.assets) and path.is_file():
+                read = read_document(path, self._project.root, expected=("mlModelDescriptor",))
+                found.append(parsed_as(read, DescriptorDocument))
+            found += self._named_by_hash(uri)
+        if self._package.descriptor is not None:
+            found.append(self._package.descriptor)
+        return found
+
+    def _named_by_hash(self, uri: str) -> list[Document[DescriptorDocument]]:
+        """Find the original of ``assets/<hash>.json`` in the package's folder."""
+        named = _SHA256.fullmatch(uri)
+        for path in sorted(self._package.folder.glob("*.json")) if named is not None else ():
+            inside = is_inside(path, self._project.root) and path.is_file()
+            if named is not None and inside and path.stat().st_size < 1 << 20 and sha256_of(path) == named[1]:
+                read = read_document(path, self._project.root, expected=("mlModelDescriptor",))
+                return [parsed_as(read, DescriptorDocument)]
+        return []
+
+    def _must_be_converted(
+        self,
+        model: ModelFile,
+        descriptor: MlModelDescriptor | None,
+        pointer: tuple[str | int, ...],
+        findings: list[Finding],
+    ) -> None:
+        framework = descriptor.framework if descriptor is not None and descriptor.framework else "another framework"
+        message = f"{model.name} is a model of {framework}: it must be converted to ONNX or TFLite"
+        folder = shown_path(self._package.folder, self._project.root)
+        findings.append(self._finding("V033", pointer, message, f"put the converted file into {folder}/"))
+
+    def _unit(
+        self,
+        interface: Interface,
+        model: ModelFile,
+        side_files: tuple[ModelFile, ...],
+        descriptor: MlModelDescriptor | None,
+        pointer: tuple[str | int, ...],
+        findings: list[Finding],
+    ) -> ModelUnit | None:
+        inputs = tuple(
+            Tensor(name=item.name, dtype=item.type, shape=list(item.shape))
+            for item in (descriptor.inputs if descriptor is not None else ())
+        )
+        try:
+            hashes = [file.sha256 for file in (model, *side_files)]
+        except ModelFileError as error:
+            findings.append(self._finding("V034", pointer, str(error)))
+            return None
+        described = json.dumps([item.model_dump() for item in inputs], sort_keys=True)
+        model_id = hashlib.sha256("\n".join([*hashes, described]).encode()).hexdigest()[:16]
+        kind = model.format
+        if kind is None:
+            return None
+        return ModelUnit(self._package, interface.name, model, kind, side_files, inputs, model_id)
+
+
+def _is_other_model(name: str) -> bool:
+    return name.lower().endswith((*OTHER_MODELS, "-symbol.json"))

@@ -1,0 +1,217 @@
+"""Puts project, overrides, cameras and settings together."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from vedette.application import MediaInput, MediaOutput
+from vedette.documents.application import ModelUnit, ResolvedApplication, ResolvedModel
+from vedette.documents.document import Document
+from vedette.documents.findings import Finding, errors, general
+from vedette.documents.models import GraphDocument, MediaInputPort, OverrideDocument
+from vedette.documents.project import Package, Project
+from vedette.documents.resolution.cameras import resolve_cameras
+from vedette.documents.resolution.code import resolve_code, wants_gpu
+from vedette.documents.resolution.models import ModelFinder
+from vedette.documents.resolution.overriding import Overriding, read_overrides
+from vedette.documents.resolution.parameters import check_settings, resolve_parameters
+from vedette.documents.resolution.placed import NodeKind, PlacedNode, place_nodes
+from vedette.documents.resolution.routing import resolve_routes
+from vedette.documents.resolution.wiring import PlacedEdge, wire
+from vedette.messages import CameraSource
+
+_INSTANCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """The application, or None where ``findings`` has an error."""
+
+    application: ResolvedApplication | None
+    findings: tuple[Finding, ...]
+
+
+def default_instance(project: Project) -> str:
+    """Return an instance name made of the name of the project's folder."""
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", project.name).strip("-._")[:100]
+    return name or "application"
+
+
+def resolve(
+    project: Project,
+    overrides: Sequence[Path] = (),
+    cameras: Mapping[str, Sequence[CameraSource]] | None = None,
+    settings: Mapping[str, object] | None = None,
+    instance: str | None = None,
+    *,
+    graph: str | None = None,
+    complete: bool = True,
+) -> Resolution:
+    """Resolve one application of ``project``.
+
+    :param overrides: override documents, applied in order
+    :param cameras: camera node (of the graph or of an override) -> sources; their URLs may carry credentials
+    :param settings: parameter node -> value; text is read as the parameter's type
+    :param instance: name of the instance; the folder's name where None
+    :param graph: name of the graph's folder or path of its file; the first where None
+    :param complete: False to check a project without what only a deployment says (cameras, mandatory overrides)
+    """
+    findings: list[Finding] = list(project.project_findings)
+    chosen = project.graph(graph)
+    if isinstance(chosen, Finding):
+        return _result(None, [*findings, chosen])
+    read = [project.override(path.absolute()) for path in overrides]
+    for document in (chosen.document, *read):
+        findings += document.findings
+    instance = default_instance(project) if instance is None else instance
+    if not _INSTANCE.fullmatch(instance):
+        message = f'instance name "{instance[:60]}" cannot be used'
+        findings.append(general("V071", message, "expected at most 100 letters, digits, '-', '_' or '.'"))
+    if chosen.document.model is None:
+        return _result(None, findings)
+    resolver = _Resolver(project, chosen.document, read, findings)
+    return _result(resolver.run(cameras or {}, settings or {}, instance, complete=complete), findings)
+
+
+def _result(application: ResolvedApplication | None, findings: list[Finding]) -> Resolution:
+    unique = tuple(sorted(set(findings)))
+    return Resolution(None if errors(unique) else application, unique)
+
+
+class _Resolver:
+    def __init__(
+        self,
+        project: Project,
+        graph: Document[GraphDocument],
+        overrides: list[Document[OverrideDocument]],
+        findings: list[Finding],
+    ) -> None:
+        self._project = project
+        self._graph = graph
+        self._content = graph.require().node_graph
+        self._overrides = overrides
+        self._findings = findings
+
+    def run(
+        self,
+        cameras: Mapping[str, Sequence[CameraSource]],
+        settings: Mapping[str, object],
+        instance: str,
+        *,
+        complete: bool,
+    ) -> ResolvedApplication | None:
+        placed = place_nodes(self._graph, "nodeGraph", self._content.nodes, self._content.packages, self._project)
+        self._findings += placed.findings
+        nodes = placed.by_name
+        overriding = read_overrides(self._overrides, nodes, self._project)
+        self._findings += overriding.findings
+        code = self._code_node(nodes)
+        if code is None:
+            return None
+        wiring = wire(self._edges(), {**overriding.added, **nodes}, nodes[code.name])
+        self._findings += wiring.findings
+        self._findings += check_settings(settings, nodes, wiring.parameters)
+        implementing = self._implementing(code, overriding)
+        parameters = resolve_parameters(
+            implementing, wiring.parameters, overriding, settings, self._findings, complete=complete
+        )
+        attached = resolve_cameras(wiring.cameras, nodes, overriding, cameras, complete=complete)
+        self._findings += attached.findings
+        models, units, gpu = self._models(nodes, overriding)
+        resolved_code = resolve_code(implementing, self._project, self._findings)
+        routes = resolve_routes(self._graph, self._overrides, code, self._findings)
+        if resolved_code is None or implementing.interface is None:
+            return None
+        media = [port for port in implementing.interface.inputs if isinstance(port, MediaInputPort)]
+        return ResolvedApplication(
+            name=default_instance(self._project),
+            instance=instance,
+            description=self._content.description,
+            code=resolved_code,
+            media_inputs=tuple(
+                MediaInput(port=port.name, nodes=[node.name for node in wiring.cameras.get(port.name, [])])
+                for port in media
+            ),
+            parameters=tuple(parameters),
+            outputs=tuple(
+                MediaOutput(
+                    port=port.name, node=wiring.outputs[port.name].name if port.name in wiring.outputs else None
+                )
+                for port in implementing.interface.outputs
+            ),
+            models=tuple(models),
+            model_units=tuple(units),
+            cameras=attached.attached,
+            routes=routes,
+            gpu=gpu or wants_gpu(implementing),
+            secrets=attached.secrets,
+        )
+
+    def _edges(self) -> list[PlacedEdge]:
+        found = [PlacedEdge(edge, self._graph, "nodeGraph", i) for i, edge in enumerate(self._content.edges)]
+        for document in self._overrides:
+            edges = document.model.node_graph_overrides.edges if document.model is not None else []
+            found += [PlacedEdge(edge, document, "nodeGraphOverrides", i) for i, edge in enumerate(edges)]
+        return found
+
+    def _code_node(self, nodes: Mapping[str, PlacedNode]) -> PlacedNode | None:
+        code = [node for node in nodes.values() if node.kind is NodeKind.CODE]
+        for extra in code[1:]:
+            message = f'is a second code node beside "{code[0].name}": an application has one'
+            self._findings.append(extra.finding("V029", message, at="interface"))
+        if not code and not errors(self._findings):
+            kinds = "an interface of category business_logic"
+            self._findings.append(
+                self._graph.finding("V028", ("nodeGraph", "nodes"), f"no node of the graph has {kinds}", where=False)
+            )
+        return code[0] if len(code) == 1 else None
+
+    def _implementing(self, node: PlacedNode, overriding: Overriding) -> PlacedNode:
+        """Return what stands in the place of ``node``, under its name."""
+        replacing = overriding.replaced.get(node.name)
+        if not replacing:
+            return node
+        other = replacing[0]
+        renamed = other.node.model_copy(update={"name": node.name})
+        return PlacedNode(
+            renamed, other.document, other.pointer, other.kind, other.package, other.interface, other.system
+        )
+
+    def _models(
+        self, nodes: Mapping[str, PlacedNode], overriding: Overriding
+    ) -> tuple[list[ResolvedModel], list[ModelUnit], bool]:
+        models: list[ResolvedModel] = []
+        packages: dict[Path, Package] = {}
+        units: dict[tuple[Path, str], ModelUnit] = {}
+        gpu = False
+        for node in nodes.values():
+            if node.kind is not NodeKind.MODEL:
+                continue
+            implementing = self._implementing(node, overriding)
+            package, interface = implementing.package, implementing.interface
+            if package is None or interface is None:
+                continue
+            gpu = gpu or wants_gpu(implementing)
+            unit = units.get((package.folder, interface.name))
+            if unit is None:
+                found: list[Finding] = []
+                unit = ModelFinder(self._project, package).find(interface, found)
+                self._findings += found
+            if unit is not None:
+                packages[package.folder] = package
+                units[package.folder, interface.name] = unit
+                models.append(ResolvedModel(node.name, unit))
+        for package in packages.values():
+            self._add_unused(package, units)
+        return models, list(units.values()), gpu
+
+    def _add_unused(self, package: Package, units: dict[tuple[Path, str], ModelUnit]) -> None:
+        """Add the package's other models: its component is the same whichever of them an application uses."""
+        for interface in package.document.require().node_package.interfaces:
+            if interface.category == "ml_model" and (package.folder, interface.name) not in units:
+                ignored: list[Finding] = []
+                unit = ModelFinder(self._project, package).find(interface, ignored)
+                if unit is not None:
+                    units[package.folder, interface.name] = unit

@@ -1,0 +1,61 @@
+"""Ports of the application and the ports of the device that lead to them."""
+
+from typing import Final
+
+from vedette.application import PortRoute
+from vedette.documents.document import Document
+from vedette.documents.findings import Finding
+from vedette.documents.json_text import Pointer
+from vedette.documents.models import GraphDocument, NetworkRoutingRule, OverrideDocument
+from vedette.documents.resolution.placed import PlacedNode
+from vedette.documents.suggestions import did_you_mean
+
+_PANORAMA_PORTS: Final = range(8000, 9001)
+_PORTS: Final = range(1, 65536)
+
+
+def resolve_routes(
+    graph: Document[GraphDocument],
+    overrides: list[Document[OverrideDocument]],
+    code: PlacedNode,
+    findings: list[Finding],
+) -> tuple[PortRoute, ...]:
+    """Return the routes; a rule of an override takes the place of the graph's for the same port of the code."""
+    places: list[tuple[Document[GraphDocument] | Document[OverrideDocument], Pointer, NetworkRoutingRule]] = []
+    for index, rule in enumerate(graph.require().node_graph.network_routing_rules):
+        places.append((graph, ("nodeGraph", "networkRoutingRules", index), rule))
+    for document in overrides:
+        rules = document.model.node_graph_overrides.network_routing_rules if document.model is not None else []
+        for index, rule in enumerate(rules):
+            places.append((document, ("nodeGraphOverrides", "networkRoutingRules", index), rule))
+    declared = {item.port for item in code.interface.network.inbound_ports} if code.interface is not None else set()
+    routes: dict[int, tuple[PortRoute, Finding]] = {}
+    for place, pointer, rule in places:
+        number = int(pointer[-1]) + 1
+
+        def finding(code: str, key: str, message: str, hint: str = "") -> Finding:
+            return place.finding(code, (*pointer, key), f"routing rule {number}: {message}", hint, where=False)  # noqa: B023 - used within the round
+
+        host = rule.host_port if rule.host_port is not None else rule.container_port
+        at = "hostPort" if rule.host_port is not None else "containerPort"
+        if rule.node != code.name:
+            hint = did_you_mean(rule.node, [code.name], what="code node")
+            findings.append(finding("V060", "node", f'"{rule.node}" is not the code node', hint))
+            continue
+        if host not in _PORTS:
+            findings.append(finding("V064", at, f"{host} is no port: expected 1 to 65535"))
+            continue
+        if rule.container_port not in declared:
+            ports = ", ".join(str(port) for port in sorted(declared)) or "none"
+            message = f"port {rule.container_port} is not declared by the package"
+            findings.append(finding("V061", "containerPort", message, f"inboundPorts: {ports}"))
+        if host not in _PANORAMA_PORTS:
+            findings.append(finding("V063", at, f"host port {host}: Panorama allowed 8000 to 9000"))
+        route = PortRoute(containerPort=rule.container_port, hostPort=host)
+        routes[rule.container_port] = (route, finding("V062", at, f"host port {host} is taken by another rule"))
+    taken: set[int] = set()
+    for route, collision in routes.values():
+        if route.host_port in taken:
+            findings.append(collision)
+        taken.add(route.host_port)
+    return tuple(route for route, _ in routes.values())
