@@ -1,0 +1,84 @@
+"""What main process and worker say to each other over their socket pair: one JSON document a packet.
+
+| kind | from | carries |
+|---|---|---|
+| start | main | the source and the path of the ring's socket; first packet |
+| credentials | main | url, user, password: the answer to wanted |
+| denied | main | state and detail: the other answer to wanted |
+| stop | main | nothing |
+| wanted | worker | nothing: the credentials, read afresh |
+| status | worker | a CameraStatus |
+
+The password travels here and nowhere else. The end of the socket is the death of the other side.
+"""
+
+import json
+import socket
+from typing import Any, Final
+
+from vedette.messages import CameraSource, CameraState, CameraStatus
+from vedette_camera_ingest.credentials import Credentials
+from vedette_camera_ingest.failure import CaptureError
+
+MAX_PACKET_BYTES: Final = 64 * 1024
+Document = dict[str, Any]
+
+
+def encode(document: Document) -> bytes:
+    """Return the packet."""
+    return json.dumps(document).encode()
+
+
+def decode(packet: bytes) -> Document:
+    """Return the document in a packet.
+
+    :raises ValueError: when it is not one.
+    """
+    document = json.loads(packet)
+    if not isinstance(document, dict) or not isinstance(document.get("kind"), str):
+        raise ValueError("packet without a kind")  # noqa: TRY004 - one error for every bad packet
+    return document
+
+
+def start(source: CameraSource, socket_path: str) -> Document:
+    """First packet to a worker."""
+    return {"kind": "start", "source": source.model_dump(), "socket": socket_path}
+
+
+def credentials(given: Credentials) -> Document:
+    """The login that the worker wanted."""
+    return {"kind": "credentials", "url": given.url, "user": given.user, "password": given.password}
+
+
+def denied(error: CaptureError) -> Document:
+    """Why there is no login."""
+    return {"kind": "denied", "state": error.state.value, "detail": error.detail}
+
+
+def status(current: CameraStatus) -> Document:
+    """The camera's status as its worker knows it."""
+    return {"kind": "status", "status": current.model_dump(mode="json", exclude_none=True)}
+
+
+STOP: Final[Document] = {"kind": "stop"}
+WANTED: Final[Document] = {"kind": "wanted"}
+
+
+def read_start(document: Document) -> tuple[CameraSource, str]:
+    """Return the source and the path of the ring's socket."""
+    return CameraSource.model_validate(document["source"]), str(document["socket"])
+
+
+def read_answer(document: Document) -> Credentials:
+    """Return the login out of a ``credentials`` packet.
+
+    :raises CaptureError: out of a ``denied`` packet.
+    """
+    if document["kind"] == "denied":
+        raise CaptureError(CameraState(document["state"]), str(document["detail"]))
+    return Credentials(document["url"], document["user"], document["password"])
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    """Return the two ends."""
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -1,0 +1,77 @@
+"""A camera's login: out of Secrets Manager, through the bus, to the worker."""
+
+import json
+from dataclasses import dataclass, field
+
+from vedette.bus import Bus, BusError, NotFound, NotSupported, Unauthorized
+from vedette.messages import CameraSource, CameraState
+from vedette.redaction import split_credentials
+from vedette_camera_ingest.failure import CaptureError
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Where the stream is and how to log in. ``url`` holds no login; the password never appears in ``repr``."""
+
+    url: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+def fetch(bus: Bus, source: CameraSource) -> Credentials:
+    """Return what is needed to open ``source``, its secret read afresh.
+
+    :raises CaptureError: with SECRET_UNAVAILABLE, saying which of the usual causes it is.
+    """
+    if source.secret is None:
+        return _complete(source, source.url, None, None)
+    try:
+        text = bus.get_secret(source.secret)
+    except NotFound as error:
+        raise _unavailable(
+            f"Secret {source.secret} is not on this device: it does not exist, is not listed in cloudSecrets of"
+            f" aws.greengrass.SecretManager, or the device's role may not read it"
+        ) from error
+    except Unauthorized as error:
+        raise _unavailable(
+            f"The nucleus does not allow vedette.CameraIngest to read secret {source.secret}: add it to accessControl"
+            f" of the component (aws.greengrass#GetSecretValue)"
+        ) from error
+    except NotSupported as error:
+        raise _unavailable(f"This nucleus has no secrets, so {source.secret} cannot be read") from error
+    except BusError as error:
+        raise _unavailable(f"Secret {source.secret} could not be read ({type(error).__name__})") from error
+    return _parse(source, text)
+
+
+def _parse(source: CameraSource, text: str) -> Credentials:
+    expected = 'expected {"Username": ..., "Password": ..., "StreamUrl": ...}'
+    try:
+        document = json.loads(text)
+    except ValueError:
+        # Not chained: the error holds the secret's text.
+        raise _unavailable(f"Secret {source.secret} is not JSON, {expected}") from None
+    if not isinstance(document, dict):
+        raise _unavailable(f"Secret {source.secret} is not a JSON object, {expected}")
+    values = {key: document.get(key) or "" for key in ("Username", "Password", "StreamUrl")}
+    wrong = [key for key, value in values.items() if not isinstance(value, str)]
+    if wrong:
+        raise _unavailable(f"Secret {source.secret} holds no text in {', '.join(wrong)}, {expected}")
+    return _complete(source, source.url or values["StreamUrl"], values["Username"] or None, values["Password"] or None)
+
+
+def _complete(source: CameraSource, url: str, user: str | None, password: str | None) -> Credentials:
+    if not url:
+        where = f"secret {source.secret} has no StreamUrl" if source.secret else "it names no secret either"
+        raise _unavailable(f"Camera {source.name} has no address, and {where}")
+    try:
+        clean, url_user, url_password = split_credentials(url)
+    except ValueError:
+        raise CaptureError(CameraState.FAILED, f"The address of camera {source.name} is not a URL") from None
+    if user is None:
+        user, password = url_user, url_password
+    return Credentials(clean, user, password)
+
+
+def _unavailable(detail: str) -> CaptureError:
+    return CaptureError(CameraState.SECRET_UNAVAILABLE, detail)

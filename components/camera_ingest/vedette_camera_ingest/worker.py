@@ -1,0 +1,99 @@
+"""The process of one camera: ``python -m vedette_camera_ingest.worker <descriptor>``.
+
+The descriptor is the worker's end of a socket pair; everything else, the password too, comes through it. The process
+ends when it is told to, when the main process is gone, and in any case within a second of that.
+"""
+
+import ctypes
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+from typing import Final
+
+import av
+
+from vedette import logs
+from vedette.rings import RingError, RingWriter, listen
+from vedette_camera_ingest.board import StatusBoard
+from vedette_camera_ingest.capture import Capture
+from vedette_camera_ingest.link import Link
+
+_log = logging.getLogger("camera_ingest.worker")
+
+_PR_SET_PDEATHSIG: Final = 1
+_END_S: Final = 0.7
+# Every wait of the capture's loop is far shorter; a decoder that is stuck is ended and started again.
+_STUCK_S: Final = 20.0
+_EXIT_STUCK: Final = 4
+
+
+def main() -> int:
+    """Serve one camera; return the exit code."""
+    _die_with_parent()
+    # A core file would hold the password and the pictures.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    logs.configure(os.environ.get("VEDETTE_LOG_LEVEL", "INFO"))
+    # libav writes whole URLs into its own log.
+    av.logging.set_level(None)
+    stop = threading.Event()
+    link = Link(socket.socket(fileno=int(sys.argv[1])), stop)
+    source, socket_path = link.receive_start()
+    try:
+        ring = RingWriter(listen(socket_path), name=source.name)
+    except RingError as error:
+        _log.error("camera %s: %s", source.name, error)
+        return 1
+    board = StatusBoard(source, socket_path, changed=link.send_status)
+    capture = Capture(source, link.fetch_credentials, ring, board, stop)
+
+    def overdue(now: float) -> None:
+        if now - capture.beat_at > _STUCK_S:
+            _log.error("camera %s: nothing has moved for %.0f s, the worker ends", source.name, now - capture.beat_at)
+            _leave(_EXIT_STUCK)
+
+    link.serve(board.status, overdue)
+    _stop_on_signals(stop)
+    threading.Thread(target=_bound_the_end, args=(stop,), name="end", daemon=True).start()
+    capture.run()
+    ring.close()
+    _leave(0)
+    return 0
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    waker, woken = os.pipe()
+
+    def wait() -> None:
+        os.read(waker, 1)
+        stop.set()
+
+    # A handler may interrupt any line, one that holds the event's lock too: it only writes to a pipe.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: os.write(woken, b"x"))
+    # Ctrl-C in a terminal reaches the whole group; the main process decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=wait, name="signals", daemon=True).start()
+
+
+def _bound_the_end(stop: threading.Event) -> None:
+    stop.wait()
+    threading.Event().wait(_END_S)
+    _leave(0)
+
+
+def _leave(code: int) -> None:
+    """End at once: a thread that is stuck in libav would hold up the interpreter's own way out."""
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
