@@ -4,14 +4,15 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Final, Protocol
+from dataclasses import replace
+from typing import Final, Protocol
 
 from vedette.nucleus.plan import ComponentPlan, PlannedStep
 from vedette.nucleus.process import ScriptProcess, describe_exit
 from vedette.nucleus.restarts import ErrorCount
 from vedette.nucleus.states import READY, ComponentState, Move, after
-from vedette.nucleus.steps import StepFailedError, StepRunner
+from vedette.nucleus.steps import StepFailedError, StepRunner, first_of
+from vedette.nucleus.view import ComponentView
 
 logger = logging.getLogger(__name__)
 
@@ -29,23 +30,6 @@ class Tokens(Protocol):
 
     def revoke(self, component: str) -> None:
         """Make the component's token worthless."""
-
-
-@dataclass(frozen=True)
-class ComponentView:
-    """A component as others see it. ``since``: Unix time of the last change of state, s."""
-
-    name: str
-    version: str
-    state: ComponentState
-    pid: int | None = None
-    restarts: int = 0
-    since: float = 0.0
-    detail: str = ""
-
-    def document(self) -> dict[str, Any]:
-        """Return it as JSON can hold it."""
-        return {**asdict(self), "state": self.state.value}
 
 
 Changed = Callable[["ComponentLifecycle", ComponentState, ComponentState], None]
@@ -197,12 +181,12 @@ class ComponentLifecycle:
 
     async def _startup(self, step: PlannedStep) -> None:
         process = self._launch(step, linger=True)
-        done = await self._first(step, process, self._reported_good)
+        done = await first_of(step, process, self._reported_bad, self._reported_good)
         if done is process.exited and process.exited.result() != 0:
             raise self._failure(step, process.exited.result())
         self._move(Move.READY)
         if not process.exited.done():
-            await self._first(replace(step, timeout_s=None), process)
+            await first_of(replace(step, timeout_s=None), process, self._reported_bad)
             if process.exited.result() != 0:
                 raise self._failure(step, process.exited.result())
         await self._reported_bad.wait()
@@ -211,7 +195,7 @@ class ComponentLifecycle:
     async def _main(self, step: PlannedStep) -> None:
         process = self._launch(step)
         self._move(Move.READY)
-        await self._first(step, process)
+        await first_of(step, process, self._reported_bad)
         code = process.exited.result()
         await process.drain()
         if code != 0:
@@ -219,35 +203,11 @@ class ComponentLifecycle:
         self._drop_process(process)
         self._move(Move.COMPLETE)
 
-    async def _first(
-        self, step: PlannedStep, process: ScriptProcess, good: asyncio.Event | None = None
-    ) -> "asyncio.Future[int] | None":
-        """Wait for the process's end, a report or the time limit, whichever comes first.
-
-        Returns the process's future if it ended, None for a good report.
-
-        :raises StepFailedError: on a report of an error and at the time limit
-        """
-        bad = asyncio.ensure_future(self._reported_bad.wait())
-        waiting: set[asyncio.Future[Any]] = {process.exited, bad}
-        if good is not None:
-            waiting.add(asyncio.ensure_future(good.wait()))
-        try:
-            done, _ = await asyncio.wait(waiting, timeout=step.timeout_s, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for waiter in waiting - {process.exited}:
-                waiter.cancel()
-        if bad in done:
-            raise StepFailedError("the component reported that it is in error")
-        if not done:
-            raise StepFailedError(f"{step.name} did not end in {step.timeout_s:g} s")
-        return process.exited if process.exited in done else None
-
     async def _brief(self, step: PlannedStep) -> int:
         """Run a step to its end and return its exit code."""
         process = self._launch(step)
         try:
-            await self._first(step, process)
+            await first_of(step, process, self._reported_bad)
         except StepFailedError:
             await self._end_process(STOP_GRACE_S)
             raise

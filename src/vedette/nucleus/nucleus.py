@@ -23,16 +23,16 @@ from vedette.nucleus.events import ComponentOutput, Event, Events, Listener
 from vedette.nucleus.guard import Guard
 from vedette.nucleus.instances import Instance, new_run_id, register, registry_folder
 from vedette.nucleus.ipc import Broker, IpcServer, ShadowService
-from vedette.nucleus.lifecycle import ComponentView
 from vedette.nucleus.planner import Planner
 from vedette.nucleus.recipe import Platform
 from vedette.nucleus.root import Root
 from vedette.nucleus.secrets import SecretStore
 from vedette.nucleus.shadows import ShadowStore
-from vedette.nucleus.states import READY, ComponentState
+from vedette.nucleus.states import ComponentState
 from vedette.nucleus.steps import StepRunner
 from vedette.nucleus.store import ComponentStore
 from vedette.nucleus.supervisor import Supervisor
+from vedette.nucleus.view import ComponentView, Outlook
 
 logger = logging.getLogger(__name__)
 
@@ -202,20 +202,12 @@ class Nucleus:
         until = time.monotonic() + timeout_s
         with self._changed:
             while True:
-                views = {view.name: view for view in self.components()}
-                wanted = {name: views.get(name) for name in (views if names is None else names)}
-                waiting = {name: view for name, view in wanted.items() if view is None or view.state not in READY}
-                broken = {
-                    name: view
-                    for name, view in waiting.items()
-                    if view is not None and view.state is ComponentState.BROKEN
-                }
+                outlook = Outlook.of(self.components(), names)
                 left = until - time.monotonic()
-                if not waiting:
+                if not outlook.waiting:
                     return
-                if broken or left <= 0 or self._stopped:
-                    late = sorted((broken or waiting).items())
-                    raise LifecycleError(*(_late(name, view, timeout_s) for name, view in late))
+                if outlook.broken or left <= 0 or self._stopped:
+                    raise LifecycleError(*outlook.findings(timeout_s))
                 self._changed.wait(left)
 
     def components(self) -> list[ComponentView]:
@@ -290,12 +282,3 @@ class Nucleus:
         del event
         with self._changed:
             self._changed.notify_all()
-
-
-def _late(name: str, view: ComponentView | None, timeout_s: float) -> str:
-    if view is None:
-        return f"{name} is not deployed"
-    reason = f": {view.detail}" if view.detail else ""
-    if view.state is ComponentState.BROKEN:
-        return f"{name} is BROKEN{reason}"
-    return f"{name} is still {view.state.value} after {timeout_s:g} s{reason}"

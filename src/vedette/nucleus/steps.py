@@ -1,11 +1,12 @@
 """Launches lifecycle steps: environment, folder, output, the guard's knowledge of them."""
 
+import asyncio
 import itertools
 import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from vedette.nucleus.environment import with_token
 from vedette.nucleus.lines import ComponentLog
@@ -111,3 +112,26 @@ class StepRunner:
             log = self._files[component] = ComponentLog(self._logs / f"{component}.log")
         log.write(stream, line)
         self._output(component, stream, line)
+
+
+async def first_of(
+    step: PlannedStep, process: ScriptProcess, bad: asyncio.Event, good: asyncio.Event | None = None
+) -> "asyncio.Future[int] | None":
+    """Wait for the process's end, a report (``bad``, ``good``) or the step's time limit, whichever comes first.
+
+    Returns the process's future if it ended, None for a good report.
+
+    :raises StepFailedError: on a report of an error and at the time limit
+    """
+    reports = [asyncio.ensure_future(event.wait()) for event in (bad, good) if event is not None]
+    waiting: set[asyncio.Future[Any]] = {process.exited, *reports}
+    try:
+        done, _ = await asyncio.wait(waiting, timeout=step.timeout_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for report in reports:
+            report.cancel()
+    if reports[0] in done:
+        raise StepFailedError("the component reported that it is in error")
+    if not done:
+        raise StepFailedError(f"{step.name} did not end in {step.timeout_s:g} s")
+    return process.exited if process.exited in done else None

@@ -7,10 +7,11 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
 from vedette.nucleus.events import ComponentStateChanged, Events
-from vedette.nucleus.lifecycle import STOP_GRACE_S, ComponentLifecycle, ComponentView, Tokens
+from vedette.nucleus.lifecycle import STOP_GRACE_S, ComponentLifecycle, Tokens
 from vedette.nucleus.plan import Change, ComponentPlan
 from vedette.nucleus.states import READY, ComponentState
 from vedette.nucleus.steps import StepRunner
+from vedette.nucleus.view import ComponentView
 
 logger = logging.getLogger(__name__)
 
