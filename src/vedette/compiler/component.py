@@ -50,8 +50,19 @@ class CompiledComponent:
 
     def recipe_text(self, bucket: str = BUCKET) -> bytes:
         """Return the recipe as YAML; equal recipes give equal bytes."""
-        text = yaml.safe_dump(dict(self.recipe), sort_keys=False, allow_unicode=True, width=120)
+        text = yaml.dump(dict(self.recipe), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
         return text.replace(f"s3://{BUCKET}/", f"s3://{bucket}/").encode()
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes scripts of several lines as they are."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
 
 
 def content_digest(recipe: Mapping[str, Any], files: tuple[ArtifactFile, ...]) -> str:

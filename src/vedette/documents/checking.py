@@ -1,5 +1,6 @@
 """Checks a parsed document against its model and turns what pydantic finds into findings with places."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ _EXPECTED: Final = {
     "dict_type": "an object",
 }
 _JSON_NAMES: Final = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
+_PLACEHOLDER: Final = re.compile(r"\{\w+\}")
 _SECRET_WORDS: Final = ("pass", "user", "secret", "token", "key")
 
 
@@ -44,13 +46,28 @@ def check(
     try:
         return model.model_validate(tree.value), findings
     except ValidationError as error:
-        # In the order of the document, not of the models' fields.
-        found = [_finding(tree, item, at) for item in error.errors(include_url=False)[:MAX_FINDINGS]]
-        return None, findings + found
+        details = error.errors(include_url=False)[:MAX_FINDINGS]
+        if all(_is_placeholder(item) for item in details):
+            pointer = _steps(details[0])
+            message = (
+                f"{_prefix(tree, pointer)}{_shown(_value(tree, pointer))} is a placeholder: the document is a template"
+            )
+            return None, [*findings, at(tree.span(pointer), "V030", message, "replace what is in {braces} to use it")]
+        return None, findings + [_finding(tree, item, at) for item in details]
+
+
+def _is_placeholder(error: ErrorDetails) -> bool:
+    """Projects carry override templates with names such as ``{YourCameraName}_node``."""
+    text = error["input"]
+    return error["type"] == "string_pattern_mismatch" and isinstance(text, str) and bool(_PLACEHOLDER.search(text))
+
+
+def _steps(error: ErrorDetails) -> Pointer:
+    return tuple(step for step in error["loc"] if not _is_tag(step))
 
 
 def _finding(tree: JsonText, error: ErrorDetails, at: Place) -> Finding:
-    pointer: Pointer = tuple(step for step in error["loc"] if not _is_tag(step))
+    pointer = _steps(error)
     kind = error["type"]
     if kind in {"missing", "union_tag_not_found"} or (
         kind == "union_tag_invalid" and "type" not in _object(tree, pointer)

@@ -76,6 +76,7 @@ CODES: Final[Mapping[str, Rule]] = {
     "V045": Rule(_E, "number of replacing nodes does not fit"),
     "V046": Rule(_E, "camera has no address"),
     "V047": Rule(_E, "node is replaced twice"),
+    "V048": Rule(_E, "document is a template"),
     # values given at deployment
     "V050": Rule(_E, "setting names a parameter that the application does not have"),
     "V051": Rule(_E, "value does not fit the parameter's type"),

@@ -35,7 +35,7 @@ KINDS: Final[dict[str, type[DocumentModel]]] = {
 
 @dataclass(frozen=True)
 class Document(Generic[ModelT_co]):
-    """A document that was read. ``model`` is None where ``findings`` has an error."""
+    """A document that was read. ``model`` is None where ``findings`` has an error, and for a template."""
 
     path: Path
     file: str

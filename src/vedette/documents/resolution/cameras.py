@@ -144,6 +144,11 @@ def _attachment(
             general("V055", message, "expected rtsp://HOST[:PORT]/PATH, rtsps://... or a video file")
         )
         return None
+    if "@" in clean and "://" in clean and user is not None:
+        # "rtsp://u:a@b/c@host/" may be read in more than one way: nothing of a password may stay in the address.
+        message = f'camera "{name}": {redact(url)[:120]} has "@" or "/" in its password or path'
+        result.findings.append(general("V055", message, 'write "@" as %40 and "/" as %2F'))
+        return None
     if user is not None:
         credentials = (user, password or "")
     secret = source.secret

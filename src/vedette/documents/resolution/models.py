@@ -22,6 +22,7 @@ from vedette.documents.model_files import (
 )
 from vedette.documents.models import Asset, DescriptorDocument, Implementation, Interface, MlModelDescriptor
 from vedette.documents.project import Package, Project
+from vedette.documents.suggestions import did_you_mean
 from vedette.messages import Tensor
 
 _SHA256: Final = re.compile(r"([0-9a-f]{64})(\..*)?")
@@ -71,9 +72,11 @@ class ModelFinder:
                         where = ("nodePackage", "assets", index, "implementations", number, "assetUri")
                         return asset, implementation, where
                 return asset, None, ("nodePackage", "assets", index)
-        names = ", ".join(asset.name for asset in self._package.document.require().node_package.assets) or "none"
-        message = f'asset "{interface.asset}" is not among the package\'s assets'
-        findings.append(self._finding("V023", (*place, "asset"), message, f"assets: {names}"))
+        # No asset at all is usual where the model was never added to the repository: V031 says what to do.
+        if names := [asset.name for asset in self._package.document.require().node_package.assets]:
+            message = f'asset "{interface.asset}" is not among the package\'s assets'
+            hint = did_you_mean(interface.asset, names, what="assets")
+            findings.append(self._finding("V023", (*place, "asset"), message, hint))
         return None, None, (*place, "asset")
 
     def _candidates(
@@ -161,8 +164,8 @@ class ModelFinder:
                 self._finding("V034", pointer, message, f"name one after the asset or interface: {max(names)}.onnx")
             )
             return None
-        uri = f"assets/{implementation.asset_uri}" if implementation is not None else "no file"
-        message = f"{uri} is not there; the application runs, but calls of this model will fail"
+        uri = f"assets/{implementation.asset_uri} is not there" if implementation is not None else "no file is named"
+        message = f"{uri}; the application runs, but calls of this model will fail"
         folder_name = shown_path(folder, self._project.root)
         findings.append(self._finding("V031", pointer, message, f"put an ONNX or TFLite file into {folder_name}/"))
         return None

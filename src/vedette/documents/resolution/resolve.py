@@ -65,6 +65,9 @@ def resolve(
     read = [project.override(path.absolute()) for path in overrides]
     for document in (chosen.document, *read):
         findings += document.findings
+        if document.model is None and not errors(document.findings):
+            hint = "replace what is in {braces}"
+            findings.append(general("V048", "the document is a template", hint, file=document.file))
     instance = default_instance(project) if instance is None else instance
     if not _INSTANCE.fullmatch(instance):
         message = f'instance name "{instance[:60]}" cannot be used'
