@@ -6,7 +6,6 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-
 from vedette_app_runtime.environments import prepare
 
 

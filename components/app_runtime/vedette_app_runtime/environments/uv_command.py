@@ -20,6 +20,7 @@ TIMEOUT_S: Final = 1200.0
 QUIET_S: Final = 5.0
 """A step without a word for this long is mentioned again."""
 LAST_LINES: Final = 20
+SYSTEM_CERTIFICATES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
 
 _PROGRESS: Final = re.compile(r"\s*(Downloading|Building|Built|Prepared|Installed|Downloaded)\b")
 _NETWORK: Final = re.compile(
@@ -159,4 +160,8 @@ def _environment(cache: Path) -> dict[str, str]:
     home = os.path.expanduser("~")  # noqa: PTH111 - Path.home() raises for a user without one
     if "UV_CACHE_DIR" not in environ and not os.access(home, os.W_OK):
         environ["UV_CACHE_DIR"] = str(cache / "uv")
+    if SYSTEM_CERTIFICATES.exists():
+        # A mirror or a proxy of the site signs with an authority that the administrator added to the system.
+        for name in ("UV_SYSTEM_CERTS", "UV_NATIVE_TLS"):  # the second is what older releases of uv call it
+            environ.setdefault(name, "1")
     return environ | {"UV_NO_PROGRESS": "1", "NO_COLOR": "1", "UV_PYTHON_DOWNLOADS": "never", "UV_HTTP_TIMEOUT": "30"}

@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -58,7 +59,8 @@ def decide(mode: Mode, probe: Callable[[], Bubblewrap], views: Callable[[], tupl
 
 def view_works(run: Run = run_bounded) -> tuple[bool, bool]:
     """Return (a private view of the mounts can be made here, as root without a user namespace)."""
-    if any(shutil.which(tool) is None for tool in _TOOLS):
+    path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"  # chroot is there, where services do not look
+    if any(shutil.which(tool, path=path) is None for tool in _TOOLS):
         return False, False
     try:
         if run(["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/tmp"]).returncode == 0:  # noqa: S108 - private

@@ -20,6 +20,8 @@ _SCRIPT: Final = r"""
 set -eu
 application=$1 storage=$2 logs=$3 sdk=$4
 shift 4
+asked=$PATH PATH=/usr/sbin:/usr/bin:/sbin:/bin
+chroot=$(command -v chroot) setpriv=$(command -v setpriv)
 root=/mnt
 mount -t tmpfs -o mode=0755 tmpfs "$root"
 put() {
@@ -45,7 +47,8 @@ if [ -n "$sdk" ]; then
   mount --bind "$sdk" "$root/opt/vedette/sdk"
   close "$root/opt/vedette/sdk"
 fi
-exec chroot "$root" setpriv --pdeathsig KILL --no-new-privs -- "$@"
+PATH=$asked
+exec "$chroot" "$root" "$setpriv" --pdeathsig KILL --no-new-privs -- "$@"
 """
 
 
