@@ -14,6 +14,7 @@ from vedette.nucleus.plan import ComponentPlan, PlannedStep
 from vedette.nucleus.process import PROCESS_MARKER, ScriptProcess
 
 _LAST_LINE_LENGTH: Final = 200
+_ERROR_LEVELS: Final = (" ERROR ", " CRITICAL ")
 
 
 class StepFailedError(Exception):
@@ -51,6 +52,7 @@ class StepRunner:
         self._numbers = itertools.count(1)
         self._files: dict[str, ComponentLog] = {}
         self._last_lines: dict[str, str] = {}
+        self._last_errors: dict[str, str] = {}
 
     def launch(self, plan: ComponentPlan, step: PlannedStep, token: str, *, linger: bool = False) -> ScriptProcess:
         """Start a step in the component's work folder.
@@ -68,6 +70,7 @@ class StepRunner:
             PROCESS_MARKER: f"{self._run_id}/{plan.name}/{step.name}/{next(self._numbers)}",
         }
         self._last_lines.pop(plan.name, None)
+        self._last_errors.pop(plan.name, None)
         try:
             plan.work_folder.mkdir(parents=True, exist_ok=True)
             process = ScriptProcess(
@@ -88,8 +91,11 @@ class StepRunner:
         self._guard.forget(process.pid)
 
     def last_line(self, component: str) -> str:
-        """Return the last line that the component's current step printed, shortened, or an empty text."""
-        return self._last_lines.get(component, "")
+        """Return the line that says most about the step's end, shortened: the last of level ERROR or above.
+
+        Without such a line it is the last one printed (a traceback ends with the exception), or an empty text.
+        """
+        return self._last_errors.get(component) or self._last_lines.get(component, "")
 
     def skipped(self, step: PlannedStep) -> bool:
         """Tell whether the step's ``Skipif`` holds: ``onpath PROGRAM`` or ``exists FILE``, negated by ``!``."""
@@ -106,7 +112,10 @@ class StepRunner:
 
     def _line(self, component: str, stream: str, line: str) -> None:
         if line.strip():
-            self._last_lines[component] = line.strip()[:_LAST_LINE_LENGTH]
+            told = line.strip()[:_LAST_LINE_LENGTH]
+            self._last_lines[component] = told
+            if any(level in told for level in _ERROR_LEVELS):
+                self._last_errors[component] = told
         log = self._files.get(component)
         if log is None:
             log = self._files[component] = ComponentLog(self._logs / f"{component}.log")

@@ -56,6 +56,13 @@ def test_a_component_that_always_fails_is_started_for_ever(bench: Bench) -> None
     assert bench.heard.line("a", "recovering", count=3)
 
 
+def test_the_reason_of_a_failure_drowns_in_what_follows(bench: Bench) -> None:
+    bench.recipe("a", {"run": "echo 09:41 ERROR display the port is taken; echo 09:41 INFO bus ends; exit 1"})
+    bench.deploy("a")
+    detail = bench.heard.state("a", "ERRORED").detail
+    assert detail == "run ended with exit code 1; last output: 09:41 ERROR display the port is taken"
+
+
 def test_a_failing_install_is_taken_for_done(bench: Bench) -> None:
     bench.recipe("a", {"install": "echo no room; exit 1", "run": SLEEPS})
     bench.recipe("b", {"run": SLEEPS}, needs={"a": "HARD"})
