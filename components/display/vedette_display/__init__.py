@@ -1,1 +1,1 @@
-"""vedette.Display: shows outputs in the browser."""
+"""vedette.Display: shows the outputs of applications, with their overlays, in a browser."""

@@ -1,0 +1,54 @@
+"""What may be configured."""
+
+from ipaddress import ip_address
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+
+class ConfigurationError(Exception):
+    """The configuration cannot be used; the message names the key, what it holds and what is expected."""
+
+
+class DisplayConfiguration(BaseModel):
+    """Configuration of vedette.Display."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    log_level: str = Field(default="INFO", alias="logLevel", description="DEBUG, INFO, WARNING or ERROR")
+    bind: str = Field(
+        default="127.0.0.1",
+        description="address to listen at; beyond loopback (0.0.0.0, ::, an own address) an access key is asked for",
+    )
+    port: int = Field(default=8790, ge=0, le=65535, description="a busy one gives way to the next free one; 0: any")
+    hosts: list[str] = Field(
+        default_factory=list, description="further names under which browsers reach this device, without port"
+    )
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the page."""
+        return self.bind == "localhost" or ip_address(self.bind).is_loopback
+
+
+def read(raw: dict[str, object]) -> DisplayConfiguration:
+    """Check the component's configuration.
+
+    :raises ConfigurationError: when a key is unknown or holds what cannot be.
+    """
+    try:
+        configuration = DisplayConfiguration.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=True)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(
+            f"configuration key `{key}` of vedette.Display holds {first.get('input')!r}: {first['msg']}"
+        ) from error
+    if configuration.bind != "localhost":
+        try:
+            ip_address(configuration.bind)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"configuration key `bind` of vedette.Display holds {configuration.bind!r},"
+                " expected an IP address such as 127.0.0.1 or 0.0.0.0"
+            ) from error
+    return configuration

@@ -1,0 +1,53 @@
+"""Facts of the device for the page's bar."""
+
+import os
+import socket
+from pathlib import Path
+from typing import NamedTuple
+
+
+class MachineFacts(NamedTuple):
+    """``cpu_percent``: of all cores together since the last reading; memory in bytes; None where not known."""
+
+    cpu_percent: float | None
+    memory_used: int | None
+    memory_total: int | None
+
+
+def device_name() -> str:
+    """Return the thing's name where the nucleus tells it, else the host's."""
+    return os.environ.get("AWS_IOT_THING_NAME") or socket.gethostname()
+
+
+class Machine:
+    """Reads /proc."""
+
+    def __init__(self, proc: Path = Path("/proc")) -> None:
+        self._proc = proc
+        self._last: tuple[int, int] | None = None
+
+    def read(self) -> MachineFacts:
+        """Return the present; the first reading has no CPU share yet."""
+        return MachineFacts(self._cpu(), *self._memory())
+
+    def _cpu(self) -> float | None:
+        try:
+            ticks = [int(word) for word in (self._proc / "stat").read_text().split("\n", 1)[0].split()[1:9]]
+        except (OSError, ValueError):
+            return None
+        if len(ticks) < 5:
+            return None
+        total, idle = sum(ticks), ticks[3] + ticks[4]
+        last, self._last = self._last, (total, idle)
+        if last is None or total <= last[0]:
+            return None
+        return round(100.0 * (1 - (idle - last[1]) / (total - last[0])), 1)
+
+    def _memory(self) -> tuple[int | None, int | None]:
+        try:
+            lines = (line.split() for line in (self._proc / "meminfo").read_text().splitlines())
+            kilobytes = {words[0].rstrip(":"): int(words[1]) for words in lines if len(words) >= 2}
+            total, free = kilobytes["MemTotal"] * 1024, kilobytes["MemAvailable"] * 1024
+        except (OSError, ValueError, KeyError):
+            return None, None
+        return total - free, total

@@ -1,0 +1,136 @@
+"""The display's process: bus in, page out."""
+
+import asyncio
+import logging
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+import cv2
+
+from vedette.bus import Bus, BusError, NotFound
+from vedette.bus.component import ComponentFailed
+from vedette.health import TOPIC_FILTERS
+from vedette.messages import REPEAT_S, DisplayStatus
+from vedette.messages.display import ShownOutput
+from vedette_display.access import Access, load_key, names_of_this_device
+from vedette_display.board import Board
+from vedette_display.configuration import ConfigurationError, DisplayConfiguration, read
+from vedette_display.gallery import Gallery
+from vedette_display.server import Server, bind
+from vedette_display.site import Site
+
+logger = logging.getLogger(__name__)
+
+KEY_FILE: Final = "access-key"
+MOST_SHOWN: Final = 40
+"""Outputs told of in a status: more do not fit into a message."""
+
+
+def main(bus: Bus, stop: threading.Event) -> None:
+    """Show outputs until ``stop`` is set.
+
+    :raises ComponentFailed: when the configuration is wrong or the address cannot be used.
+    """
+    # One picture is small work: more threads cost more than they bring, and the device has other things to do.
+    cv2.setNumThreads(1)
+    try:
+        configuration = read(bus.get_configuration())
+    except NotFound:
+        configuration = DisplayConfiguration()
+    except ConfigurationError as error:
+        raise ComponentFailed(str(error)) from error
+    try:
+        sock = bind(configuration.bind, configuration.port)
+    except OSError as error:
+        raise ComponentFailed(
+            f"cannot listen at {configuration.bind}: {error.strerror}; `bind` must be an address of this device"
+        ) from error
+    port = sock.getsockname()[1]
+    if configuration.port not in (0, port):
+        logger.warning("port %d is taken by another program, %d is used", configuration.port, port)
+    try:
+        key = None if configuration.loopback else load_key(Path(KEY_FILE))
+    except OSError as error:
+        sock.close()
+        raise ComponentFailed(f"the access key cannot be kept in {KEY_FILE}: {error.strerror}") from error
+    names = [] if configuration.loopback else names_of_this_device()
+    access = Access(key, port, [*names, *configuration.hosts])
+    address = f"http://{_host(configuration)}:{port}/"
+    logger.info("the page is at %s%s", address, "" if key is None else " and wants its access key")
+    asyncio.run(_Display(bus, stop, access).run(sock, address if key is None else f"{address}?key={key}"))
+
+
+class _Display:
+    def __init__(self, bus: Bus, stop: threading.Event, access: Access) -> None:
+        self._bus = bus
+        self._stop = stop
+        self._access = access
+        self._board = Board()
+
+    async def run(self, sock: socket.socket, page: str) -> None:
+        stopped = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self._wait, args=(loop, stopped), name="stop", daemon=True).start()
+        gallery = Gallery(self._board.locate)
+        server = Server(sock, self._access, self._board, gallery, Site())
+        subscriptions = [self._bus.subscribe(topic, self._board.heard) for topic in TOPIC_FILTERS]
+        await server.start()
+        try:
+            while not stopped.is_set():
+                began = time.monotonic()
+                server.tell()
+                # Off the loop: a publication may take long while the nucleus is busy, pictures must not.
+                await asyncio.to_thread(self._publish, self._status(page, server, gallery))
+                await _wait_for(stopped, REPEAT_S - (time.monotonic() - began))
+        finally:
+            await server.stop()
+            await asyncio.to_thread(gallery.close)
+            for subscription in subscriptions:
+                subscription.close()
+
+    def _wait(self, loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:
+        self._stop.wait()
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stopped.set)
+
+    def _status(self, page: str, server: Server, gallery: Gallery) -> DisplayStatus:
+        shown = [
+            ShownOutput(
+                output_id=output_id,
+                viewers=figures.viewers,
+                fps=None if figures.fps is None else round(figures.fps, 1),
+                latency_ms=None if figures.latency_p95 is None else round(figures.latency_p95, 1),
+            )
+            for output_id, figures in sorted(gallery.figures().items())
+        ]
+        return DisplayStatus(
+            page=page,
+            viewers=len(server.viewers),
+            outputs=shown[:MOST_SHOWN],
+            encoded=gallery.encoded,
+            pid=os.getpid(),
+        )
+
+    def _publish(self, status: DisplayStatus) -> None:
+        try:
+            self._bus.publish(DisplayStatus.topic(), status.encode())
+        except BusError as error:
+            # A lost bus ends the component through its own watch; anything else is tried again in a second.
+            logger.warning("the status was not published: %s", error)
+
+
+async def _wait_for(event: asyncio.Event, timeout_s: float) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), max(0.0, timeout_s))
+    except asyncio.TimeoutError:
+        return
+
+
+def _host(configuration: DisplayConfiguration) -> str:
+    if configuration.bind in ("0.0.0.0", "::"):  # noqa: S104 -- compared, not bound
+        return socket.gethostname()
+    return f"[{configuration.bind}]" if ":" in configuration.bind else configuration.bind
