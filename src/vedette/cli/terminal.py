@@ -48,6 +48,10 @@ class Terminal:
         """Say that a step failed."""
         self._step("✗" if self._unicode else "x", "red", what, detail)
 
+    def skipped(self, what: str, detail: str = "") -> None:
+        """Say that a step is not needed here."""
+        self._step("-", "dim", what, detail)
+
     def waiting(self, what: str, detail: str = "") -> None:
         """Say what goes on; on a terminal the line is replaced by the next one."""
         text = self._format("…" if self._unicode else "..", "cyan", what, detail)

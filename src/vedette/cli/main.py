@@ -1,0 +1,220 @@
+"""The ``vedette`` command: reads arguments, calls one module a command, maps failures to exit codes.
+
+Nothing heavy is imported before a command runs: ``vedette --help`` answers in under 0.3 s.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vedette import __version__
+from vedette.cli import credentials
+from vedette.cli.failure import EXIT_BUG, EXIT_FAILED, EXIT_INTERRUPTED, Failure
+from vedette.cli.terminal import Terminal
+from vedette.redaction import redact
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=(
+        "Runs AWS Panorama applications, unmodified: here, or on any AWS IoT Greengrass v2 device.\n\n"
+        "Start with `vedette demo`, then `vedette run my-app --camera camera_node=rtsp://HOST/PATH`."
+    ),
+)
+
+_hidden: dict[str, tuple[str, str]] = {}
+"""Credentials taken out of the command line, by clean URL; filled by ``main`` before anything else."""
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"vedette {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+ForSeconds = Annotated[
+    float | None, typer.Option("--for", metavar="SECONDS", min=0.1, help="Stop by itself after this time.")
+]
+NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Do not open the page.")]
+Port = Annotated[
+    int, typer.Option(min=0, max=65535, help="Port of the page; the next free one is taken when it is busy, 0 is any.")
+]
+NoSandbox = Annotated[
+    bool, typer.Option("--no-sandbox", help="Run the application without bubblewrap, with your own rights.")
+]
+LogLevel = Annotated[str, typer.Option(help="Least severe events in the components' logs: DEBUG, INFO, WARNING.")]
+Threads = Annotated[int, typer.Option(min=0, help="Processor threads a model may use; 0: as many as there are cores.")]
+
+
+@app.command()
+def run(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Panorama project: graphs/, packages/, assets/.")],
+    override: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Override document; may be given several times.")
+    ] = None,
+    camera: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NODE=URL",
+            help="Camera for a node: RTSP URL, video file or device, or a name of ~/.config/vedette/cameras.json. "
+            "Several for one node put several cameras on it.",
+        ),
+    ] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NODE=VALUE", help="Value of a parameter node.")
+    ] = None,
+    graph: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Graph to run, where the project has several.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of the application instance; default: the graph's.")
+    ] = None,
+    cameras_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Known cameras: {NAME: {Username, Password, StreamUrl}}.")
+    ] = None,
+    transport: Annotated[str, typer.Option(metavar="tcp|udp", help="How RTSP cameras send their video.")] = "tcp",
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Read video files as fast as the application takes frames, once.")
+    ] = False,
+    for_seconds: ForSeconds = None,
+    no_browser: NoBrowser = False,
+    port: Port = 8790,
+    no_sandbox: NoSandbox = False,
+    model_threads: Threads = 0,
+    log_level: LogLevel = "INFO",
+) -> None:
+    """Run a Panorama application here, with the live page.
+
+    vedette run my-app --camera camera_node=rtsp://10.0.0.21/stream1
+
+    vedette run my-app --override graphs/my-app/override.json --camera lobby=street.mp4 --set threshold=35
+    """
+    from vedette.cli.run import RunOptions, run_application
+
+    options = RunOptions(
+        directory=directory,
+        overrides=tuple(override or ()),
+        cameras=tuple(camera or ()),
+        settings=tuple(setting or ()),
+        graph=graph,
+        instance=name,
+        cameras_file=cameras_file,
+        transport=transport,
+        fast=fast,
+        for_s=for_seconds,
+        browser=not no_browser,
+        port=port,
+        sandbox=not no_sandbox,
+        model_threads=model_threads,
+        log_level=log_level,
+    )
+    raise typer.Exit(run_application(options, _hidden, Terminal()))
+
+
+@app.command()
+def demo(
+    for_seconds: ForSeconds = None,
+    no_browser: NoBrowser = False,
+    port: Port = 8790,
+    no_sandbox: NoSandbox = False,
+    model_threads: Threads = 0,
+    log_level: LogLevel = "INFO",
+) -> None:
+    """Run the example on a real RTSP camera: a street scene, served here with a password.
+
+    vedette demo
+
+    vedette demo --no-browser --for 60
+    """
+    from vedette.cli.demo import run_demo
+
+    raise typer.Exit(
+        run_demo(
+            Terminal(),
+            for_s=for_seconds,
+            browser=not no_browser,
+            port=port,
+            sandbox=not no_sandbox,
+            model_threads=model_threads,
+            log_level=log_level,
+        )
+    )
+
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+
+
+@app.command()
+def status(as_json: JsonFlag = False) -> None:
+    """Show the state of what runs here: cameras, models, applications, outputs.
+
+    vedette status
+
+    vedette status --json
+    """
+    from vedette.cli.status import show_status
+
+    raise typer.Exit(show_status(Terminal(), as_json=as_json))
+
+
+@app.command()
+def doctor(as_json: JsonFlag = False) -> None:
+    """Say what this machine lacks to run applications, and how to get it.
+
+    vedette doctor
+
+    vedette doctor --json
+    """
+    from vedette.cli.doctor import show_checks
+
+    raise typer.Exit(show_checks(Terminal(), as_json=as_json))
+
+
+def main() -> None:
+    """Run the command line; ends the process with its exit code."""
+    _hidden.update(credentials.hide())
+    terminal = Terminal()
+    try:
+        app()
+    except Failure as failure:
+        terminal.error(failure.message, failure.hint)
+        sys.exit(failure.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        sys.exit(EXIT_FAILED)
+    except Exception as error:  # the last resort: one line and a report, never a traceback on the screen
+        terminal.error(
+            f"this is a bug of Vedette: {type(error).__name__}: {redact(str(error))}",
+            f"the whole story is in {_write_report(error)}; please send it in",
+        )
+        sys.exit(EXIT_BUG)
+
+
+def _write_report(error: BaseException) -> str:
+    import tempfile
+    import traceback
+
+    text = redact("".join(traceback.format_exception(error)))
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="vedette-report-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(f"vedette {__version__}, Python {sys.version}\n{text}")
+    return file.name
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""``vedette run``: one application on a local nucleus, until Ctrl-C."""
+
+import signal
+import threading
+import time
+import webbrowser
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Final
+
+from vedette.cli.application import CompiledRun, compile_run
+from vedette.cli.credentials import Credentials
+from vedette.cli.failure import EXIT_FAILED, Failure
+from vedette.cli.progress import Progress, status_line
+from vedette.cli.session import Session, state_folder
+from vedette.cli.terminal import Terminal
+from vedette.nucleus.errors import NucleusError
+
+_PERIOD_S: Final = 0.5
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What ``vedette run`` was asked for; see its help."""
+
+    directory: Path
+    overrides: tuple[Path, ...] = ()
+    cameras: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    graph: str | None = None
+    instance: str | None = None
+    cameras_file: Path | None = None
+    transport: str = "tcp"
+    fast: bool = False
+    for_s: float | None = None
+    browser: bool = True
+    port: int = 8790
+    sandbox: bool = True
+    model_threads: int = 0
+    log_level: str = "INFO"
+
+
+class StopOnSignal(AbstractContextManager[threading.Event]):
+    """Turns SIGINT, SIGTERM and SIGHUP into an event; a second SIGINT while stopping changes nothing."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._old: dict[int, Any] = {}
+
+    def __enter__(self) -> threading.Event:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            self._old[number] = signal.signal(number, self._on_signal)
+        return self._stop
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self._stop.set()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
+
+
+def run_application(options: RunOptions, credentials: Credentials, terminal: Terminal) -> int:
+    """Run until Ctrl-C, SIGTERM, the time given, or a component that cannot go on; return the exit code.
+
+    :raises Failure: for documents, cameras or settings that do not fit
+    """
+    with StopOnSignal() as stop:
+        began = time.monotonic()
+        root = state_folder(options.directory.resolve())
+        compiled = compile_run(options, credentials, root, terminal)
+        terminal.line(compiled.headline)
+        warnings = f"   {compiled.warnings} warnings, see above" if compiled.warnings else ""
+        terminal.done("manifests", f"{time.monotonic() - began:.1f} s{warnings}")
+        return _serve(options, compiled, root, terminal, stop)
+
+
+def _serve(options: RunOptions, compiled: CompiledRun, root: Path, terminal: Terminal, stop: threading.Event) -> int:
+    progress = Progress(terminal)
+    suite: Mapping[str, Mapping[str, Any]] = {
+        "vedette.CameraIngest": {"logLevel": options.log_level},
+        "vedette.ModelInference": {"logLevel": options.log_level, "threads": options.model_threads},
+        "vedette.AppRuntime": {},
+        "vedette.Display": {"logLevel": options.log_level, "port": options.port},
+    }
+    try:
+        with Session(root, secrets=compiled.secrets, listener=progress.hear, region=compiled.region) as session:
+            session.deploy(compiled.configurations, suite)
+            code = _watch(options, session, progress, terminal, stop)
+            terminal.clear_status()
+            with terminal_step(terminal, "stopping"):
+                session.nucleus.stop(4.0)
+            return code
+    except NucleusError as error:
+        raise Failure("; ".join(error.findings)) from error
+
+
+def terminal_step(terminal: Terminal, what: str) -> AbstractContextManager[None]:
+    """Say that something goes on which may take a moment."""
+    terminal.waiting(what)
+    return nullcontext()
+
+
+def _watch(options: RunOptions, session: Session, progress: Progress, terminal: Terminal, stop: threading.Event) -> int:
+    until = None if options.for_s is None else time.monotonic() + options.for_s
+    page_told = False
+    while not stop.wait(_PERIOD_S):
+        if session.nucleus.stop_requested.is_set():
+            return 0
+        if until is not None and time.monotonic() >= until:
+            return 0
+        health = session.health()
+        pictures = progress.tell(health)
+        page = session.page_address
+        if page and not page_told and pictures:
+            page_told = True
+            terminal.line(f"  page {terminal.paint(page, 'cyan')}   Ctrl-C ends it")
+            if options.browser:
+                webbrowser.open(page)
+        if broken := progress.broken():
+            for name, detail in broken:
+                terminal.failed(name, detail or "cannot be started")
+                for line in progress.last_lines(name):
+                    terminal.line(f"    {line}")
+            terminal.error(
+                f"{broken[0][0]} does not come up, see above",
+                f"its whole log: {session.root / 'logs' / broken[0][0]}.log",
+            )
+            return EXIT_FAILED
+        if page_told:
+            terminal.status(status_line(health))
+    return 0

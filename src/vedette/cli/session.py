@@ -1,0 +1,130 @@
+"""One local run: nucleus, components and applications from start to stop, and what is known of them meanwhile."""
+
+import contextlib
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from vedette.build import fill_store
+from vedette.health import TOPIC_FILTERS, ComponentHealth, HealthBook, HealthDocument
+from vedette.nucleus.deployment import ComponentDeployment, Deployment
+from vedette.nucleus.events import Event
+from vedette.nucleus.instances import new_run_id, registry_folder
+from vedette.nucleus.nucleus import Nucleus
+
+logger = logging.getLogger(__name__)
+
+THING_NAME: Final = "local"
+STATE_FOLDER: Final = ".vedette"
+
+
+def state_folder(application: Path) -> Path:
+    """Return where a run of ``application`` keeps its storage, logs and caches.
+
+    ``.vedette`` in the application's own folder, so that nothing is left elsewhere; a folder that cannot be written
+    (an installed example) has it under the user's state folder.
+    """
+    if os.access(application, os.W_OK):
+        return application / STATE_FOLDER
+    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(state) / "vedette" / application.name
+
+
+class Session:
+    """Runs compiled applications on a local nucleus; a context manager that stops everything at its end.
+
+    :raises vedette.nucleus.errors.NucleusError: when the nucleus cannot start
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        secrets: Mapping[str, Mapping[str, str]],
+        listener: Callable[[Event], None],
+        region: str = "us-east-1",
+    ) -> None:
+        self.root = root
+        self._secrets = secrets
+        self._listener = listener
+        self._region = region
+        self._book = HealthBook()
+        self._book_lock = threading.Lock()
+        self._closing = contextlib.ExitStack()
+        self.nucleus: Nucleus
+
+    def __enter__(self) -> "Session":
+        with contextlib.ExitStack() as stack:
+            run_id = new_run_id()
+            secrets_file = registry_folder() / run_id / "secrets.json"
+            self.root.mkdir(parents=True, exist_ok=True)
+            fill_store(self.root)
+            self.nucleus = Nucleus(
+                self.root,
+                thing_name=THING_NAME,
+                region=self._region,
+                run_id=run_id,
+                secrets_file=secrets_file,
+                listeners=[self._listener],
+            )
+            self.nucleus.start()
+            stack.callback(self.nucleus.stop, 4.0)
+            _write_secrets(secrets_file, self._secrets)
+            self.nucleus.set_health(lambda: json.loads(self.health().to_json()))
+            for topic_filter in TOPIC_FILTERS:
+                self.nucleus.broker.subscribe(topic_filter, self._hear)
+            self._closing = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.close()
+
+    def deploy(self, applications: Mapping[str, Mapping[str, Any]], suite: Mapping[str, Mapping[str, Any]]) -> None:
+        """Start applications (component -> configuration) and the components they need, configured by ``suite``.
+
+        :raises vedette.nucleus.errors.NucleusError: with every finding
+        """
+        configurations = {"vedette.Runtime": {"python": sys.executable}, **suite, **applications}
+        self.nucleus.deploy(
+            Deployment(
+                components={
+                    name: ComponentDeployment(merge=configuration, reset=[""])
+                    for name, configuration in configurations.items()
+                }
+            )
+        )
+
+    def health(self) -> HealthDocument:
+        """Return what is known at this moment."""
+        views = self.nucleus.components()
+        components = [
+            ComponentHealth(name=view.name, state=view.state.value, version=view.version, detail=view.detail)
+            for view in views
+        ]
+        with self._book_lock:
+            return self._book.document(components)
+
+    @property
+    def page_address(self) -> str | None:
+        """Address of the page with its access key, once the display has told it."""
+        with self._book_lock:
+            return self._book.page_address
+
+    def _hear(self, topic: str, payload: bytes, source: str) -> None:
+        del source
+        with self._book_lock:
+            self._book.apply(topic, payload)
+
+
+def _write_secrets(path: Path, secrets: Mapping[str, Mapping[str, str]]) -> None:
+    """Write the cameras' credentials where only their owner reads them; the file goes with its folder."""
+    path.touch(mode=0o600)
+    path.write_text(json.dumps({name: {"secretString": json.dumps(value)} for name, value in secrets.items()}))

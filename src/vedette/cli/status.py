@@ -1,0 +1,108 @@
+"""``vedette status``: the health document of what runs here, as a table or as JSON."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from vedette.cli.failure import EXIT_FAILED
+from vedette.cli.terminal import Terminal
+from vedette.health import HealthDocument
+from vedette.nucleus.control import request
+from vedette.nucleus.errors import ControlError, NucleusError
+from vedette.nucleus.instances import Instance, find_instances
+
+
+def show_status(terminal: Terminal, *, as_json: bool) -> int:
+    """Print the state of every running instance; 0 when something runs and nothing is wrong, else 1."""
+    answers: list[tuple[Instance, dict[str, Any]]] = []
+    failures = []
+    try:
+        for instance in find_instances():
+            try:
+                answers.append((instance, request(instance.control_socket, "health")))
+            except ControlError as error:
+                failures.append(str(error))
+    except NucleusError as error:
+        failures.append(str(error))
+    if as_json:
+        document: dict[str, Any] = {
+            "schema": "vedette.status/1",
+            "ok": bool(answers) and not failures,
+            "instances": [
+                {"run_id": instance.run_id, "pid": instance.pid, "root": instance.root, "health": health}
+                for instance, health in answers
+            ],
+            "errors": failures,
+        }
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    for failure in failures:
+        terminal.error(failure)
+    if not answers:
+        if not failures:
+            terminal.error("nothing runs here", "vedette demo, or vedette run DIR --camera NODE=URL")
+        return EXIT_FAILED
+    healths = [HealthDocument.model_validate(health) for _, health in answers]
+    if not as_json:
+        for (instance, _), health in zip(answers, healths, strict=True):
+            sys.stdout.write(render(instance, health))
+    return EXIT_FAILED if failures or any(health.problems for health in healths) else 0
+
+
+def render(instance: Instance, health: HealthDocument) -> str:
+    """Return the document as tables for a person."""
+    page = health.display.page if health.display is not None else "no page yet"
+    lines = [f"{instance.thing_name}   {health.summary.words}   page {page}"]
+    lines += table(
+        ("APPLICATION", "STATE", "FPS", "MODEL", "RESTARTS"),
+        [
+            (a.instance, a.words, number(a.fps, 1), number(a.model_ms, 1, " ms"), str(a.restarts))
+            for a in health.applications
+        ],
+    )
+    lines += table(
+        ("CAMERA", "STATE", "SIZE", "FPS", "PICTURE"),
+        [
+            (c.name, c.words, f"{c.width}x{c.height}" if c.width else "-", number(c.fps, 1), age(c.last_frame_age_s))
+            for c in health.cameras
+        ],
+    )
+    lines += table(
+        ("MODEL", "STATE", "CALLS/S", "LATENCY"),
+        [(m.name, m.words, number(m.calls_per_s, 1), number(m.latency_ms, 1, " ms")) for m in health.models],
+    )
+    lines += table(
+        ("OUTPUT", "STATE", "FPS", "LATENCY", "VIEWERS"),
+        [
+            (o.output_id, o.words, number(o.fps, 1), number(o.latency_ms, 0, " ms"), str(o.viewers))
+            for o in health.outputs
+        ],
+    )
+    for problem in health.problems:
+        lines.append(f"! {problem.subject}: {problem.title}. {problem.detail}".rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return aligned lines, headed; nothing when there are no rows."""
+    if not rows:
+        return []
+    widths = [max(len(line[column]) for line in (head, *rows)) for column in range(len(head))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in (head, *rows)
+    ]
+
+
+def number(value: float | None, digits: int, unit: str = "") -> str:
+    """Return a figure, or a dash where there is none."""
+    return "-" if value is None else f"{value:.{digits}f}{unit}"
+
+
+def age(seconds: float | None) -> str:
+    """Return how old a picture is, in words."""
+    if seconds is None:
+        return "none yet"
+    if seconds < 3:
+        return "now"
+    return f"{seconds:.0f} s old" if seconds < 120 else f"{seconds / 60:.0f} min old"
