@@ -68,6 +68,14 @@ class Connection:
             raise HostGone("the application's host has ended")
         return _with_socket(decode(data), list(fds))
 
+    def shut_down(self) -> None:
+        """Let a waiting :meth:`receive` end."""
+        try:
+            self._sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            # The host has ended already.
+            return
+
     def close(self) -> None:
         """End the connection."""
         self._sock.close()

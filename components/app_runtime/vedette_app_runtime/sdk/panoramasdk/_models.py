@@ -49,6 +49,14 @@ class Model:
             self._gone = True
             self._changed.notify_all()
 
+    def close(self) -> None:
+        """Disconnect."""
+        self.host_gone()
+        with self._changed:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
     def call(self, given: Any, time_out: Optional[float]) -> Tuple[Any, ...]:
         """Run the model on ``given`` (see :func:`model_inputs`) and return copies of its outputs.
 

@@ -84,6 +84,13 @@ class VideoPort(port):
         os.close(self._wake_w)
         self._wake_r, self._wake_w = _wake_pipe()
 
+    def close(self) -> None:
+        """Disconnect from every camera."""
+        for stream in self._streams:
+            stream.close()
+        os.close(self._wake_r)
+        os.close(self._wake_w)
+
     def wake(self, gone: bool = False) -> None:
         """Have a waiting get() look at its streams again; ``gone``: the host has ended."""
         self._gone = self._gone or gone

@@ -51,7 +51,8 @@ class Runtime:
                 connection = self._connect()
                 self._wire(connection, self._hello(connection))
                 self._attached = True
-                threading.Thread(target=self._serve, args=(connection,), name="panoramasdk", daemon=True).start()
+                self._thread = threading.Thread(target=self._serve, args=(connection,), name="panoramasdk", daemon=True)
+                self._thread.start()
 
     def abandon(self) -> None:
         """After a fork, in the child: let go of the parent's connections and begin anew at the next use."""
@@ -68,8 +69,15 @@ class Runtime:
         self._attached = False
 
     def close(self) -> None:
-        """End the connection to the host; the ports stay, unusable."""
+        """End every connection; the ports stay, unusable."""
+        self._connection.shut_down()
+        self._thread.join(_REPORT_S)
         self._connection.close()
+        for each in self._inputs.values():
+            if isinstance(each, VideoPort):
+                each.close()
+        for model in self.models.values():
+            model.close()
         for sink in list(self._sinks.values()):
             sink.close()
 

@@ -103,6 +103,14 @@ class Stream:
         self.frames += 1
         return picture
 
+    def close(self) -> None:
+        """Disconnect."""
+        self._disconnect()
+        with self._offering:
+            offered, self._offered = self._offered, None
+        if offered is not None:
+            offered.close()
+
     def abandon(self) -> None:
         """In a forked process: let go of the connection without a word, since it is the parent's."""
         picture = self._picture()
