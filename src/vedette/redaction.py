@@ -8,7 +8,8 @@ import re
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 # The greedy user-info part: passwords in the field contain '@' and '/', which RFC 3986 forbids there.
-_CREDENTIALS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<userinfo>[^\s\"'<>]*@)")
+# The look-behind keeps a long word without a URL from being tried at each of its letters.
+_CREDENTIALS = re.compile(r"(?<![A-Za-z0-9+.-])(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<userinfo>[^\s\"'<>]*@)")
 
 
 def redact(text: str) -> str:

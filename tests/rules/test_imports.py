@@ -67,7 +67,9 @@ CARRIED_BY_PANORAMASDK = sources(ROOT / "src/vedette/rings") + sources(
 )
 STANDARD_LIBRARY_OF_37 = frozenset(
     [
+        "abc",
         "array",
+        "abc",
         "ast",
         "atexit",
         "builtins",

@@ -29,6 +29,8 @@ __all__ = ["GreengrassBus", "connect_to_nucleus"]
 _log = logging.getLogger(__name__)
 
 CALL_TIMEOUT_S: Final = 5.0
+NUCLEUS_KEYS: Final = frozenset({"accessControl"})
+"""Keys that the nucleus keeps for itself in a component's configuration; no component has them in its model."""
 _SOCKET: Final = "AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH_FOR_COMPONENT"
 _TOKEN: Final = "SVCUID"
 
@@ -158,11 +160,11 @@ class GreengrassBus:
         )
 
     def get_configuration(self, key_path: Sequence[str] = (), component: str | None = None) -> dict[str, Any]:
-        """Return the object at a key path; a leaf comes as ``{"<its key>": value}``."""
+        """Return the object at a key path, without the nucleus's own keys; a leaf comes as ``{"<its key>": value}``."""
         request = model.GetConfigurationRequest(component_name=component, key_path=list(key_path))
         what = f"configuration {'/'.join(key_path) or '(all)'} of {component or 'this component'}"
         response = self._call(self._client.new_get_configuration, request, what)
-        return response.value or {}
+        return {key: value for key, value in (response.value or {}).items() if key not in NUCLEUS_KEYS}
 
     def watch_configuration(self, handler: ConfigurationHandler) -> Subscription:
         """Call the handler after this component's configuration has changed."""

@@ -50,7 +50,8 @@ class Bus(Protocol):
     def get_configuration(self, key_path: Sequence[str] = (), component: str | None = None) -> dict[str, Any]:
         """Return the object at a key path; a leaf comes as ``{"<its key>": value}``. NotFound when there is none.
 
-        Numbers may arrive as floats (Java nucleus) or as text (nucleus lite).
+        Numbers may arrive as floats (Java nucleus) or as text (nucleus lite). ``accessControl`` is left out: it is the
+        nucleus's own.
         """
 
     def watch_configuration(self, handler: ConfigurationHandler) -> Subscription:

@@ -6,7 +6,7 @@ from collections import deque
 from typing import Final
 
 from vedette.cli.terminal import Terminal
-from vedette.health import HealthDocument, Severity
+from vedette.health import HealthDocument
 from vedette.nucleus.events import ComponentOutput, ComponentStateChanged, Event
 from vedette.nucleus.states import ComponentState
 
@@ -25,7 +25,7 @@ class Progress:
         self._last_lines: dict[str, deque[str]] = {}
         self._told: set[str] = set()
         self._begun = time.monotonic()
-        self._shown_problems: set[tuple[str, str]] = set()
+        self._shown_problems: dict[tuple[str, str], str] = {}
 
     def hear(self, event: Event) -> None:
         """Take in one event; returns at once."""
@@ -81,14 +81,14 @@ class Progress:
                 self._once(f"environment {name}", "environment", lines.get(name, "") if elapsed < 2.0 else "")
 
     def _tell_problems(self, health: HealthDocument) -> None:
-        present = {(problem.subject_id, problem.words) for problem in health.problems}
+        present = {(problem.subject_id, problem.words): problem.subject for problem in health.problems}
         for problem in health.problems:
-            key = (problem.subject_id, problem.words)
-            if key not in self._shown_problems and problem.severity is not Severity.OK:
-                self._terminal.warn(problem.subject[:13], f"{problem.title}. {problem.detail}".strip())
-        for subject_id, words in self._shown_problems - present:
-            if not any(subject == subject_id for subject, _ in present):
-                self._terminal.done(subject_id.rpartition("-")[0] or subject_id, f"no longer: {words}")
+            if (problem.subject_id, problem.words) not in self._shown_problems:
+                self._terminal.warn(problem.subject, f"{problem.title}. {problem.detail}".strip())
+        still = {subject_id for subject_id, _ in present}
+        for (subject_id, words), subject in self._shown_problems.items():
+            if subject_id not in still:
+                self._terminal.done(subject, f"no longer: {words}")
         self._shown_problems = present
 
     def _once(self, key: str, what: str, detail: str) -> None:

@@ -18,6 +18,10 @@ MODEL_ARCHIVE: Final = "model"
 _INSTALL_TIMEOUT_S: Final = 900
 """An application's environment may have to be made from nothing: hundreds of MB of wheels on a slow line."""
 _PYTHON: Final = 'exec "{kernel:rootPath}/work/vedette.Runtime/bin/python"'
+# A nucleus installs components side by side: dependencies are waited for before run only, not before install.
+_AWAIT_RUNTIME: Final = """until [ -x "{kernel:rootPath}/work/vedette.Runtime/bin/python" ] \\
+  && [ -d "{kernel:rootPath}/work/vedette.AppRuntime/current" ]; do sleep 0.2; done
+"""
 _HOST: Final = '-m vedette_app_runtime %s --application "{artifacts:decompressedPath}/application" --work "{work:path}"'
 _PYTHONPATH: Final = {"PYTHONPATH": "{kernel:rootPath}/work/vedette.AppRuntime/current"}
 _PUBLISHER: Final = "Vedette"
@@ -42,7 +46,7 @@ def application_recipe(
         dependencies,
         {
             "install": {
-                "Script": f"{_PYTHON} {_HOST % 'install'}",
+                "Script": f"{_AWAIT_RUNTIME}{_PYTHON} {_HOST % 'install'}",
                 "Timeout": _INSTALL_TIMEOUT_S,
                 "Setenv": dict(_PYTHONPATH),
             },
