@@ -79,7 +79,7 @@ export class Panel {
       element("td", { class: p.reads ? "" : "unread" }, p.reads ? `read ${p.reads}×` : "not read yet")));
     return card("Parameters", "parameters",
       element("table", {}, element("thead", {}, element("tr", {},
-        ...["Name", "Value", "From", "Application"].map((h) => element("th", { scope: "col" }, h)))), element("tbody", {}, ...rows)));
+        ...["Name", "Value", "From", "In use"].map((h) => element("th", { scope: "col" }, h)))), element("tbody", {}, ...rows)));
   }
 
   /** @param {any} shown @param {any} output @param {any} application @param {any} link */

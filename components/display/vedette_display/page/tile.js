@@ -134,11 +134,15 @@ export class Tile {
     else if (moving) mode = serverNow - this.capturedMs > LATE_MS ? "late" : "live";
     else if (!connected) mode = "lost";
     else if (data.severity !== "ok") mode = data.severity;
-    else if (performance.now() - this.lookingSince < JOINING_MS) mode = "joining";
-    else if (this.capturedMs || data.picture_age_s != null) {
+    // Out of view nothing is sent, so nothing can be told from its absence.
+    else if (!this.visible || performance.now() - this.lookingSince < JOINING_MS) mode = "joining";
+    else if (this.capturedMs) {
       mode = "stopped";
-      title = pictureAge == null ? "No new picture" : `No new picture for ${age(pictureAge)}`;
-      detail = "Nothing else is known to be wrong yet";
+      title = `No new picture for ${age(pictureAge)}`;
+      detail = "The cause is not known yet";
+    } else {
+      title = "Waiting for the first picture";
+      detail = "The application puts pictures, none has arrived here yet";
     }
     const veiled = !["live", "late", "joining", "frozen"].includes(mode);
     const changed = mode !== this.mode;
