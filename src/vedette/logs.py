@@ -32,3 +32,5 @@ def configure(level: str = "INFO") -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(RedactingFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # The SDK tells of every connection at INFO; the bus does so itself where it matters.
+    logging.getLogger("awsiot").setLevel(logging.WARNING)
