@@ -26,8 +26,11 @@ class ModelHandler(CallHandler):
 
     @property
     def description(self) -> Description:
-        """The file's inputs and outputs."""
-        return Description(tuple(self._session.inputs), tuple(self._session.outputs))
+        """The file's inputs and outputs; a single input under the name by which applications know it."""
+        inputs = tuple(self._session.inputs)
+        if len(inputs) == len(self._declared) == 1:
+            inputs = (inputs[0]._replace(name=self._declared[0].name),)
+        return Description(inputs, tuple(self._session.outputs))
 
     @property
     def output_bytes(self) -> int:
