@@ -18,6 +18,7 @@ _WALL = time.time
 class StatusBoard:
     """Written by the capture, read by who sends statuses; ``changed`` is called after every change of state.
 
+    ``dropped`` tells how many frames found every slot of the ring leased.
     ``clock`` is monotonic, ``wall_clock`` gives Unix time; both in seconds.
     """
 
@@ -27,12 +28,14 @@ class StatusBoard:
         socket_path: str,
         *,
         changed: Callable[[], None] = lambda: None,
+        dropped: Callable[[], int] = lambda: 0,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = _WALL,
     ) -> None:
         self._source = source
         self._socket_path = socket_path
         self._changed = changed
+        self._count_dropped = dropped
         self._clock = clock
         self._wall_clock = wall_clock
         self._lock = threading.Lock()
@@ -45,7 +48,6 @@ class StatusBoard:
         self._source_size: tuple[int, int] | None = None
         self._size: tuple[int, int] | None = None
         self._frames = 0
-        self._dropped = 0
         self._decode_errors = 0
         self._reconnects = 0
         self._last_frame_at: float | None = None
@@ -114,11 +116,6 @@ class StatusBoard:
         if not live:
             self.enter(CameraState.LIVE)
 
-    def set_dropped(self, dropped: int) -> None:
-        """Take over the ring's count of frames that found every slot leased."""
-        with self._lock:
-            self._dropped = dropped
-
     def failed_to_decode(self) -> None:
         """Count a packet the decoder could not use."""
         with self._lock:
@@ -146,7 +143,7 @@ class StatusBoard:
                 height=self._size[1] if self._size else None,
                 fps=self._rate(now),
                 frames=self._frames,
-                dropped=self._dropped,
+                dropped=self._count_dropped(),
                 decode_errors=self._decode_errors,
                 reconnects=self._reconnects,
                 last_frame_at=self._last_frame_at,

@@ -16,7 +16,7 @@ from vedette.rtsp.address import parse
 from vedette_camera_ingest.backoff import Backoff
 from vedette_camera_ingest.board import StatusBoard
 from vedette_camera_ingest.credentials import Credentials
-from vedette_camera_ingest.decoding import Captured, Decoder
+from vedette_camera_ingest.decoding import Decoder
 from vedette_camera_ingest.events import Opened, Over, Received
 from vedette_camera_ingest.failure import CaptureError
 from vedette_camera_ingest.frames import FrameWriter
@@ -162,12 +162,9 @@ class Capture:
             decode = decoder.decode_alone if passage is Passage.GLANCE else decoder.decode
             for captured in decode(event):
                 progress.frame(time.monotonic())
-                self._deliver(captured)
+                self._show(captured.frame, captured.wall_ns, captured.mono_ns)
         except av.FFmpegError:
             self._board.failed_to_decode()
-
-    def _deliver(self, captured: Captured) -> None:
-        self._show(captured.frame, captured.wall_ns, captured.mono_ns)
 
     def _show(self, frame: Any, wall_ns: int, mono_ns: int) -> None:
         try:
@@ -175,7 +172,6 @@ class Capture:
         except (RingError, ValueError) as error:
             raise CaptureError(CameraState.FAILED, f"A picture could not be handed on: {error}") from error
         self._board.decoded((frame.width, frame.height), size)
-        self._board.set_dropped(self._ring.stats.dropped)
 
     def _judge(self, progress: Progress, opened: Opened, now: float) -> None:
         verdict = progress.verdict(now)

@@ -47,7 +47,7 @@ def main() -> int:
     except RingError as error:
         _log.error("camera %s: %s", source.name, error)
         return 1
-    board = StatusBoard(source, socket_path, changed=link.send_status)
+    board = StatusBoard(source, socket_path, changed=link.send_status, dropped=lambda: ring.stats.dropped)
     capture = Capture(source, link.fetch_credentials, ring, board, stop)
 
     def overdue(now: float) -> None:

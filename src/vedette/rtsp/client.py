@@ -127,7 +127,7 @@ def _understand(
     video = session.video
     if video is None:
         kinds = ", ".join(sorted({media.kind for media in session.media})) or "nothing"
-        raise NoVideo(f"the stream {address.target or '/'} of {address.host} has no video, only {kinds}")
+        raise NoVideo(f"The stream {address.target or '/'} of {address.host} has no video, only {kinds}")
     return ProbeResult(address, peer, authentication, response.first("server"), session, video)
 
 

@@ -56,7 +56,7 @@ class Connection:
         except OSError as error:
             raise ConnectionClosed(f"{self._where} closed the connection without an answer to {method}") from error
         except RtspError as error:
-            raise NotRtsp(f"what answers at {self._where} is not an RTSP server: {error}") from error
+            raise NotRtsp(f"What answers at {self._where} is not an RTSP server: {error}") from error
         return response
 
     def close(self) -> None:
@@ -104,8 +104,8 @@ def open_connection(
     if isinstance(failure, ConnectionRefusedError):
         raise PortRefused(f"{address.host} refused port {address.port}: is RTSP switched on?") from failure
     if failure.errno in _NO_ROUTE:
-        raise Unreachable(f"no route to {address.host}: is it in a network this device reaches?") from failure
-    raise Unreachable(f"no answer from {address.host} port {address.port} for {connect_timeout_s:g} s") from failure
+        raise Unreachable(f"No route to {address.host}: is it in a network this device reaches?") from failure
+    raise Unreachable(f"No answer from {address.host} port {address.port} for {connect_timeout_s:g} s") from failure
 
 
 def _secure(sock: socket.socket, address: Address, timeout_s: float) -> socket.socket:
@@ -115,7 +115,7 @@ def _secure(sock: socket.socket, address: Address, timeout_s: float) -> socket.s
     except ssl.SSLCertVerificationError as error:
         sock.close()
         raise TlsFailed(
-            f"the certificate of {address.host} is not trusted ({error.verify_message}): "
+            f"The certificate of {address.host} is not trusted ({error.verify_message}): "
             f"add the camera's authority to the device's certificates, or use rtsp://"
         ) from error
     except (OSError, ValueError) as error:

@@ -94,11 +94,12 @@ class ResponseReader:
             raise RtspError("the answer does not begin with RTSP/")
 
     def _end_of_head(self) -> int | None:
+        """Return where the head ends; what holds no end is not looked through again."""
         start = max(0, self._scanned - 3)
-        self._scanned = len(self._buffer)
-        ends = [
-            position + len(mark) for mark in (b"\r\n\r\n", b"\n\n") if (position := self._buffer.find(mark, start)) >= 0
-        ]
+        marks = (b"\r\n\r\n", b"\n\n")
+        ends = [found + len(mark) for mark in marks if (found := self._buffer.find(mark, start)) >= 0]
+        if not ends:
+            self._scanned = len(self._buffer)
         return min(ends, default=None)
 
 

@@ -35,9 +35,9 @@ def resolve(
     try:
         answer = answers.get(timeout=timeout_s)
     except queue.Empty as error:
-        raise Unreachable(f"the look-up of the name {host} has not been answered for {timeout_s:g} s") from error
+        raise Unreachable(f"The look-up of the name {host} has not been answered for {timeout_s:g} s") from error
     if isinstance(answer, socket.gaierror) and answer.errno == socket.EAI_AGAIN:
-        raise NameNotFound(f"name {host} not found: no name server answers") from answer
+        raise NameNotFound(f"Name {host} not found: no name server answers") from answer
     if isinstance(answer, Exception) or not answer:
-        raise NameNotFound(f"name {host} not found")
+        raise NameNotFound(f"Name {host} not found")
     return [(entry[0], entry[4]) for entry in answer]
