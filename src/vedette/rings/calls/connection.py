@@ -10,7 +10,7 @@ from ..memory import create_memory, map_writable
 from . import wire
 from .errors import TOO_LARGE, CallError
 from .slots import place_views
-from .tensors import TensorBuffer, TensorView, aligned, flat_bytes, lay_out
+from .tensors import Placed, TensorBuffer, TensorView, aligned, flat_bytes, lay_out
 
 if TYPE_CHECKING:
     from .server import CallHandler
@@ -124,11 +124,10 @@ class Connection:
         return wire.Answer(call.call, nbytes, tuple(placed)), descriptor
 
     @staticmethod
-    def _copy(
-        area: memoryview, placed: Sequence[Tuple[str, str, Tuple[int, ...], int]], contents: Sequence[memoryview]
-    ) -> None:
+    def _copy(area: memoryview, placed: Sequence[Placed], contents: Sequence[memoryview]) -> None:
         with area:
-            for (_, _, _, offset), content in zip(placed, contents):
+            for index, content in enumerate(contents):
+                offset = placed[index].offset
                 area[offset : offset + len(content)] = content
 
     def _memory(self, generation: int) -> _Memory:

@@ -111,7 +111,7 @@ def lay_out(tensors: Sequence[Tuple[str, str, Sequence[int]]]) -> Tuple[List[Pla
 
 
 def flat_bytes(tensor: TensorBuffer) -> memoryview:
-    """Return the tensor's bytes as a flat view, without a copy.
+    """Return the tensor's bytes as a flat view, without a copy where the buffer's format allows.
 
     :raises CallError: ``bad_buffer`` when the buffer is not C-contiguous or of another size than the shape says.
     """
@@ -126,5 +126,11 @@ def flat_bytes(tensor: TensorBuffer) -> memoryview:
                 tensor.name, view.nbytes, expected, tensor.dtype, tuple(tensor.shape)
             ),
         )
-    # An empty view cannot be cast when its shape has a zero in it.
-    return view.cast("B") if expected else memoryview(b"")
+    if not expected:
+        # A view cannot be cast when its shape has a zero in it.
+        return memoryview(b"")
+    try:
+        return view.cast("B")
+    except (TypeError, ValueError):
+        # memoryview knows the formats of the struct module only; float16 is not one of them before Python 3.12.
+        return memoryview(view.tobytes())
