@@ -67,7 +67,8 @@ class ParameterInput(_ManifestModel):
     @model_validator(mode="before")
     @classmethod
     def _typed_default(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("type") in {"string", "int32", "float32", "boolean"}:
+        kind = data.get("type") if isinstance(data, dict) else None
+        if isinstance(kind, str) and kind in {"string", "int32", "float32", "boolean"}:
             return {**data, "default": coerce_parameter(data["type"], data.get("default"))}
         return data
 

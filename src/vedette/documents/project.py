@@ -93,8 +93,8 @@ class Project:
         if name is None:
             if ordered:
                 return ordered[0]
-            broken = next((item for document in self.others for item in document.findings), None)
-            return broken or _no_graph(self.root)
+            broken = [document for document in self.others if document.path.name == "graph.json"]
+            return next((item for document in broken for item in document.findings), _no_graph(self.root))
         for graph in ordered:
             if name in {graph.name, f"{graph.name}/{graph.document.path.name}", graph.document.file}:
                 return graph
@@ -126,7 +126,8 @@ def load_project(path: Path) -> Project:
             overrides.append(parsed_as(document, OverrideDocument))
         elif document.kind or not _foreign(document):
             others.append(document)
-    found = [] if graphs else [_no_graph(root)]
+    unreadable = any(document.path.name == "graph.json" for document in others)
+    found = [] if graphs or unreadable else [_no_graph(root)]
     packages = _packages(root, found)
     return Project(root, tuple(graphs), tuple(overrides), tuple(packages), tuple(others), tuple(found))
 

@@ -55,7 +55,7 @@ def _package(package: dict[str, Any]) -> Iterator[Deviation]:
 
 def _model(descriptor: dict[str, Any]) -> Iterator[Deviation]:
     framework = descriptor.get("framework")
-    if framework in {"ONNX", "TFLITE", ""}:
+    if isinstance(framework, str) and framework in {"ONNX", "TFLITE", ""}:
         known = "AWS's schema knows TENSORFLOW, PYTORCH and MXNET"
         yield ("framework",), f'framework is "{framework}": {known}'
 

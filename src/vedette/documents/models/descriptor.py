@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from vedette.documents.models.fields import DocumentModel, ElementType, EnvelopeVersion, Integer, Optional
+from vedette.documents.models.fields import DocumentModel, ElementType, EnvelopeVersion, Integer, Optional, tag_of_type
 
 NonEmpty = Annotated[str, Field(min_length=1)]
 
@@ -70,13 +70,13 @@ class InputEvent(DocumentModel):
     inputs: list[NonEmpty]
 
 
-def _event_kind(data: object) -> str | None:
-    kind = data.get("type") if isinstance(data, dict) else None
-    return "<inputs>" if kind in {"onPartialInput", "onCompleteInput"} else f"<{kind}>"
+def _event_tag(data: object) -> str:
+    tag = tag_of_type(data)
+    return "<inputs>" if tag in {"<onPartialInput>", "<onCompleteInput>"} else tag
 
 
 Event = Annotated[
-    Annotated[ExitEvent, Tag("<onExit>")] | Annotated[InputEvent, Tag("<inputs>")], Discriminator(_event_kind)
+    Annotated[ExitEvent, Tag("<onExit>")] | Annotated[InputEvent, Tag("<inputs>")], Discriminator(_event_tag)
 ]
 
 

@@ -24,6 +24,12 @@ class DocumentModel(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
+def tag_of_type(data: Any) -> str:
+    """Return the tag ``<type>`` of an object in a union, before it is read or after."""
+    kind = data.get("type") if isinstance(data, dict) else getattr(data, "type", None)
+    return f"<{kind}>"
+
+
 def _not_null(value: Any) -> Any:
     if value is None:
         raise ValueError("may be left out, but not be null")

@@ -17,6 +17,7 @@ from vedette.documents.models.fields import (
     PortName,
     PortNumber,
     Text255,
+    tag_of_type,
 )
 
 Count = Annotated[Integer, Field(ge=0)]
@@ -82,7 +83,7 @@ Requirement = Annotated[
     Annotated[OtaRequirement, Tag("<ota>")]
     | Annotated[DeviceRequirement, Tag("<device>")]
     | Annotated[HardwareAccessRequirement, Tag("<hardware_access>")],
-    Discriminator(lambda data: f"<{data.get('type')}>" if isinstance(data, dict) else None),
+    Discriminator(tag_of_type),
 ]
 
 
@@ -179,7 +180,7 @@ InputPort = Annotated[
     | Annotated[Float32InputPort, Tag("<float32>")]
     | Annotated[BooleanInputPort, Tag("<boolean>")]
     | Annotated[StringListInputPort, Tag("<string[]>")],
-    Discriminator(lambda data: f"<{data.get('type')}>" if isinstance(data, dict) else None),
+    Discriminator(tag_of_type),
 ]
 
 

@@ -1,0 +1,269 @@
+"""What graph, overrides, packages, cameras and settings come to."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vedette.documents import Resolution, ResolvedApplication, load_project, resolve
+from vedette.messages import CameraSource
+
+Folder = Any
+GATE = CameraSource(name="gate", url="rtsp://10.0.0.1:8554/1")
+YARD = CameraSource(name="yard", url="/videos/yard.mp4", loop=False)
+
+
+def resolved(folder: Folder, *arguments: Any, **named: Any) -> ResolvedApplication:
+    result = resolve(load_project(folder.root), *arguments, **named)
+    assert result.application is not None, [str(item) for item in result.findings]
+    return result.application
+
+
+def codes(result: Resolution) -> set[str]:
+    return {item.code for item in result.findings}
+
+
+def test_ports_are_named_by_nodes(folder: Folder) -> None:
+    application = resolved(folder, (), {"camera_node": [GATE]})
+    assert [(port.port, port.nodes) for port in application.media_inputs] == [("video_in", ["camera_node"])]
+    assert [(port.port, port.node) for port in application.outputs] == [
+        ("video_out", "output_node"),
+        ("second_out", None),
+    ]
+    parameters = {item.input.port: item for item in application.parameters}
+    assert parameters["threshold"].input.node == "detection_threshold"
+    assert [model.node for model in application.models] == ["model_node"]
+    assert application.models[0].unit.inputs[0].shape == [1, 3, 224, 224]
+    assert application.code.entry.argv() == ["python3", "/panorama/application.py"]
+    assert [(route.container_port, route.host_port) for route in application.routes] == [(80, 8080)]
+
+
+def test_parameter_has_the_wrong_type_or_default(folder: Folder) -> None:
+    application = resolved(folder, (), {"camera_node": [GATE]})
+    values = {item.input.port: item.value for item in application.parameters}
+    assert values == {"threshold": 20.0, "log_level": "INFO", "frames": 0, "verbose": False, "unconnected": 7}
+    assert [type(value) for value in values.values()] == [float, str, int, bool, int]
+    assert {item.origin for item in application.parameters} == {"graph"}
+    assert application.parameters[0].input.title == "Threshold"
+    assert application.parameters[0].input.constraint_text == "0 to 100"
+
+
+def test_value_comes_from_the_wrong_place(folder: Folder) -> None:
+    application = resolved(
+        folder,
+        [folder.root / folder.override],
+        {"CAMERA_A": [GATE], "CAMERA_B": [YARD]},
+        {"detection_threshold": "35"},
+    )
+    found = {item.input.node: (item.value, item.origin) for item in application.parameters}
+    assert found["detection_threshold"] == (35.0, "deployment")
+    assert found["log_level"] == ("DEBUG", "override")
+    assert found["frames"] == (0, "graph")
+    configuration = application.configuration()
+    assert configuration.parameters["log_level"] == "DEBUG"
+    assert configuration.parameter_origins["detection_threshold"] == "deployment"
+    assert [item.input.default for item in application.parameters if item.input.node == "log_level"] == ["INFO"]
+
+
+def test_setting_is_beaten_by_an_override(folder: Folder) -> None:
+    cameras = {"camera_node": [GATE]}
+    application = resolved(folder, [folder.root / folder.override], cameras, {"log_level": "ERROR"})
+    (found,) = [item for item in application.parameters if item.input.node == "log_level"]
+    assert (found.value, found.origin) == ("ERROR", "deployment")
+
+
+def test_several_cameras_of_an_override_become_one_or_lose_their_order(folder: Folder) -> None:
+    application = resolved(folder, [folder.root / folder.override], {"CAMERA_B": [YARD], "CAMERA_A": [GATE]})
+    attached = application.cameras["camera_node"]
+    assert [(item.name, item.launch) for item in attached] == [("gate", "onAppStart"), ("yard", "onSignal")]
+    assert list(application.cameras) == ["camera_node"]
+
+
+def test_cameras_of_the_graph_node_do_not_stand_in_for_the_override(folder: Folder) -> None:
+    application = resolved(folder, [folder.root / folder.override], {"camera_node": [YARD, GATE]})
+    assert [item.name for item in application.cameras["camera_node"]] == ["yard", "gate"]
+    assert application.cameras["camera_node"][0].loop is False
+
+
+def test_later_override_document_does_not_win(folder: Folder) -> None:
+    text = (folder.root / folder.override).read_text().replace('"DEBUG"', '"WARNING"')
+    second = folder.write("graphs/my-app/site.json", text)
+    application = resolved(folder, [folder.root / folder.override, second], {"camera_node": [GATE]})
+    assert [item.value for item in application.parameters if item.input.node == "log_level"] == ["WARNING"]
+
+
+def test_override_outside_of_the_project_is_refused(folder: Folder) -> None:
+    elsewhere = folder.root.parent / "site.json"
+    elsewhere.write_text((folder.root / folder.override).read_text())
+    assert resolved(folder, [elsewhere], {"camera_node": [GATE]}).instance == "sample"
+
+
+def test_override_of_routes_alone_is_refused_or_adds_a_second_route(folder: Folder) -> None:
+    rule = {"node": "code_node", "containerPort": 80, "hostPort": 8443}
+    document = {"nodeGraphOverrides": {"envelopeVersion": "2021-01-01", "networkRoutingRules": [rule]}}
+    override = folder.write("ports.json", json.dumps(document))
+    application = resolved(folder, [override], {"camera_node": [GATE]})
+    assert [(route.container_port, route.host_port) for route in application.routes] == [(80, 8443)]
+
+
+def test_camera_package_with_an_address_of_its_own_is_not_found(folder: Folder) -> None:
+    strings = {"username": "viewer", "password": "hunter2", "streamUrl": "rtsp://10.0.0.9/live"}
+    package = {
+        "nodePackage": {
+            "envelopeVersion": "2021-01-01",
+            "interfaces": [
+                {
+                    "name": "rtsp_v1_interface",
+                    "category": "media_source",
+                    "asset": "rtsp_v1_asset",
+                    "inputs": [{"name": name, "type": "string", "default": text} for name, text in strings.items()],
+                    "outputs": [{"name": "video_out", "type": "media"}],
+                }
+            ],
+        }
+    }
+    folder.write("packages/278046373397-RTSP_STREAM-1.0/package.json", json.dumps(package))
+
+    def change(graph: dict[str, Any]) -> None:
+        graph["packages"].append({"name": "123456789012::RTSP_STREAM", "version": "1.0"})
+        graph["nodes"][2] = {"name": "camera_node", "interface": "123456789012::RTSP_STREAM.rtsp_v1_interface"}
+
+    folder.edit(folder.graph, change)
+    application = resolved(folder)
+    (camera,) = application.cameras["camera_node"]
+    assert camera.url == "rtsp://10.0.0.9/live"
+    assert camera.secret is not None
+    assert dict(application.secrets[camera.secret]) == {
+        "Username": "viewer",
+        "Password": "hunter2",
+        "StreamUrl": "rtsp://10.0.0.9/live",
+    }
+    replaced = resolved(folder, (), {"camera_node": [GATE]})
+    assert [item.name for item in replaced.cameras["camera_node"]] == ["gate"]
+    assert replaced.secrets == {}
+
+
+def test_password_of_an_address_stays_where_it_is_seen(folder: Folder) -> None:
+    camera = CameraSource(name="gate", url="rtsp://admin:p%40ss@10.0.0.1/1")
+    application = resolved(folder, (), {"camera_node": [camera]})
+    (attached,) = application.cameras["camera_node"]
+    assert attached.url == "rtsp://10.0.0.1/1"
+    assert application.secrets[str(attached.secret)]["Password"] == "p@ss"
+    assert "p@ss" not in repr(application)
+    assert "p%40ss" not in repr(application)
+    other = resolved(folder, (), {"camera_node": [CameraSource(name="gate", url="rtsp://admin:new@10.0.0.1/1")]})
+    assert other.cameras == application.cameras, "a new password makes no other camera"
+
+
+def test_project_cannot_be_checked_without_cameras(folder: Folder) -> None:
+    result = resolve(load_project(folder.root), [folder.root / folder.override], complete=False)
+    assert result.findings == ()
+    assert result.application is not None
+    assert codes(resolve(load_project(folder.root))) == {"V042"}
+
+
+def test_two_account_ids_in_one_project_matter(folder: Folder) -> None:
+    folder.rename("packages/123456789012-SAMPLE_CODE-1.0", "packages/999999999999-SAMPLE_CODE-1.0")
+    assert resolved(folder, (), {"camera_node": [GATE]}).code.package.account == "999999999999"
+
+
+def test_graph_account_does_not_choose_between_twins(folder: Folder) -> None:
+    for name in ("package.json", "descriptor.json", "application.py"):
+        text = (folder.root / "packages/123456789012-SAMPLE_CODE-1.0" / name).read_text()
+        folder.write(f"packages/000000000000-SAMPLE_CODE-1.0/{name}", text)
+    assert resolved(folder, (), {"camera_node": [GATE]}).code.package.account == "123456789012"
+
+
+def test_application_without_camera_and_edges_is_refused(folder: Folder) -> None:
+    def change(graph: dict[str, Any]) -> None:
+        graph["nodes"] = graph["nodes"][:1]
+        graph["edges"] = []
+
+    folder.edit(folder.graph, change)
+    application = resolved(folder)
+    assert application.media_inputs[0].nodes == []
+    assert all(port.node is None for port in application.outputs)
+    assert application.cameras == {}
+
+
+def test_second_graph_document_cannot_be_chosen(folder: Folder) -> None:
+    text = (folder.root / folder.graph).read_text().replace('"INFO"', '"ERROR"')
+    folder.write("graphs/my-app/graph_with_hdmi.json", text)
+    folder.write("graphs/other/graph.json", text)
+    project = load_project(folder.root)
+    cameras = {"camera_node": [GATE]}
+    for name, expected in [
+        (None, "INFO"),
+        ("my-app", "INFO"),
+        ("my-app/graph_with_hdmi.json", "ERROR"),
+        ("graphs/my-app/graph_with_hdmi.json", "ERROR"),
+        ("other", "ERROR"),
+    ]:
+        result = resolve(project, (), cameras, graph=name)
+        assert result.application is not None
+        assert [item.value for item in result.application.parameters if item.input.node == "log_level"] == [expected]
+
+
+def test_blanks_matter(folder: Folder) -> None:
+    text = "".join((folder.root / folder.graph).read_text().split())
+    folder.write(folder.graph, text)
+    assert resolved(folder, (), {"camera_node": [GATE]}).models
+
+
+def test_cameras_on_two_edges_are_two_providers(folder: Folder) -> None:
+    def change(graph: dict[str, Any]) -> None:
+        graph["nodes"].append({**graph["nodes"][2], "name": "camera_2"})
+        graph["edges"].append({"producer": "camera_2.video_out", "consumer": "code_node.video_in"})
+
+    folder.edit(folder.graph, change)
+    cameras = {"camera_node": [GATE], "camera_2": [YARD]}
+    assert resolved(folder, (), cameras).media_inputs[0].nodes == ["camera_node", "camera_2"]
+    folder.edit(folder.code, lambda p: p["interfaces"][0]["inputs"][0].update(maxConnections=1))
+    assert "V017" in codes(resolve(load_project(folder.root), (), cameras))
+
+
+@pytest.mark.parametrize("key", ["inferenceAccelerators", "nvAccelerators"])
+def test_gpu_requirement_is_lost(folder: Folder, key: str) -> None:
+    accelerator = {"deviceType": "nvhost_gpu", "sharedResourcePolicy": {"policy": "allow_all"}}
+    implementation = {
+        "type": "container",
+        "assetUri": "x.tar.gz",
+        "requirements": [{"type": "hardware_access", key: [accelerator]}],
+    }
+    assert not resolved(folder, (), {"camera_node": [GATE]}).gpu
+    folder.edit(folder.code, lambda p: p.update(assets=[{"name": "code_asset", "implementations": [implementation]}]))
+    assert resolved(folder, (), {"camera_node": [GATE]}).gpu
+
+
+def test_model_node_cannot_be_overridden(folder: Folder) -> None:
+    base = Path(folder.model).parent
+    text = (folder.root / folder.model).read_text()
+    folder.write("packages/123456789012-OTHER-1.0/package.json", text)
+    folder.write("packages/123456789012-OTHER-1.0/other.tflite", b"other")
+    folder.write(
+        "packages/123456789012-OTHER-1.0/descriptor.json", (folder.root / base / "descriptor.json").read_text()
+    )
+    folder.edit(folder.graph, lambda g: g["nodes"][1].update(overridable=True))
+    override = {
+        "envelopeVersion": "2021-01-01",
+        "packages": [{"name": "1::OTHER", "version": "1.0"}],
+        "nodes": [{"name": "other_model", "interface": "1::OTHER.interface"}],
+        "nodeOverrides": [{"replace": "model_node", "with": [{"name": "other_model"}]}],
+    }
+    path = folder.write("model.json", json.dumps({"nodeGraphOverrides": override}))
+    (model,) = resolved(folder, [path], {"camera_node": [GATE]}).models
+    assert (model.node, model.unit.package.name, model.unit.format) == ("model_node", "OTHER", "tflite")
+
+
+def test_findings_of_documents_that_are_not_used_stop_the_application(folder: Folder) -> None:
+    folder.write("graphs/my-app/broken.json", "{")
+    folder.write("packages/1-OTHER-1.0/package.json", "{")
+    project = load_project(folder.root)
+    assert {item.code for item in project.findings()} == {"V004"}
+    assert resolve(project, (), {"camera_node": [GATE]}).application is not None
+
+
+def test_notes_beside_the_graph_are_taken_for_documents(folder: Folder) -> None:
+    folder.write("graphs/my-app/cameras.json", '{"lobby": 1}')
+    assert load_project(folder.root).findings() == []
