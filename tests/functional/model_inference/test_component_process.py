@@ -49,7 +49,7 @@ class Component:
             text=True,
             env={
                 "PATH": os.environ["PATH"],
-                "PYTHONPATH": str(ROOT / "components" / "model_inference"),
+                "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT / 'components' / 'model_inference'}",
                 **environments["vedette.ModelInference"],
             },
         )

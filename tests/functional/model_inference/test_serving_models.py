@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -241,8 +241,7 @@ def test_a_killed_server_is_noticed_and_its_successor_serves(
     with ThreadPoolExecutor(1) as pool:
         rows = np.ones((1024, 1024), np.float32)
         running = pool.submit(call, client, 60.0, x0=rows)
-        with pytest.raises(TimeoutError):
-            running.result(0.3)
+        assert not wait([running], 0.3).done
         first.kill()
         with pytest.raises(CallLost, match="model server is gone"):
             running.result(10.0)
