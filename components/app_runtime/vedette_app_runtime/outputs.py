@@ -1,5 +1,6 @@
 """The streams that an application puts on its output ports: their sockets, and what is told of them."""
 
+import hashlib
 import logging
 import re
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from vedette_app_runtime.wiring import Wiring
 logger = logging.getLogger(__name__)
 
 _MAX_STREAMS: Final = 64
+_MAX_PART_CHARACTERS: Final = 64
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -120,5 +122,15 @@ class Outputs:
 
 
 def output_id_of(instance: str, port: str, stream: str) -> str:
-    """Return ``<instance>.<port>.<stream>``, fit for a topic and for a file name."""
-    return ".".join(_UNSAFE.sub("-", part)[:64] for part in (instance, port, stream))
+    """Return ``<instance>.<port>.<stream>``, fit for a topic and for a file name.
+
+    A part that had to be changed for that ends with a digest of itself, so that two cameras never become one.
+    """
+    return ".".join(_safe(part) for part in (instance, port, stream))
+
+
+def _safe(part: str) -> str:
+    safe = _UNSAFE.sub("-", part)[:_MAX_PART_CHARACTERS]
+    return (
+        safe if safe == part else f"{safe[: _MAX_PART_CHARACTERS - 9]}-{hashlib.sha256(part.encode()).hexdigest()[:8]}"
+    )

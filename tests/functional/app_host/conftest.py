@@ -11,17 +11,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from .camera_stand_in import StandInCamera
-from .model_stand_in import StandInModel
+from vedette_app_runtime.environments import Environment
+from vedette_app_runtime.host import Host
+from vedette_app_runtime.restarts import RestartPolicy
+from vedette_app_runtime.sandbox import choose
 
 from vedette.application import ApplicationManifest
 from vedette.bus.memory import MemoryBroker, MemoryBus
 from vedette.messages import ApplicationStatus, CameraSource, OutputStatus
 from vedette.rings import Lease, RingReader, connect
-from vedette_app_runtime.environments import Environment
-from vedette_app_runtime.host import Host
-from vedette_app_runtime.restarts import RestartPolicy
-from vedette_app_runtime.sandbox import choose
+
+from .camera_stand_in import StandInCamera
+from .model_stand_in import StandInModel
 
 FIXTURES = Path(__file__).parents[2] / "fixtures/applications"
 INSTANCE = "test-app"
@@ -71,6 +72,7 @@ class Rig:
         self.bus: MemoryBus | None = None
         self.policy = RestartPolicy()
         self._stop = threading.Event()
+        self._lookers: list[Looker] = []
         self._thread: threading.Thread | None = None
 
     def use(self, *names: str) -> None:
@@ -129,7 +131,7 @@ class Rig:
         """Run the host in a thread."""
         manifest = self.write_manifest()
         self.bus = MemoryBus(self.broker, f"vedette.app.{INSTANCE}", configuration=self.configuration)
-        options.setdefault("prepare", lambda progress, stop: this_environment())
+        options.setdefault("prepare", lambda _progress, _stop: this_environment())
         ready: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
 
         def run() -> None:
@@ -166,7 +168,8 @@ class Rig:
         try:
             self.stop()
         finally:
-            for each in [*self.cameras, *self.models]:
+            everything: list[Any] = [*self._lookers, *self.cameras, *self.models]
+            for each in everything:
                 each.close()
             if self.bus is not None:
                 self.bus.close()
@@ -174,11 +177,13 @@ class Rig:
 
     def status(self, wanted: Callable[[ApplicationStatus], bool], timeout_s: float = 15) -> ApplicationStatus:
         """Wait for a status that fits."""
-        return _wait(self.statuses, ApplicationStatus, wanted, timeout_s, self.console)
+        found: ApplicationStatus = _wait(self.statuses, ApplicationStatus, wanted, timeout_s, self.console)
+        return found
 
     def output_status(self, wanted: Callable[[OutputStatus], bool], timeout_s: float = 15) -> OutputStatus:
         """Wait for an output's status that fits."""
-        return _wait(self.output_statuses, OutputStatus, wanted, timeout_s, self.console)
+        found: OutputStatus = _wait(self.output_statuses, OutputStatus, wanted, timeout_s, self.console)
+        return found
 
     def console(self) -> str:
         """Return what the application has printed."""
@@ -205,7 +210,9 @@ class Rig:
     def look(self, stream: str, port: str = "video_out") -> "Looker":
         """Read an output's frames, as the display does."""
         status = self.output_status(lambda s: s.stream == stream and s.port == port)
-        return Looker(RingReader(connect(status.socket, 2.0)))
+        looker = Looker(RingReader(connect(status.socket, 2.0)))
+        self._lookers.append(looker)
+        return looker
 
 
 class Looker:

@@ -116,14 +116,14 @@ class Host:
                 pass
         return node, cameras
 
-    def said(self, wanted: Callable[[Any], bool], timeout_s: float = 5) -> Any:
+    def said(self, wanted: Callable[[Any], Any], timeout_s: float = 5) -> Any:
         """Wait for a packet from the application."""
         with self._changed:
             found = self._changed.wait_for(lambda: [p for p in self.heard if wanted(p)], timeout_s)
         assert found, f"it only said {self.heard[-5:]}"
         return found[-1]
 
-    def look(self, port: str, stream: str) -> RingReader:
+    def look(self, port: str, stream: str) -> Any:
         """Read what the application puts; it has to have put once."""
         with self._changed:
             assert self._changed.wait_for(lambda: (port, stream) in self._rings, 5)

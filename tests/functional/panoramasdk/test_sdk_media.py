@@ -4,6 +4,7 @@ import gc
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,8 +52,8 @@ def test_a_frame_that_was_never_looked_at_is_gone_later(host: Host) -> None:
 
 
 def test_frames_that_nobody_keeps_are_copied(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    copies = []
-    monkeypatch.setattr("panoramasdk._picture.Picture.keep", lambda self: copies.append(self))
+    copies: list[Any] = []
+    monkeypatch.setattr("panoramasdk._picture.Picture.keep", copies.append)
     node, [camera] = host.started("door")
     for number in (1, 2, 3):
         camera.show(number)

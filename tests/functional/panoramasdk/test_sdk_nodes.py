@@ -8,23 +8,23 @@ import pytest
 from .conftest import Host
 
 
-class Silent(panoramasdk.node):
+class Silent(panoramasdk.node):  # type: ignore[misc]
     def __init__(self) -> None:
         self.threshold = self.inputs.threshold.get()
 
 
-class Polite(panoramasdk.node):
+class Polite(panoramasdk.node):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.threshold = self.inputs.threshold.get()
 
 
-class WithArguments(panoramasdk.node):
+class WithArguments(panoramasdk.node):  # type: ignore[misc]
     def __init__(self, logger: object, *, verbose: bool) -> None:
         self.threshold = self.inputs.threshold.get()
 
 
-class PassingOn(panoramasdk.node):
+class PassingOn(panoramasdk.node):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.threshold = self.inputs.threshold.get()
