@@ -1,4 +1,4 @@
-"""Makes the 1080p clip that the benchmarks read: the bundled street scene in 1080p, H.264 Main, key frames 2 s apart."""
+"""Makes the 1080p clip that the benchmarks read: the bundled street scene in 1080p, H.264, key frames 2 s apart."""
 
 from fractions import Fraction
 from pathlib import Path

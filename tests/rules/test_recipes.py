@@ -19,7 +19,9 @@ TOPICS_OF = {
     "vedette.ModelInference": {"vedette/model/*/status", "vedette/model/+/demand"},
     "vedette.Display": {
         "vedette/display/status",
+        "vedette/camera/+/demand",
         "vedette/camera/+/status",
+        "vedette/model/+/demand",
         "vedette/model/+/status",
         "vedette/application/+/status",
         "vedette/output/+/status",

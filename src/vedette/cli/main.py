@@ -56,7 +56,9 @@ NoSandbox = Annotated[
     bool, typer.Option("--no-sandbox", help="Run the application without bubblewrap, with your own rights.")
 ]
 LogLevel = Annotated[str, typer.Option(help="Least severe events in the components' logs: DEBUG, INFO, WARNING.")]
-Threads = Annotated[int, typer.Option(min=0, help="Processor threads a model may use; 0: half of the cores, at most 4.")]
+Threads = Annotated[
+    int, typer.Option(min=0, help="Processor threads a model may use; 0: half of the cores, at most 4.")
+]
 
 
 @app.command()

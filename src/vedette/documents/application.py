@@ -89,6 +89,6 @@ class ResolvedApplication:
             instance=self.instance,
             cameras={node: list(cameras) for node, cameras in self.cameras.items()},
             parameters={node: parameter.value for node, parameter in given.items()},
-            parameterOrigins={node: parameter.origin for node, parameter in given.items()},
+            parameter_origins={node: parameter.origin for node, parameter in given.items()},
             ports=list(self.routes),
         )

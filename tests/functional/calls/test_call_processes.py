@@ -19,11 +19,12 @@ Serve = Callable[..., Any]
 
 def find_python(version: str) -> str | None:
     """Return an interpreter of that version that runs; a shim of pyenv may only say that it would not."""
-    found = [*Path.home().glob(f".pyenv/versions/{version}.*/bin/python"), shutil.which(f"python{version}")]
-    for candidate in filter(None, found):
+    found = [str(path) for path in Path.home().glob(f".pyenv/versions/{version}.*/bin/python")]
+    found += [path for path in [shutil.which(f"python{version}")] if path]
+    for candidate in found:
         probe = subprocess.run([candidate, "-c", "import mmap"], capture_output=True, check=False, timeout=30.0)
         if probe.returncode == 0:
-            return str(candidate)
+            return candidate
     return None
 
 

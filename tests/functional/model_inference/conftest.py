@@ -94,7 +94,7 @@ def slow(products: int = 600) -> bytes:
     nodes = [node("MatMul", [names[n], "w"], [names[n + 1]]) for n in range(products)]
     weights = tensor("w", np.eye(side, dtype=np.float32))
     # Rows are free: the first run, on one row, is quick.
-    shape = ["rows", side]
+    shape: list[int | str] = ["rows", side]
     return model(nodes, [("x0", "float32", shape)], [(names[-1], "float32", shape)], [weights])
 
 
@@ -152,7 +152,7 @@ class World:
             instance=instance,
             node="model_node",
             inputs=list(inputs),
-            format=model_format,  # type: ignore[arg-type]
+            format=model_format,
         )
         self._demands[(model_id, instance)] = demand
         self.host.publish(ModelDemand.topic(model_id), demand.encode())

@@ -29,7 +29,8 @@ WEIGHTS = np.ones((1,), np.float32)
 def with_external(onnx: Any, location: str) -> bytes:
     nodes = [onnx.node("Mul", ["x", "w"], ["y"])]
     value = ("x", "float32", (4,))
-    return onnx.model(nodes, [value], [("y", "float32", (4,))], [onnx.tensor("w", WEIGHTS, location)])
+    encoded: bytes = onnx.model(nodes, [value], [("y", "float32", (4,))], [onnx.tensor("w", WEIGHTS, location)])
+    return encoded
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,11 @@ from vedette_app_runtime import protocol
 from vedette.rings.calls import TensorSpec
 
 from .conftest import Host
+
+
+def lost_at_least(host: Host, count: int) -> bool:
+    return host.heard.count(protocol.ModelLost("m")) >= count
+
 
 IMAGE = TensorSpec("data", "float32", (1, 3, 4, 4))
 
@@ -210,7 +216,7 @@ def test_a_call_that_ends_its_server_goes_on_for_ever(host: Host) -> None:
     calling.start()
     for count in range(1, 4):
         with host._changed:
-            assert host._changed.wait_for(lambda count=count: host.heard.count(protocol.ModelLost("m")) >= count, 10)
+            assert host._changed.wait_for(partial(lost_at_least, host, count), 10)
         host.serve_model("m", [TensorSpec("x", "float32", (1,))], dies)
     calling.join(10)
     assert "ended 3 times during this call" in str(failed[0])

@@ -1,5 +1,7 @@
 """Leases on models, states, times of runs, configuration."""
 
+from pathlib import Path
+
 import pytest
 from vedette_model_inference.configuration import Configuration, read_configuration
 from vedette_model_inference.demands import DemandTable
@@ -110,7 +112,7 @@ def test_a_wrong_key_of_the_configuration_is_named() -> None:
         read_configuration({"treads": 1, "threads": -1})
 
 
-def test_a_file_that_ends_the_process_twice_is_not_loaded_a_third_time(tmp_path) -> None:
+def test_a_file_that_ends_the_process_twice_is_not_loaded_a_third_time(tmp_path: Path) -> None:
     path = tmp_path / "verdicts.json"
     wall = Clock()
     never_left = []  # as by processes that end inside of it
@@ -127,13 +129,13 @@ def test_a_file_that_ends_the_process_twice_is_not_loaded_a_third_time(tmp_path)
         pass
 
 
-def test_an_attempt_that_fails_in_good_order_is_not_counted(tmp_path) -> None:
+def test_an_attempt_that_fails_in_good_order_is_not_counted(tmp_path: Path) -> None:
     for _ in range(5):
         with pytest.raises(LoadError, match="no"), Verdicts(tmp_path / "v.json").attempt("x"):
             raise LoadError("no")
 
 
-def test_verified_files_are_remembered_and_the_oldest_forgotten(tmp_path) -> None:
+def test_verified_files_are_remembered_and_the_oldest_forgotten(tmp_path: Path) -> None:
     path = tmp_path / "verdicts.json"
     wall = Clock()
     verdicts = Verdicts(path, wall)
@@ -146,7 +148,7 @@ def test_verified_files_are_remembered_and_the_oldest_forgotten(tmp_path) -> Non
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"a": 5}', "\0"])
-def test_a_broken_file_of_verdicts_is_left(tmp_path, content: str) -> None:
+def test_a_broken_file_of_verdicts_is_left(tmp_path: Path, content: str) -> None:
     path = tmp_path / "verdicts.json"
     path.write_text(content)
     verdicts = Verdicts(path)

@@ -108,9 +108,10 @@ def test_a_model_nobody_wants_goes_after_a_while_but_not_at_once(world: World) -
     world.demand()  # wanted again in time
     world.step(2)
     world.step(20)
-    assert not model.stopped
+    stopped = [model.stopped]
     world.step(31)
-    assert model.stopped
+    stopped.append(model.stopped)
+    assert stopped == [False, True]
     world.told()
     world.step(1)
     assert world.told() == []

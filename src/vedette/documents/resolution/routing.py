@@ -51,7 +51,7 @@ def resolve_routes(
             findings.append(finding("V061", "containerPort", message, f"inboundPorts: {ports}"))
         if host not in _PANORAMA_PORTS:
             findings.append(finding("V063", at, f"host port {host}: Panorama allowed 8000 to 9000"))
-        route = PortRoute(containerPort=rule.container_port, hostPort=host)
+        route = PortRoute(container_port=rule.container_port, host_port=host)
         routes[rule.container_port] = (route, finding("V062", at, f"host port {host} is taken by another rule"))
     taken: set[int] = set()
     for route, collision in routes.values():
