@@ -93,6 +93,8 @@ class Feed:
             overlays, done, ready_mono_ns = Overlays(), set[Variant](), 0
             while not self._stop.is_set():
                 lease = reader.receive(POLL_S)
+                # The first frame is the last one there was, which may be old.
+                fresh = lease is not None and held is not None
                 if lease is not None:
                     ready_mono_ns = time.monotonic_ns()
                     if held is not None:
@@ -103,7 +105,7 @@ class Feed:
                     continue
                 for variant in self._wanted(time.monotonic()) - done:
                     done.add(variant)
-                    self._encode(held, overlays, variant, ready_mono_ns)
+                    self._encode(held, overlays, variant, ready_mono_ns, fresh=fresh)
         finally:
             if held is not None:
                 held.release()
@@ -117,7 +119,7 @@ class Feed:
             self._say(logging.WARNING, str(error))
             return Overlays()
 
-    def _encode(self, lease: Lease, overlays: Overlays, variant: Variant, ready_mono_ns: int) -> None:
+    def _encode(self, lease: Lease, overlays: Overlays, variant: Variant, ready_mono_ns: int, *, fresh: bool) -> None:
         header = lease.header
         try:
             jpeg, width, height = encode(header, lease.buffer, overlays, variant)
@@ -135,6 +137,7 @@ class Feed:
                 header.capture_mono_ns,
                 ready_mono_ns,
                 time.monotonic_ns(),
+                fresh,
                 jpeg,
             )
         )

@@ -93,6 +93,8 @@ class Gallery:
         if sent.kept or flow not in self._flows.get(flow.output_id, ()):
             return
         shown = self._shown.setdefault(flow.output_id, _Shown())
+        if not picture.fresh:
+            return
         shown.latency.add(now, (now_ns - picture.capture_mono_ns) / 1e6)
         shown.ready.add(now, (picture.ready_mono_ns - picture.capture_mono_ns) / 1e6)
         shown.encode.add(now, (picture.encoded_mono_ns - picture.ready_mono_ns) / 1e6)

@@ -29,6 +29,7 @@ class Picture(NamedTuple):
     """An annotated JPEG. Times: ``_wall_ns`` is Unix time, ``_mono_ns`` CLOCK_MONOTONIC.
 
     ``number`` grows with every picture of this process. ``ready_mono_ns``: when the application's frame reached us.
+    ``fresh``: encoded as soon as it came; an older frame, encoded for somebody who asks later, says nothing of delays.
     """
 
     number: int
@@ -39,6 +40,7 @@ class Picture(NamedTuple):
     capture_mono_ns: int
     ready_mono_ns: int
     encoded_mono_ns: int
+    fresh: bool
     jpeg: bytes
 
 

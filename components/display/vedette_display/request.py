@@ -51,7 +51,7 @@ def parse_head(head: bytes) -> Request:
         for line in lines:
             if line:
                 name, colon, value = line.partition(":")
-                if not colon or name != name.strip() or not name:
+                if not colon or name != name.strip() or not name or (name.lower() == "host" and "host" in headers):
                     raise ValueError
                 headers.setdefault(name.lower(), value.strip())
         parts = urlsplit(target)

@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from vedette_display.main import main
 
 from vedette.bus.memory import MemoryBroker, MemoryBus
 from vedette.messages import (
@@ -25,7 +26,6 @@ from vedette.messages import (
     ParameterStatus,
 )
 from vedette.rings import BGR24, I420, FrameHeader, RingWriter, frame_bytes, listen
-from vedette_display.main import main
 
 PATIENCE_S = 15.0
 
@@ -134,7 +134,6 @@ class FakeApplication:
 
     def tell_once(self) -> None:
         """Publish every status."""
-        now = time.time()
         bus, fps = self.bus, self.fps if self.putting.is_set() else 0.0
         bus.publish(
             CameraStatus.topic(self.camera_id),
@@ -166,7 +165,7 @@ class FakeApplication:
                     "models": {"model_node": f"{self.instance}-m"},
                     "outputs": [self.output_id] if self.last_frame_at else [],
                     "parameters": [
-                        ParameterStatus(name="threshold", node="detection_threshold", value=35.0, origin="deployment", reads=1),
+                        ParameterStatus(name="threshold", node="thr", value=35.0, origin="deployment", reads=1),
                         ParameterStatus(name="log_level", value="INFO", origin="graph", reads=2841),
                         ParameterStatus(name="region", value="eu-west-1", origin="override"),
                     ],

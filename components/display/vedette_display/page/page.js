@@ -214,7 +214,10 @@ function route() {
   document.body.classList.toggle("is-open", Boolean(opened));
   if (opened) {
     const { name, instance } = opened.data;
-    say($("opened-name"), instance && instance !== name ? `${name} › ${instance}` : name);
+    const of = instance && instance !== name ? ` › ${instance}` : "";
+    if ($("opened-name").textContent !== name + of) {
+      $("opened-name").replaceChildren(name, element("span", { class: "of" }, of));
+    }
   }
 }
 

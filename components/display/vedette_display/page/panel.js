@@ -72,14 +72,12 @@ export class Panel {
 
   /** @param {any} a */
   parameters(a) {
-    const rows = a.parameters.map((/** @type {any} */ p) => element("tr", {},
-      element("th", { scope: "row" }, p.name, p.node && p.node !== p.name ? element("span", { class: "node" }, p.node) : null),
-      element("td", {}, element("code", {}, String(p.value))),
-      element("td", {}, element("span", { class: "origin" }, p.origin)),
-      element("td", { class: p.reads ? "" : "unread" }, p.reads ? `read ${p.reads}×` : "not read yet")));
-    return card("Parameters", "parameters",
-      element("table", {}, element("thead", {}, element("tr", {},
-        ...["Name", "Value", "From", "In use"].map((h) => element("th", { scope: "col" }, h)))), element("tbody", {}, ...rows)));
+    const rows = a.parameters.map((/** @type {any} */ p) => element("li", { class: "parameter" },
+      element("span", { class: "parameter-name" }, p.name), element("code", {}, String(p.value)),
+      element("span", { class: "parameter-facts" },
+        [p.node && p.node !== p.name ? p.node : "", `from ${p.origin}`].filter(Boolean).join(" · "),
+        " · ", element("span", { class: p.reads ? "" : "unread" }, p.reads ? `read ${p.reads}×` : "not read by the application yet"))));
+    return card("Parameters", "parameters", element("ul", { class: "parameters" }, ...rows));
   }
 
   /** @param {any} shown @param {any} output @param {any} application @param {any} link */
