@@ -90,20 +90,26 @@ def test_a_restarted_application_has_no_frames(rig: Rig) -> None:
 
 
 def test_a_process_of_the_application_outlives_it(rig: Rig) -> None:
+    seconds = f"98765.{os.getpid()}"
     rig.source(
         "import json, subprocess, time\n"
-        "child = subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
-        "print(json.dumps({'child': child.pid}), flush=True)\n"
-        "open('/opt/aws/panorama/storage/up', 'w').close()\n"
-        "time.sleep(0.5)\n"
+        f"subprocess.Popen(['sleep', '{seconds}'], start_new_session=True)\n"
+        "print(json.dumps({'up': 1}), flush=True)\n"
+        "time.sleep(0.2)\n"
     )
     rig.start()
-    rig.status(lambda s: s.errors >= 1)
-    marker = b"sleep\x001000"
-    left = [p for p in Path("/proc").glob("[0-9]*/cmdline") if _read(p).startswith(marker)]
+    rig.said("up")
+    assert _running(seconds), "the child was never there"
+    rig.status(lambda s: s.errors >= 2)
     rig.stop()
-    assert len(left) <= 1, "children of earlier runs are left"
-    assert all(gone(int(path.parent.name)) for path in left)
+    assert all(gone(pid) for pid in _running(seconds))
+
+
+def _running(argument: str) -> list[int]:
+    """Return the processes whose command line ends with ``argument``."""
+    ends = f"\0{argument}\0".encode()
+    found = [path for path in Path("/proc").glob("[0-9]*/cmdline") if _read(path).endswith(ends)]
+    return [int(path.parent.name) for path in found]
 
 
 def _read(path: Path) -> bytes:

@@ -108,7 +108,7 @@ def test_a_changed_parameter_needs_a_restart(rig: Rig) -> None:
         "node = panoramasdk.node()\n"
         "while True:\n"
         "    print(json.dumps({'value': node.inputs.limit.get()}), flush=True)\n"
-        "    time.sleep(0.02)\n"
+        "    time.sleep(0.004)\n"
     )
     rig.parameter("limit", "int32", 1)
     rig.start()
