@@ -11,6 +11,7 @@ from vedette.application import ApplicationManifest, Sandbox
 from vedette_app_runtime import protocol
 from vedette_app_runtime.environments import Environment
 from vedette_app_runtime.folders import Folders
+from vedette_app_runtime.roles import NO_ROLE
 from vedette_app_runtime.sandbox import SandboxSpec, start
 from vedette_app_runtime.sessions import AttachPoint
 
@@ -42,6 +43,7 @@ def sandbox_spec(
             "AWS_DEFAULT_REGION": region,
             "AppGraph_Uid": instance,
             "Node_Uid": manifest.code_node,
+            **NO_ROLE,
             **manifest.entry.environment,
         },
         mode=mode,

@@ -107,9 +107,10 @@ def _inside(spec: SandboxSpec, argv: Sequence[str], choice: Choice) -> list[str]
 
 
 def _variables(spec: SandboxSpec, choice: Choice) -> dict[str, str]:
-    if choice.kind == "none" and spec.sdk_dir is not None:
-        return spec.child_environment(sdk=str(spec.sdk_dir))
-    return spec.child_environment()
+    if choice.kind != "none":
+        return spec.child_environment()
+    variables = spec.child_environment() if spec.sdk_dir is None else spec.child_environment(sdk=str(spec.sdk_dir))
+    return {name: host_path(spec, value) for name, value in variables.items()}
 
 
 def _tied(words: list[str]) -> list[str]:
