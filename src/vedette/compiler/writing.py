@@ -1,5 +1,6 @@
 """Writes compiled components: recipes and reproducible archives, in the layout of a component store."""
 
+import shutil
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,12 +27,26 @@ class WrittenComponent:
 def write_store(compiled: Compiled, root: Path) -> list[WrittenComponent]:
     """Write into the component store of the nucleus at ``root``: ``<root>/packages/{recipes,artifacts}``.
 
-    A version that is there already is not packed again: versions are made of content.
+    A version that is there already is not packed again: versions are made of content. Other versions of the
+    application are taken out: patch numbers have no order, so whoever asks for the newest would get any of them. What
+    is unpacked stays, for a process that still runs from it; models stay, because applications name their version.
 
     :raises vedette.build.BuildError: if a file cannot be packed
     :raises vedette.documents.model_files.ModelFileError: if a model archive cannot be read
     """
-    return write_components(compiled.components, root / "packages", bucket=LOCAL_BUCKET)
+    packages = root / "packages"
+    written = write_components(compiled.components, packages, bucket=LOCAL_BUCKET)
+    _forget_others(compiled.application, packages)
+    return written
+
+
+def _forget_others(component: CompiledComponent, packages: Path) -> None:
+    artifacts = packages / "artifacts" / component.name
+    for folder in artifacts.iterdir():
+        if folder.name != component.version:
+            # The recipe goes first: without it nothing asks for the artifact.
+            (packages / "recipes" / f"{component.name}-{folder.name}.yaml").unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_components(

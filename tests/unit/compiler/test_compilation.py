@@ -217,6 +217,22 @@ def test_second_write_changes_something(project: Path, tmp_path: Path) -> None:
     assert before == {root / path.relative_to(other): path.read_bytes() for path in other.rglob("*") if path.is_file()}
 
 
+def test_newest_version_in_the_store_is_an_old_one(project: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    for _ in range(3):
+        edit_code(project)
+        result = compiled(project)
+        write_store(result, root)
+        (recipe,) = ComponentStore(root).versions(result.application.name)
+        assert recipe.component_version == result.application.version
+    other = compiled(project, instance="second")
+    write_store(other, root)
+    assert len(ComponentStore(root).versions(result.application.name)) == 1
+    assert {path.name for path in (root / "packages/artifacts" / result.application.name).iterdir()} == {
+        result.application.version
+    }
+
+
 def test_password_is_written(project: Path, tmp_path: Path) -> None:
     result = compiled(project)
     (secret,) = result.secrets.values()
