@@ -22,15 +22,16 @@ LOCAL_BUCKET: Final = "local"
 
 @dataclass(frozen=True)
 class OwnComponent:
-    """One of Vedette's components: its Greengrass name, its archive's stem, and its Python package, if it has one."""
+    """One of Vedette's components: its Greengrass name, its archive's stem, and its Python package, if it has them."""
 
     name: str
-    archive: str
-    package: str | None
+    archive: str | None = None
+    package: str | None = None
 
 
 OWN_COMPONENTS: Final = (
-    OwnComponent("vedette.Runtime", "runtime", None),
+    OwnComponent("vedette.Suite"),
+    OwnComponent("vedette.Runtime", "runtime"),
     OwnComponent("vedette.CameraIngest", "camera_ingest", "vedette_camera_ingest"),
     OwnComponent("vedette.ModelInference", "model_inference", "vedette_model_inference"),
     OwnComponent("vedette.AppRuntime", "app_runtime", "vedette_app_runtime"),
@@ -45,7 +46,7 @@ class BuiltComponent:
     name: str
     version: str
     recipe: Path
-    artifact: Path
+    artifact: Path | None
     changed: bool
 
 
@@ -74,8 +75,10 @@ def build_component(name: str, out: Path, *, bucket: str = LOCAL_BUCKET) -> Buil
     }.items():
         text = text.replace(placeholder, value)
     recipe = out / "recipes" / f"{name}-{version}.yaml"
-    artifact = out / "artifacts" / name / version / f"{component.archive}.zip"
-    changed = write_zip(artifact, _contents(component))
+    folder = out / "artifacts" / name / version
+    folder.mkdir(parents=True, exist_ok=True)  # GDK wants the folder of a component without artifacts, too
+    artifact = folder / f"{component.archive}.zip" if component.archive else None
+    changed = artifact is not None and write_zip(artifact, _contents(component))
     changed |= write_if_changed(recipe, text.encode())
     return BuiltComponent(name=name, version=version, recipe=recipe, artifact=artifact, changed=changed)
 
