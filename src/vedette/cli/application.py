@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from vedette.build import BuildError
 from vedette.cli.arguments import read_cameras, read_known_cameras, read_pairs
@@ -14,6 +14,7 @@ from vedette.cli.terminal import Terminal
 from vedette.compiler import compile_application, write_store
 from vedette.documents import DocumentError, Finding, ResolvedApplication, Severity, errors, load_project, resolve
 from vedette.documents.model_files import ModelFileError
+from vedette.nucleus.deployment import ComponentDeployment
 
 if TYPE_CHECKING:
     from vedette.cli.run import RunOptions
@@ -26,8 +27,8 @@ class CompiledRun:
     headline: str
     warnings: int
     region: str
-    configurations: Mapping[str, Mapping[str, Any]]
-    """Component -> configuration."""
+    deployments: Mapping[str, ComponentDeployment]
+    """The application's component, its version and configuration."""
     secrets: Mapping[str, Mapping[str, str]] = field(repr=False)
 
 
@@ -66,12 +67,16 @@ def compile_run(options: "RunOptions", credentials: Credentials, root: Path, ter
         raise Failure(f"{options.directory} cannot be compiled, see above") from error
     except (BuildError, ModelFileError, OSError) as error:
         raise Failure(f"{options.directory} cannot be compiled: {error}") from error
-    configuration = {**compiled.configuration, "sandbox": "required" if options.sandbox else "off"}
+    sandbox = "required" if options.sandbox else "off"
+    deployments = {
+        name: ComponentDeployment(**{**said, "merge": {**said["merge"], "sandbox": sandbox}})
+        for name, said in compiled.deployment().items()
+    }
     return CompiledRun(
         headline=headline(application),
         warnings=len(resolution.findings),
         region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1",
-        configurations={compiled.application.name: configuration},
+        deployments=deployments,
         secrets={**cameras.secrets, **compiled.secrets},
     )
 

@@ -91,7 +91,7 @@ def _serve(options: RunOptions, compiled: CompiledRun, root: Path, terminal: Ter
     }
     try:
         with Session(root, secrets=compiled.secrets, listener=progress.hear, region=compiled.region) as session:
-            session.deploy(compiled.configurations, suite)
+            session.deploy(compiled.deployments, suite)
             code = _watch(options, session, progress, terminal, stop)
             terminal.clear_status()
             with terminal_step(terminal, "stopping"):

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
+from vedette import __version__
 from vedette.build import fill_store
 from vedette.health import TOPIC_FILTERS, ComponentHealth, HealthBook, HealthDocument
 from vedette.nucleus.deployment import ComponentDeployment, Deployment
@@ -87,20 +88,17 @@ class Session:
     ) -> None:
         self._closing.close()
 
-    def deploy(self, applications: Mapping[str, Mapping[str, Any]], suite: Mapping[str, Mapping[str, Any]]) -> None:
-        """Start applications (component -> configuration) and the components they need, configured by ``suite``.
+    def deploy(self, applications: Mapping[str, ComponentDeployment], suite: Mapping[str, Mapping[str, Any]]) -> None:
+        """Start applications and the components they need, these configured by ``suite`` (component -> configuration).
 
         :raises vedette.nucleus.errors.NucleusError: with every finding
         """
-        configurations = {"vedette.Runtime": {"python": sys.executable}, **suite, **applications}
-        self.nucleus.deploy(
-            Deployment(
-                components={
-                    name: ComponentDeployment(merge=configuration, reset=[""])
-                    for name, configuration in configurations.items()
-                }
-            )
-        )
+        own = {"vedette.Runtime": {"python": sys.executable}, **suite}
+        components = {
+            name: ComponentDeployment(version=__version__, merge=configuration, reset=[""])
+            for name, configuration in own.items()
+        }
+        self.nucleus.deploy(Deployment(components={**components, **applications}))
 
     def health(self) -> HealthDocument:
         """Return what is known at this moment."""
