@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 _MAX_STREAMS: Final = 64
 _MAX_PART_CHARACTERS: Final = 64
+_COMPONENT_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,116}")
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -124,9 +125,11 @@ class Outputs:
 def output_id_of(instance: str, port: str, stream: str) -> str:
     """Return ``<instance>.<port>.<stream>``, fit for a topic and for a file name.
 
-    A part that had to be changed for that ends with a digest of itself, so that two cameras never become one.
+    The instance, a part of its component's name, stays as it is: the recipe authorises the topics that begin with it.
+    Another part that has to be changed ends with a digest of itself, so that two cameras never become one.
     """
-    return ".".join(_safe(part) for part in (instance, port, stream))
+    whole = instance if _COMPONENT_NAME.fullmatch(instance) else _safe(instance)
+    return ".".join((whole, _safe(port), _safe(stream)))
 
 
 def _safe(part: str) -> str:

@@ -181,6 +181,7 @@ def test_a_status_does_not_fit_into_a_message() -> None:
 
 
 def test_an_output_id_breaks_topics_and_files() -> None:
+    assert output_id_of("shop.north-1", "video_out", "door") == "shop.north-1.video_out.door"
     assert output_id_of("shop-1", "video_out", "door") == "shop-1.video_out.door"
     changed = output_id_of("shop-1", "video_out", "a/b#+ ü.x")
     assert re.fullmatch(r"shop-1\.video_out\.a-b-----x-[0-9a-f]{8}", changed)
