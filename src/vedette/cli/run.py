@@ -14,6 +14,7 @@ from typing import Any, Final
 from vedette.cli.application import CompiledRun, compile_run
 from vedette.cli.credentials import Credentials
 from vedette.cli.failure import EXIT_FAILED, Failure
+from vedette.cli.ports import port_for_page
 from vedette.cli.progress import Progress, status_line
 from vedette.cli.session import Session, state_folder
 from vedette.cli.terminal import Terminal
@@ -87,7 +88,7 @@ def _serve(options: RunOptions, compiled: CompiledRun, root: Path, terminal: Ter
         "vedette.CameraIngest": {"logLevel": options.log_level},
         "vedette.ModelInference": {"logLevel": options.log_level, "threads": options.model_threads},
         "vedette.AppRuntime": {},
-        "vedette.Display": {"logLevel": options.log_level, "port": options.port},
+        "vedette.Display": {"logLevel": options.log_level, "port": port_for_page(options.port)},
     }
     try:
         with Session(root, secrets=compiled.secrets, listener=progress.hear, region=compiled.region) as session:

@@ -60,7 +60,7 @@ def test_the_first_restart_waits() -> None:
 def test_pauses_do_not_grow_or_the_third_error_does_not_break() -> None:
     count = ErrorCount(Clock())
     pauses = [count.note(ComponentState.RUNNING) for _ in range(3)]
-    assert pauses == [0.0, 2.0, None]
+    assert pauses == [0.0, 1.0, None]
 
 
 def test_errors_of_different_states_are_added_up() -> None:
