@@ -1,0 +1,185 @@
+"""``vedette run`` as a process of its own, and what can be seen of it from outside."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+import pytest
+
+from vedette.health import HealthDocument
+from vedette.nucleus.control import request
+from vedette.nucleus.errors import ControlError
+
+from .leftovers import Leftovers
+from .waiting import eventually
+
+VEDETTE: Final = Path(sys.executable).with_name("vedette")
+EXAMPLES: Final = Path(__file__).parents[2] / "examples"
+STREET: Final = EXAMPLES / "media" / "street.mp4"
+_FIRST_PICTURE_S: Final = 120.0
+"""The first run on a machine downloads what the application requires."""
+
+ROLES: Final[Mapping[str, str]] = {
+    "camera worker": "-m vedette_camera_ingest.worker ",
+    "camera ingest": "-m vedette_camera_ingest$",
+    "model inference": "-m vedette_model_inference$",
+    "display": "-m vedette_display$",
+    "application host": "-m vedette_app_runtime run ",
+    "application": r"^\S*python\S* /panorama/",
+}
+"""What a process is called here -> what its command line looks like."""
+
+
+class Suite:
+    """One ``vedette`` command that runs applications, with a registry of its own so that it finds itself alone."""
+
+    def __init__(
+        self, *arguments: str | Path, command: Path = VEDETTE, environ: Mapping[str, str] | None = None
+    ) -> None:
+        """Start it. ``arguments``: of the command, from ``run`` or ``demo`` on."""
+        # Short: sockets lie in there.
+        self.runtime = Path(tempfile.mkdtemp(prefix="vedette-e2e-", dir="/tmp"))
+        self.environ = {**os.environ, "XDG_RUNTIME_DIR": str(self.runtime), "NO_COLOR": "1", **(environ or {})}
+        self.command = command
+        self.leftovers = Leftovers(self.runtime)
+        self._talk = self.runtime / "talk.txt"
+        self.began = time.monotonic()
+        with self._talk.open("w") as talk:
+            self.process = subprocess.Popen(
+                [str(command), *map(str, arguments)],
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=talk,
+                stderr=subprocess.STDOUT,
+                cwd=self.runtime,
+                start_new_session=True,
+            )
+
+    @property
+    def talk(self) -> str:
+        """What the command has written."""
+        return self._talk.read_text(encoding="utf-8")
+
+    @property
+    def page(self) -> str:
+        """Address of the page, as the command tells it."""
+        found = re.search(r"page (http://\S+)", self.talk)
+        assert found, f"no address of a page in:\n{self.talk}"
+        return found[1]
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the run: its sockets, its entry in the registry."""
+        return next((self.runtime / "vedette").glob("*/instance.json")).parent
+
+    @property
+    def root(self) -> Path:
+        """Folder that the run keeps its state in."""
+        return Path(json.loads((self.folder / "instance.json").read_text())["root"])
+
+    def health(self) -> HealthDocument:
+        """Return the health document of this moment."""
+        return HealthDocument.model_validate(request(self.folder / "control.sock", "health", timeout_s=5.0))
+
+    def status(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run ``vedette status`` from another terminal."""
+        return subprocess.run(
+            [str(self.command), "status", *arguments],
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+
+    def status_json(self) -> dict[str, Any]:
+        """Return the health document that ``vedette status --json`` prints for the one run there is."""
+        document = json.loads(self.status("--json").stdout)
+        (instance,) = document["instances"]
+        health: dict[str, Any] = instance["health"]
+        return health
+
+    def wait_for_pictures(self, outputs: int = 1) -> "Suite":
+        """Wait until so many outputs are live and the page's address has been told."""
+
+        def live() -> bool:
+            if self.process.poll() is not None:
+                pytest.fail(f"ended with {self.process.returncode}:\n{self.talk}")
+            try:
+                found = [output for output in self.health().outputs if output.state == "live"]
+            except (StopIteration, ControlError):
+                return False
+            return len(found) >= outputs and "page http" in self.talk
+
+        eventually(live, f"{outputs} live outputs", within_s=_FIRST_PICTURE_S)
+        return self
+
+    def processes(self) -> dict[str, list[psutil.Process]]:
+        """Return the living processes of the run by what they are; those of no known role are left out."""
+        found: dict[str, list[psutil.Process]] = {role: [] for role in ROLES}
+        for process in self.tree():
+            try:
+                command = " ".join(process.cmdline())
+            except psutil.Error:
+                continue
+            for role, pattern in ROLES.items():
+                if re.search(pattern, command):
+                    found[role].append(process)
+        return found
+
+    def pids(self) -> dict[str, list[int]]:
+        """Return the process ids by what the processes are."""
+        return {role: sorted(process.pid for process in some) for role, some in self.processes().items()}
+
+    def tree(self) -> list[psutil.Process]:
+        """Return every living process that descends from the command."""
+        try:
+            return psutil.Process(self.process.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
+
+    def logs(self) -> dict[str, str]:
+        """Return the components' logs by component, and the command's own talk."""
+        found = {path.stem: path.read_text(errors="replace") for path in (self.root / "logs").glob("*.log")}
+        return {**found, "vedette": self.talk}
+
+    def note_what_could_be_left(self) -> None:
+        """Remember processes, sockets and folders of the running suite, to be looked for after its end."""
+        self.leftovers.note(self.folder, self.root, [psutil.Process(self.process.pid), *self.tree()])
+
+    def interrupt(self, number: signal.Signals = signal.SIGINT) -> float:
+        """Stop it as Ctrl-C does; return how long it took until the command had ended, s."""
+        self.note_what_could_be_left()
+        began = time.monotonic()
+        self.process.send_signal(number)
+        self.process.wait(15.0)
+        return time.monotonic() - began
+
+    def close(self) -> None:
+        """End it however it stands, and what is left of it."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(8.0)
+            except subprocess.TimeoutExpired:
+                for process in self.tree():
+                    process.kill()
+                self.process.kill()
+                self.process.wait(5.0)
+
+
+def of_kind(entries: Sequence[Any], name: str) -> Any:
+    """Return the camera, model or output called ``name`` out of a health document's list; None when it has none."""
+    for entry in entries:
+        if name in (getattr(entry, "name", None), getattr(entry, "output_id", None), getattr(entry, "stream", None)):
+            return entry
+    return None

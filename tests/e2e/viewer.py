@@ -1,0 +1,136 @@
+"""The page in a real browser, with a record of every picture that arrives and is drawn."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from .waiting import eventually
+
+CHROMIUM: Final = shutil.which("chromium")
+NO_CHROMIUM: Final = "chromium is not installed (apt install chromium)"
+_FLAGS: Final = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+)  # fmt: skip
+
+# Wraps what the page uses, before the page's own scripts run: the display's messages and the canvases.
+_RECORD: Final = """
+(() => {
+  window.pictures = [];
+  window.draws = [];
+  window.WebSocket = class extends WebSocket {
+    constructor(...given) {
+      super(...given);
+      this.addEventListener("message", ({ data }) => {
+        if (!(data instanceof ArrayBuffer)) return;
+        const view = new DataView(data);
+        window.pictures.push({
+          at: Date.now(), kept: (view.getUint8(1) & 1) === 1, tile: view.getUint16(2, true), captured: view.getFloat64(8, true),
+        });
+      });
+    }
+  };
+  const draw = CanvasRenderingContext2D.prototype.drawImage;
+  CanvasRenderingContext2D.prototype.drawImage = function (...given) {
+    draw.apply(this, given);
+    const name = this.canvas.closest(".tile")?.querySelector(".name")?.textContent ?? "";
+    window.draws.push({ at: Date.now(), name });
+  };
+})();
+"""
+
+# Sum of the picture's bytes by tile, and how many of its dots have the red of the display's boxes.
+_LOOK: Final = """
+() => [...document.querySelectorAll(".tile")].map((tile) => {
+  const canvas = tile.querySelector("canvas");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let sum = 0, red = 0;
+  for (let i = 0; i < data.length; i += 4) {
+    sum = (sum * 31 + data[i] + data[i + 1] + data[i + 2]) % 2147483647;
+    red += data[i] > 180 && data[i + 1] < 90 && data[i + 2] < 90;
+  }
+  return { name: tile.querySelector(".name").textContent, width: canvas.width, height: canvas.height, sum, red };
+})
+"""
+
+
+class Viewer:
+    """One page in the browser."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def chips(self) -> dict[str, str]:
+        """Return what each tile says of itself, by its name: LIVE, wrong password, ..."""
+        found: dict[str, str] = self.page.evaluate(
+            """() => Object.fromEntries([...document.querySelectorAll(".tile")].map(
+                 (tile) => [tile.querySelector(".name").textContent, tile.querySelector(".chip").textContent]))"""
+        )
+        return found
+
+    def wait_for_chip(self, name: str, words: str, *, within_s: float = 15.0) -> None:
+        """Wait until the tile called ``name`` says ``words``."""
+        eventually(lambda: self.chips().get(name) == words, f"{name} says {words}: {self.chips()}", within_s=within_s)
+
+    def look(self) -> dict[str, dict[str, Any]]:
+        """Return what is on the canvases, by name of the tile: sum of the dots, number of red ones, size."""
+        return {tile["name"]: tile for tile in self.page.evaluate(_LOOK)}
+
+    def pictures_since(self, unix_s: float) -> list[dict[str, Any]]:
+        """Return the pictures that arrived and were captured after ``unix_s``, oldest first."""
+        found: list[dict[str, Any]] = self.page.evaluate(
+            "(since) => window.pictures.filter((p) => !p.kept && p.captured > since)", unix_s * 1000
+        )
+        return found
+
+    def draws_since(self, unix_s: float, name: str = "") -> list[float]:
+        """Return when (Unix time, s) a picture was drawn after ``unix_s``, on any tile or the one called ``name``."""
+        found: list[dict[str, Any]] = self.page.evaluate(
+            "(since) => window.draws.filter((d) => d.at > since)", unix_s * 1000
+        )
+        return [draw["at"] / 1000 for draw in found if name in ("", draw["name"])]
+
+    def back_after(self, unix_s: float, *, within_s: float = 10.0, pictures: int = 5) -> float:
+        """Wait for ``pictures`` new ones captured after ``unix_s``; return after how many seconds the first was drawn.
+
+        New is what was captured later, by the wall clock of the camera's worker: what was still on its way does not
+        count.
+        """
+        found = eventually(
+            lambda: some if len(some := self.pictures_since(unix_s)) >= pictures else None,
+            f"{pictures} pictures captured after the fault",
+            within_s=within_s,
+            every_s=0.05,
+        )
+        drawn = self.draws_since(found[0]["at"] / 1000)
+        return (drawn[0] if drawn else found[0]["at"] / 1000) - unix_s
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """Open a headless Chromium."""
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(_FLAGS))
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+
+@contextmanager
+def viewing(opened: Browser, address: str) -> Iterator[Viewer]:
+    """Look at the page at ``address``; it must end without an error of its own."""
+    wrong: list[str] = []
+    page = opened.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(15_000)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.add_init_script(_RECORD)
+    try:
+        page.goto(address)
+        yield Viewer(page)
+    finally:
+        page.close()
+    assert wrong == []
