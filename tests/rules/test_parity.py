@@ -10,7 +10,9 @@ ROW = re.compile(r"^\| ([A-Z]+-\d\d) \| (core|operate|convenience|n/a) \| (.+) \
 ROWS = [match for line in PAGE.read_text().splitlines() if (match := ROW.match(line))]
 GROUPS = {
     "SET": 16, "DEV": 20, "CAM": 18, "APP": 34, "SDK": 21, "MOD": 14, "PAR": 12, "DISP": 8, "PORT": 8, "LOG": 23,
-    "GPU": 4, "SEC": 33, "NET": 13, "API": 34, "CLI": 11, "SCR": 22, "TPL": 9, "MON": 10, "TRB": 20, "SAM": 13, "QUO": 10,
+    "GPU": 4, "SEC": 33, "NET": 13, "API": 34, "CLI": 11, "SCR": 22, "TPL": 9, "MON": 10,
+    "TRB": 20,
+    "SAM": 13, "QUO": 10,
 }  # fmt: skip
 
 
