@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from vedette import __version__
@@ -13,9 +14,18 @@ from vedette_display.tiles import Tile, tiles_of
 
 
 class Board:
-    """Messages come in on the bus's thread, documents go out on the event loop."""
+    """Messages come in on the bus's thread, documents go out on the event loop.
 
-    def __init__(self, book: HealthBook | None = None, machine: Machine | None = None) -> None:
+    ``changed`` is called, on the bus's thread, when a state has changed: the page is told at once, not in a second.
+    """
+
+    def __init__(
+        self,
+        changed: Callable[[], None] = lambda: None,
+        book: HealthBook | None = None,
+        machine: Machine | None = None,
+    ) -> None:
+        self._changed = changed
         self._book = book or HealthBook()
         self._machine = machine or Machine()
         self._lock = threading.Lock()
@@ -26,7 +36,11 @@ class Board:
     def heard(self, topic: str, payload: bytes) -> None:
         """Take in a message of the bus."""
         with self._lock:
+            before = self._book.changes
             self._book.apply(topic, payload)
+            changed = self._book.changes != before
+        if changed:
+            self._changed()
 
     def document(self) -> HealthDocument:
         """Return the present."""

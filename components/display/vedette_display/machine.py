@@ -2,8 +2,12 @@
 
 import os
 import socket
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+READ_S: Final = 1.0
 
 
 class MachineFacts(NamedTuple):
@@ -20,15 +24,20 @@ def device_name() -> str:
 
 
 class Machine:
-    """Reads /proc."""
+    """Reads /proc, once a second however often it is asked: over less time the share of the CPU is noise."""
 
-    def __init__(self, proc: Path = Path("/proc")) -> None:
+    def __init__(self, proc: Path = Path("/proc"), monotonic: Callable[[], float] = time.monotonic) -> None:
         self._proc = proc
+        self._monotonic = monotonic
+        self._facts: tuple[float, MachineFacts] | None = None
         self._last: tuple[int, int] | None = None
 
     def read(self) -> MachineFacts:
         """Return the present; the first reading has no CPU share yet."""
-        return MachineFacts(self._cpu(), *self._memory())
+        now = self._monotonic()
+        if self._facts is None or now - self._facts[0] >= READ_S:
+            self._facts = now, MachineFacts(self._cpu(), *self._memory())
+        return self._facts[1]
 
     def _cpu(self) -> float | None:
         try:

@@ -26,6 +26,7 @@ from vedette_display.site import Site
 logger = logging.getLogger(__name__)
 
 KEY_FILE: Final = "access-key"
+LEAST_S: Final = 0.25
 MOST_SHOWN: Final = 40
 """Outputs told of in a status: more do not fit into a message."""
 
@@ -69,24 +70,25 @@ class _Display:
         self._bus = bus
         self._stop = stop
         self._access = access
-        self._board = Board()
 
     async def run(self, sock: socket.socket, page: str) -> None:
-        stopped = asyncio.Event()
+        stopped, changed = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
+        board = Board(lambda: _set(loop, changed))
         threading.Thread(target=self._wait, args=(loop, stopped), name="stop", daemon=True).start()
-        gallery = Gallery(self._board.locate)
-        server = Server(sock, self._access, self._board, gallery, Site())
-        subscriptions = [self._bus.subscribe(topic, self._board.heard) for topic in TOPIC_FILTERS]
+        gallery = Gallery(board.locate)
+        server = Server(sock, self._access, board, gallery, Site())
+        subscriptions = [self._bus.subscribe(topic, board.heard) for topic in TOPIC_FILTERS]
         await server.start()
+        tell = asyncio.create_task(_tell(server, changed))
         try:
             while not stopped.is_set():
                 began = time.monotonic()
-                server.tell()
                 # Off the loop: a publication may take long while the nucleus is busy, pictures must not.
                 await asyncio.to_thread(self._publish, self._status(page, server, gallery))
                 await _wait_for(stopped, REPEAT_S - (time.monotonic() - began))
         finally:
+            tell.cancel()
             await server.stop()
             await asyncio.to_thread(gallery.close)
             for subscription in subscriptions:
@@ -94,8 +96,7 @@ class _Display:
 
     def _wait(self, loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:
         self._stop.wait()
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(stopped.set)
+        _set(loop, stopped)
 
     def _status(self, page: str, server: Server, gallery: Gallery) -> DisplayStatus:
         shown = [
@@ -121,6 +122,23 @@ class _Display:
         except BusError as error:
             # A lost bus ends the component through its own watch; anything else is tried again in a second.
             logger.warning("the status was not published: %s", error)
+
+
+async def _tell(server: Server, changed: asyncio.Event) -> None:
+    """Tell the pages the state every second, and soon after something changed, but not more than 4 times a second."""
+    while True:
+        changed.clear()
+        server.tell()
+        await asyncio.sleep(LEAST_S)
+        await _wait_for(changed, REPEAT_S - LEAST_S)
+
+
+def _set(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
+    """Set an event of the loop from another thread; the loop may have ended."""
+    try:
+        loop.call_soon_threadsafe(event.set)
+    except RuntimeError:
+        return
 
 
 async def _wait_for(event: asyncio.Event, timeout_s: float) -> None:

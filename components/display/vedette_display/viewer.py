@@ -5,6 +5,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from typing import Final
 
 from vedette_display.budget import LinkBudget, fps_share
 from vedette_display.flow import Flow
@@ -15,7 +16,8 @@ from vedette_display.wire import Drawn, Look, WireError, decode, encode_picture
 
 logger = logging.getLogger(__name__)
 
-_POLICY_VIOLATION = 1008
+JUDGE_S: Final = 0.9
+_POLICY_VIOLATION: Final = 1008
 
 
 class Viewer:
@@ -40,9 +42,12 @@ class Viewer:
         self._wake.set()
 
     def judge(self, now: float) -> None:
-        """Look how the link does; called about once a second."""
-        elapsed, self._judged_at = now - self._judged_at, now
-        if not self._flows or elapsed <= 0:
+        """Look how the link does, once a second however often it is called."""
+        elapsed = now - self._judged_at
+        if elapsed < JUDGE_S:
+            return
+        self._judged_at = now
+        if not self._flows:
             return
         share = sum(flow.full_s(now) for flow in self._flows.values()) / len(self._flows) / elapsed
         if self._budget.observe(min(1.0, share)):

@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Final, Generic, TypeVar
+from enum import Enum
+from typing import Any, Final, Generic, TypeVar
 
 from pydantic import ValidationError
 
@@ -114,6 +115,8 @@ class HealthBook:
         self._display: Heard[DisplayStatus] | None = None
         self.rejected = 0
         """Messages that could not be read."""
+        self.changes = 0
+        """How often a subject came up or changed its state; ages and figures do not count."""
 
     def apply(self, topic: str, payload: bytes) -> bool:
         """Take in one message; False when it could not be read (counted in ``rejected``) or is of no known topic."""
@@ -169,6 +172,7 @@ class HealthBook:
         match kind:
             case ("camera", "status"):
                 camera = CameraStatus.model_validate_json(payload)
+                self._note(self._cameras.heard.get(camera.camera_id), camera.state)
                 self._cameras.put(camera.camera_id, camera, now)
             case ("camera", "demand"):
                 demand = CameraDemand.model_validate_json(payload)
@@ -176,15 +180,18 @@ class HealthBook:
                 self._camera_demands.put(key, demand, now)
             case ("model", "status"):
                 model = ModelStatus.model_validate_json(payload)
+                self._note(self._models.heard.get(model.model_id), model.state)
                 self._models.put(model.model_id, model, now)
             case ("model", "demand"):
                 wish = ModelDemand.model_validate_json(payload)
                 self._model_demands.put(f"{wish.model_id} {wish.instance} {wish.node}", wish, now)
             case ("application", "status"):
                 application = ApplicationStatus.model_validate_json(payload)
+                self._note(self._applications.heard.get(application.instance), application.state)
                 self._applications.put(application.instance, application, now)
             case ("output", "status"):
                 output = OutputStatus.model_validate_json(payload)
+                self._note(self._outputs.heard.get(output.output_id), None)
                 entry = self._outputs.put(output.output_id, output, now)
                 entry.usual_fps = output.fps or entry.usual_fps
             case ("display", "status"):
@@ -192,6 +199,10 @@ class HealthBook:
             case _:
                 return False
         return True
+
+    def _note(self, before: "Heard[Any] | None", state: Enum | None) -> None:
+        if before is None or (state is not None and before.message.state is not state):
+            self.changes += 1
 
     def _forget(self, now: float) -> None:
         """Drop what is silent and nobody else speaks of; remember since when others speak of the rest."""

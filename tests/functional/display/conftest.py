@@ -54,6 +54,7 @@ class FakeApplication:
         size: tuple[int, int] = (640, 360),
         pixel_format: int = BGR24,
         fps: float = 15.0,
+        putting: bool = True,
     ) -> None:
         self.bus = bus
         self.instance, self.camera = instance, camera
@@ -78,7 +79,8 @@ class FakeApplication:
             threading.Thread(target=self._put_frames, daemon=True),
             threading.Thread(target=self._tell, daemon=True),
         ]
-        self.putting.set()
+        if putting:
+            self.putting.set()
         self.telling.set()
         for thread in self._threads:
             thread.start()

@@ -143,9 +143,7 @@ def test_crash_is_not_explained(display: Any, start_application: Any, open_brows
 def test_page_does_not_say_what_it_waits_for(display: Any, start_application: Any, open_browser: Any) -> None:
     page = open_browser(display.page)
     wait_for_text(page, "#empty", "No application runs here yet")
-    application = start_application()
-    application.putting.clear()
-    application.last_frame_at = None
+    application = start_application(putting=False)
     application.model = {"state": ModelState.LOADING}
     application.tell_once()
     wait_for_text(page, ".veil-title", "Loading model ssd_512_resnet50.onnx")

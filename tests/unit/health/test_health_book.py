@@ -330,3 +330,14 @@ def test_broken_message_stops_the_book(book: HealthBook, topic: str, payload: by
 def test_foreign_topic_is_read(book: HealthBook, topic: str) -> None:
     assert not book.apply(topic, b"{}")
     assert book.rejected == 0
+
+
+def test_repetition_counts_as_a_change(book: HealthBook, clock: Clock) -> None:
+    everything(book, clock)
+    counted = book.changes
+    assert counted == 4, "camera, model, application and output have come up"
+    clock.passed = 1.0
+    everything(book, clock)
+    assert book.changes == counted
+    camera(book, CameraState.LOST)
+    assert book.changes == counted + 1
