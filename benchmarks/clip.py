@@ -27,3 +27,29 @@ def make_1080p(target: Path, *, frames: int = 500, fps: int = 25) -> Path:
         sink.mux(stream.encode(None))
     unfinished.rename(target)
     return target
+
+
+def repeat(source: Path, target: Path, times: int) -> Path:
+    """Write ``source`` ``times`` over to ``target``, unless it is there: long enough to be read fast and once."""
+    if target.exists():
+        return target
+    unfinished = target.with_suffix(".part.mp4")
+    with av.open(str(unfinished), "w") as sink:
+        stream, offset = None, 0
+        for _ in range(times):
+            with av.open(str(source)) as container:
+                video = container.streams.video[0]
+                if stream is None:
+                    stream = sink.add_stream_from_template(video)
+                end = offset
+                for packet in container.demux(video):
+                    if packet.dts is None or packet.pts is None:
+                        continue
+                    packet.pts += offset
+                    packet.dts += offset
+                    end = max(end, packet.pts + (packet.duration or 0))
+                    packet.stream = stream
+                    sink.mux(packet)
+                offset = end
+    unfinished.rename(target)
+    return target
