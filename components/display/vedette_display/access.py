@@ -21,7 +21,7 @@ from vedette_display.request import HttpError, Request
 
 KEY_BYTES: Final = 32
 _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
-_OFFERED_ADDRESS: Final = "Open the address that `vedette status` or `vedette device page` prints."
+_OFFERED_ADDRESS: Final = "Open the address that `vedette status` prints."
 
 
 def load_key(path: Path) -> str:

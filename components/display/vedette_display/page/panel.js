@@ -83,9 +83,9 @@ export class Panel {
   /** @param {any} shown @param {any} output @param {any} application @param {any} link */
   performance(shown, output, application, link) {
     const split = shown?.latency_p50 == null ? null : [
-      ["to the application's picture", shown.ready, "ready"],
-      ["annotate and encode", shown.encode, "encode"],
-      ["to the screen", shown.delivery, "delivery"],
+      ["Camera to application", shown.ready, "ready"],
+      ["Annotate and encode", shown.encode, "encode"],
+      ["To the screen", shown.delivery, "delivery"],
     ];
     const total = split ? split.reduce((sum, [, ms]) => sum + (ms ?? 0), 0) : 0;
     return card("Performance", "performance",
@@ -97,10 +97,10 @@ export class Panel {
       split ? element("div", { class: "split", role: "img", "aria-label": split.map(([name, ms]) => `${name} ${figure(ms, 0, "ms")}`).join(", ") },
         ...split.map(([, ms, kind]) => sliver(String(kind), total ? (100 * Number(ms ?? 0)) / total : 0))) : null,
       split ? facts([
-        ...split.map(([name, ms, kind]) => /** @type {[any, any]} */ ([
-          element("span", { class: `legend legend-${kind}` }, `Camera ${name}`.replace("Camera annotate", "Annotate").replace("Camera to the screen", "To the screen")),
-          figure(Number(ms), 1, "ms")])),
-        ["of which the model", application?.model_ms == null ? "" : figure(application.model_ms, 1, "ms")],
+        ...split.flatMap(([name, ms, kind]) => /** @type {[any, any][]} */ ([
+          [element("span", { class: `legend legend-${kind}` }, name), figure(Number(ms), 1, "ms")],
+          ["of that, a model call", kind === "ready" && application?.model_ms != null ? figure(application.model_ms, 1, "ms") : ""],
+        ])),
       ]) : null,
       this.latencies.length > 2 ? sparkline(this.latencies) : null,
       element("p", { class: "note" }, "Delay: from the camera's packet to the annotated picture on this screen, 95 of 100 below, last 10 s."));
