@@ -41,6 +41,7 @@ def application_status(
         sandbox=sandbox,
         environment=environment,
         cameras=cameras,
+        paused=[camera.camera_id for camera in wiring.cameras if camera.paused],
         models={model.node: model.model_id for model in wiring.models},
         outputs=outputs,
         parameters=[

@@ -23,6 +23,7 @@ from vedette.health.parts import (
     camera_part,
     model_part,
     output_part,
+    paused_camera,
     silent_application,
     silent_camera,
     silent_model,
@@ -257,15 +258,18 @@ class HealthBook:
         for key in sorted({*self._cameras.heard, *self._cameras.known_since}):
             entry = self._cameras.heard.get(key)
             silence_s = self._cameras.silence_s(key, now)
+            users = [
+                a.message
+                for a in self._applications.heard.values()
+                if any(key in ids for ids in a.message.cameras.values())
+            ]
+            instances = sorted(user.instance for user in users)
             if entry is not None and silence_s <= TTL_S:
                 parts.append(camera_part(entry, silence_s=silence_s, wall=wall))
+            elif users and all(key in user.paused for user in users):
+                parts.append(paused_camera(key, entry, names.get(key), instances, silence_s=silence_s))
             elif silence_s > TTL_S:
-                users = sorted(
-                    a.message.instance
-                    for a in self._applications.heard.values()
-                    if any(key in ids for ids in a.message.cameras.values())
-                )
-                parts.append(silent_camera(key, entry, names.get(key), users, silence_s=silence_s))
+                parts.append(silent_camera(key, entry, names.get(key), instances, silence_s=silence_s))
         return parts
 
     def _model_parts(self, now: float, wall: float) -> list[ModelHealth]:

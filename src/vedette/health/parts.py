@@ -19,7 +19,15 @@ from vedette.health.conditions import (
     describe,
 )
 from vedette.health.document import ApplicationHealth, CameraHealth, ModelHealth, OutputHealth
-from vedette.messages import TTL_S, ApplicationState, ApplicationStatus, CameraStatus, ModelStatus, OutputStatus
+from vedette.messages import (
+    TTL_S,
+    ApplicationState,
+    ApplicationStatus,
+    CameraState,
+    CameraStatus,
+    ModelStatus,
+    OutputStatus,
+)
 from vedette.messages.display import ShownOutput
 
 SILENT = "not-reporting"
@@ -126,6 +134,24 @@ def silent_camera(
         camera_id=camera_id,
         name=name,
         url=url,
+        users=users,
+    )
+
+
+def paused_camera(
+    camera_id: str, heard: HeardCamera | None, name: str | None, users: list[str], *, silence_s: float
+) -> CameraHealth:
+    """A camera that every application using it has paused: its ingest need not know it."""
+    if name is None:
+        name = heard.message.name if heard is not None else camera_id[:-9] or camera_id
+    words = describe(CAMERAS[CameraState.PAUSED], {"camera": name}, age_s=silence_s)
+    return CameraHealth(
+        **_said(words),
+        state=CameraState.PAUSED.value,
+        state_age_s=round(silence_s, 1),
+        camera_id=camera_id,
+        name=name,
+        url="" if heard is None else heard.message.url,
         users=users,
     )
 

@@ -48,6 +48,7 @@ class ApplicationStatus(Message):
     sandbox: str = Field(default="", description="bubblewrap, or none")
     environment: str = Field(default="", description="which Python environment was chosen, and why")
     cameras: dict[str, list[str]] = Field(default_factory=dict, description="input port -> camera ids, in get() order")
+    paused: list[str] = Field(default_factory=list, description="those camera ids that it is not to get frames of now")
     models: dict[str, str] = Field(default_factory=dict, description="model node -> model id")
     outputs: list[str] = Field(default_factory=list, description="output ids")
     parameters: list[ParameterStatus] = Field(default_factory=list)

@@ -84,6 +84,7 @@ def test_a_paused_camera_delivers(rig: Rig) -> None:
     wait_for_more(rig, "door")
     assert fresh_of(rig, "yard") == 0
     assert yard.readers == 0
+    assert rig.status(lambda s: s.state == ApplicationState.RUNNING).paused == [yard.source.camera_id]
 
     cameras = rig.configuration["cameras"]["front"]
     rig.configure(cameras={"front": [cameras[0], {**cameras[1], "launch": "onAppStart"}]})

@@ -182,6 +182,26 @@ def test_camera_never_heard_of_is_named_by_its_hash(book: HealthBook, clock: Clo
     assert [(c.name, c.state) for c in document.cameras] == [("dock", "not-reporting")]
 
 
+def test_camera_that_waits_for_its_signal_is_called_a_problem(book: HealthBook, clock: Clock) -> None:
+    # GIVEN an application whose only use of a camera is paused: nobody demands it, CameraIngest does not know it
+    application(book, paused=[DOCK])
+    clock.passed += TTL_S + 1
+    application(book, paused=[DOCK])
+    document = book.document()
+    # THEN it is listed as paused
+    [found] = document.cameras
+    assert (found.state, found.words, found.name, found.users) == ("paused", "paused", "dock", ["counter"])
+    assert not document.problems
+    # WHEN another application wants it and CameraIngest says nothing
+    clock.passed += TTL_S + 1
+    application(book, paused=[DOCK])
+    other = {"instance": "other", "application": "people", "state": "running", "since": START}
+    message = ApplicationStatus.model_validate({**other, "cameras": {"video_in": [DOCK]}})
+    tell(book, ApplicationStatus.topic("other"), message)
+    # THEN that is a problem again
+    assert [camera.state for camera in book.document().cameras] == ["not-reporting"]
+
+
 def test_withdrawn_demand_keeps_a_camera(book: HealthBook, clock: Clock) -> None:
     for clock.passed in (0.0, 3.0, 6.0):
         demand = CameraDemand(source=SOURCE, instance="counter", node="camera_node", wanted=False)
