@@ -28,7 +28,7 @@ from vedette_camera_ingest.failure import CaptureError, from_probe
 _log = logging.getLogger(__name__)
 
 SUPPORTED: Final = ("H264", "H265", "JPEG")
-_OPEN_TIMEOUT_S: Final = 10.0
+_OPEN_TIMEOUT_S: Final = 8.0
 # Only the last resort: whoever waits for the packets notices much earlier that they stay away, and shuts the sockets.
 _READ_TIMEOUT_S: Final = 60.0
 _CLOSE_S: Final = 0.3

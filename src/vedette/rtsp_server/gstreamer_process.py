@@ -252,7 +252,8 @@ def main() -> None:
     def wait_for_the_end() -> None:
         while sys.stdin.readline():
             pass
-        loop.quit()
+        # Not quit() from here: before run() has begun it would be lost.
+        GLib.idle_add(loop.quit)
 
     threading.Thread(target=wait_for_the_end, daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):

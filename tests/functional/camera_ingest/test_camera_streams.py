@@ -1,0 +1,194 @@
+"""Streams of a real RTSP server: logins, transports, codecs, losses."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from vedette.messages import CameraSource, CameraState, CameraStatus
+from vedette.rings import RingClosed
+from vedette.rtsp_server import RtspServer
+
+from .conftest import PASSWORD, USER, Stand, reconnect, take
+
+TEMPLATE = json.dumps({"Username": USER, "Password": PASSWORD, "StreamUrl": ""})
+
+
+def camera(server: RtspServer, path: str = "h264", **options: object) -> CameraSource:
+    return CameraSource.model_validate({"name": "dock", "url": server.url(path), "secret": "vedette/dock", **options})
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_digest_login(stand: Stand, server: RtspServer, transport: str) -> None:
+    stand.bus.secrets["vedette/dock"] = TEMPLATE
+    stand.want(camera(server, transport=transport))
+    reader = stand.reader()
+    before = time.monotonic_ns()
+    leases = take(reader, 20)
+    assert {(lease.header.width, lease.header.height) for lease in leases} == {(320, 240)}
+    assert before - 2e9 < leases[-1].header.capture_mono_ns < time.monotonic_ns()
+    assert abs(leases[-1].header.capture_wall_ns - time.time_ns()) < 2e9
+    status = stand.wait_for(lambda status: status.state is CameraState.LIVE and status.fps)
+    assert (status.codec, status.source_width, status.width, status.users) == ("H.264", 320, 320, ["app"])
+    reader.close()
+
+
+@pytest.mark.parametrize("auth", ["basic", None])
+def test_other_logins(stand: Stand, gstreamer: None, clips: dict[str, Path], auth: str | None) -> None:
+    stand.bus.secrets["vedette/dock"] = TEMPLATE
+    with RtspServer({"h264": clips["h264"]}, USER if auth else None, PASSWORD, auth=auth) as server:  # type: ignore[arg-type]
+        stand.want(camera(server, secret="vedette/dock" if auth else None))
+        reader = stand.reader()
+        take(reader, 5)
+        reader.close()
+
+
+def test_h265(stand: Stand, server: RtspServer) -> None:
+    stand.bus.secrets["vedette/dock"] = TEMPLATE
+    stand.want(camera(server, "h265"))
+    reader = stand.reader()
+    take(reader, 10)
+    assert stand.wait_for_state(CameraState.LIVE).codec == "H.265"
+    reader.close()
+
+
+def test_wrong_password_and_then_the_secret_is_rotated(stand: Stand, server: RtspServer) -> None:
+    stand.bus.secrets["vedette/dock"] = json.dumps({"Username": USER, "Password": "old"})
+    stand.want(camera(server))
+    status = stand.wait_for(lambda status: status.state is CameraState.WRONG_PASSWORD and status.next_try_s)
+    assert status.detail == f"127.0.0.1 answered 401 to user {USER} from secret vedette/dock"
+    assert status.next_try_s is not None
+    assert 8 < status.next_try_s <= 18, "cameras lock accounts"
+    stand.bus.secrets["vedette/dock"] = TEMPLATE
+    stand.wait_for_state(CameraState.LIVE, 9.0)
+
+
+def test_password_needed(stand: Stand, server: RtspServer) -> None:
+    stand.want(camera(server, secret=None))
+    stand.wait_for_state(CameraState.PASSWORD_NEEDED)
+
+
+def test_secret_that_arrives_later(stand: Stand, server: RtspServer) -> None:
+    stand.want(camera(server))
+    assert "cloudSecrets" in stand.wait_for_state(CameraState.SECRET_UNAVAILABLE).detail
+    stand.bus.secrets["vedette/dock"] = TEMPLATE
+    stand.wait_for_state(CameraState.LIVE)
+
+
+def test_wrong_path(stand: Stand, server: RtspServer) -> None:
+    stand.bus.secrets["vedette/dock"] = TEMPLATE
+    stand.want(camera(server, "stream9"))
+    assert stand.wait_for_state(CameraState.NOT_FOUND).detail == "127.0.0.1 has no stream at /stream9 (answer 404)"
+
+
+def test_server_killed_and_back(stand: Stand, server: RtspServer) -> None:
+    stand.bus.secrets["vedette/dock"] = TEMPLATE
+    stand.want(camera(server))
+    reader = stand.reader()
+    take(reader, 3)
+    server.kill()
+    stand.wait_for_state(CameraState.LOST, 2.0)
+    stand.wait_for_state(CameraState.REFUSED, 2.0)
+    stand.forget()
+    server.start()
+    status = stand.wait_for_state(CameraState.LIVE, 12.0)
+    take(reader, 10)
+    assert status.reconnects == 1
+    reader.close()
+
+
+def test_server_stops_in_its_tracks_and_goes_on(stand: Stand, server: RtspServer) -> None:
+    stand.bus.secrets["vedette/dock"] = TEMPLATE
+    stand.want(camera(server))
+    reader = stand.reader()
+    take(reader, 30)
+    stopped = time.monotonic()
+    server.suspend()
+    status = stand.wait_for_state(CameraState.STALLED, 5.0)
+    assert 2.9 < time.monotonic() - stopped < 4.5
+    assert "still connected" in status.detail
+    stand.forget()
+    server.resume()
+    stand.wait_for_state(CameraState.LIVE, 12.0)
+    take(reader, 5)
+    reader.close()
+
+
+def test_worker_killed(stand: Stand, server: RtspServer) -> None:
+    stand.bus.secrets["vedette/dock"] = TEMPLATE
+    stand.want(camera(server))
+    reader = stand.reader()
+    take(reader, 3)
+    pid = stand.wait_for(lambda status: status.pid).pid
+    assert pid is not None
+    stand.forget()
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(RingClosed):
+        while True:
+            take(reader, 1)
+    reader.close()
+    status = stand.wait_for(lambda status: status.state is CameraState.LIVE and status.pid != pid, 5.0)
+    again = reconnect(stand)
+    take(again, 3)
+    again.close()
+    assert status.pid != pid
+
+
+def test_nobody_reads_and_little_is_decoded(stand: Stand, server: RtspServer) -> None:
+    stand.bus.secrets["vedette/dock"] = TEMPLATE
+    stand.want(camera(server))
+    stand.wait_for_state(CameraState.LIVE)
+    # The grace after the start is 3 s; then at most a picture a second is kept ready, of 25 that come.
+    later = stand.wait_for(lambda status: 0 < status.frames - (_a_second_before(stand, status) or -100) < 5, 15.0)
+    assert later.state is CameraState.LIVE
+    reader = stand.reader()
+    leases = take(reader, 10)
+    assert time.time_ns() - leases[0].header.capture_wall_ns < 3e9
+    reader.close()
+
+
+def test_demand_ends(stand: Stand, server: RtspServer) -> None:
+    stand.bus.secrets["vedette/dock"] = TEMPLATE
+    source = camera(server)
+    stand.want(source)
+    pid = stand.wait_for_state(CameraState.LIVE).pid
+    stand.want_no_more(source)
+    status = stand.wait_for_state(CameraState.PAUSED, 3.0)
+    assert (status.socket, status.pid, status.users) == (None, None, [])
+    assert not Path(f"/proc/{pid}").exists()
+    assert list((stand.work / "sockets").iterdir()) == []
+    stand.forget()
+    stand.want(source)
+    stand.wait_for_state(CameraState.LIVE, 3.0)
+
+
+def test_password_shows_nowhere(stand: Stand, server: RtspServer, capfd: pytest.CaptureFixture[str]) -> None:
+    stand.bus.secrets["vedette/dock"] = TEMPLATE
+    stand.want(camera(server))
+    status = stand.wait_for_state(CameraState.LIVE)
+    workers = {status.pid}
+    server.kill()
+    stand.wait_for_state(CameraState.REFUSED)
+    server.start()
+    stand.bus.secrets["vedette/dock"] = json.dumps({"Username": USER, "Password": "geheim!?"})
+    stand.wait_for_state(CameraState.WRONG_PASSWORD, 15.0)
+    shown = [status.encode() for status in stand.heard]
+    for pid in workers:
+        shown += [Path(f"/proc/{pid}/{name}").read_bytes() for name in ("cmdline", "environ")]
+    shown += [Path(f"/proc/{server.pid}/{name}").read_bytes() for name in ("cmdline", "environ")]
+    written = capfd.readouterr()
+    shown += [written.out.encode(), written.err.encode()]
+    assert "wrong-password" in written.out, "the worker's log is what is searched here"
+    everything = b"\n".join(shown)
+    for form in (PASSWORD, "p%40ss%2Fw%3Ard%231%25", "p%40ss", "geheim"):
+        assert form.encode() not in everything
+
+
+def _a_second_before(stand: Stand, status: CameraStatus) -> int | None:
+    """Return the number of frames in the status before this one, when nothing but time had passed."""
+    index = next(index for index, heard in enumerate(stand.heard) if heard is status)
+    before = stand.heard[index - 1] if index else status
+    return before.frames if before.state is status.state is CameraState.LIVE and before.frames > 10 else None
