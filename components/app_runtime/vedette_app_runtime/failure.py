@@ -1,8 +1,8 @@
-"""Why an application ended, in one sentence, out of its exit code and what it wrote last."""
+"""Why an application ended, in one sentence, out of its exit code and what it printed and logged last."""
 
 import re
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -11,26 +11,36 @@ from vedette.redaction import redact
 _TRACEBACK: Final = "Traceback (most recent call last):"
 _FRAME: Final = re.compile(r'\s+File "(?P<path>[^"]+)", line (?P<line>\d+)')
 _MAX_CHARACTERS: Final = 400
+_NEAR_THE_END: Final = 80
 _HINTS: Final = {signal.SIGKILL: ", as the kernel does when memory runs out"}
 
 
-def describe_exit(exit_code: int, console: Sequence[str]) -> str:
+def describe_exit(exit_code: int, console: Sequence[str], logs: Mapping[str, Sequence[str]] | None = None) -> str:
     """Return ``KeyError: 'model_node' at application.py:88, exit 1`` or what can be said instead.
 
     :param exit_code: as subprocess gives it (negative for a signal), or a shell's and bubblewrap's 128 + signal.
     :param console: the last lines of the application's console, oldest first.
+    :param logs: those of its own log files, by name, the newest file first; asked where the console has no exception.
     """
     ending = _ending(exit_code)
     exception = _last_exception(console)
-    if exception is None:
-        last = next((line.strip() for line in reversed(console) if line.strip()), "")
-        if exit_code == 0:
-            text = "ended by itself without an error on its console, exit 0; its log may say why"
-        else:
-            text = f"{last[:_MAX_CHARACTERS]}, {ending}" if last else f"ended without a word, {ending}"
-    else:
-        text = f"{exception}, {ending}"
-    return redact(text)
+    if exception is not None:
+        return redact(f"{exception}, {ending}")
+    # A signal's victim had no time to log, and an exception far above the end was survived.
+    for name, lines in (logs or {}).items() if 0 <= exit_code <= 128 else ():
+        exception = _last_exception(lines[-_NEAR_THE_END:])
+        if exception is not None:
+            return redact(f"{exception} (says its {name}), {ending}")
+    last = _last_line(console)
+    if exit_code != 0:
+        return redact(f"{last}, {ending}" if last else f"ended without a word, {ending}")
+    for name, lines in (logs or {}).items():
+        return redact(f"ended by itself without an error, exit 0; the last line of its {name}: {_last_line(lines)}")
+    return "ended by itself without an error, exit 0"
+
+
+def _last_line(lines: Sequence[str]) -> str:
+    return next((line.strip()[:_MAX_CHARACTERS] for line in reversed(lines) if line.strip()), "")
 
 
 def _ending(exit_code: int) -> str:

@@ -12,6 +12,7 @@ from vedette_app_runtime.console import ConsoleLog
 from vedette_app_runtime.failure import describe_exit
 from vedette_app_runtime.folders import Folders
 from vedette_app_runtime.launch import sandbox_spec
+from vedette_app_runtime.log_files import LogFiles
 from vedette_app_runtime.preparation import AGAIN_S, Preparation
 from vedette_app_runtime.process import ApplicationProcess, Start
 from vedette_app_runtime.restarts import RestartPolicy
@@ -55,6 +56,7 @@ class Supervisor:
         self._start = start
         self._policy = policy
         self._console = ConsoleLog(folders.logs)
+        self._log_files = LogFiles(folders.application_logs)
         self._sdk: Path | None = None
 
     @property
@@ -110,6 +112,7 @@ class Supervisor:
                 mode=mode,
                 sdk=self._sdk,
             )
+            self._log_files.begin()
             self.process = ApplicationProcess(spec, argv, self._console, self._start)
         except (SandboxError, OSError) as error:
             self._fail(f"the application cannot be started: {error}", now)
@@ -120,7 +123,7 @@ class Supervisor:
         logger.info("the application was started: %s", " ".join(argv))
 
     def _ended(self, code: int, now: float) -> None:
-        detail = describe_exit(code, self._console.last_lines())
+        detail = describe_exit(code, self._console.last_lines(), self._log_files.new_lines())
         self.process = None
         self.errors += 1
         self.exit_code = code

@@ -40,13 +40,18 @@ def gone(pid: int, timeout_s: float = 5) -> bool:
     ("source", "detail"),
     [
         ("models = {}\nmodels['model_node']\n", "KeyError: 'model_node' at application.py:2, exit 1"),
-        ("print('bye')\n", "ended by itself without an error on its console, exit 0; its log may say why"),
+        ("print('bye')\n", "ended by itself without an error, exit 0"),
+        (
+            "import logging\nlogging.basicConfig(filename='/opt/aws/panorama/logs/app.log')\n"
+            "try:\n    {}['model_node']\nexcept:\n    logging.exception('Exception during processing loop.')\n",
+            "KeyError: 'model_node' at application.py:4 (says its app.log), exit 0",
+        ),
         ("import sys\nsys.exit(3)\n", "ended without a word, exit 3"),
         ("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n", "ended without a word, killed by SIGSEGV"),
         ("def f(:\n", "SyntaxError: invalid syntax at application.py:1, exit 1"),
         ("import json\njson.loads('{')\n", "application.py:2, exit 1"),
     ],
-    ids=["exception", "exit 0", "exit 3", "signal", "syntax", "in a library"],
+    ids=["exception", "exit 0", "logged", "exit 3", "signal", "syntax", "in a library"],
 )
 def test_an_exit_is_taken_for_a_success(rig: Rig, source: str, detail: str) -> None:
     rig.source(source)

@@ -72,8 +72,8 @@ OSError: [Errno 98] Address already in use
         (0, LOGGED, "TypeError: 'NoneType' object is not subscriptable at application.py:30, exit 0"),
         (1, SYNTAX, "SyntaxError: invalid syntax at application.py:7, exit 1"),
         (1, THREAD, "OSError: [Errno 98] Address already in use at server.py:5, exit 1"),
-        (0, "", "ended by itself without an error on its console, exit 0; its log may say why"),
-        (0, "bye\n", "ended by itself without an error on its console, exit 0; its log may say why"),
+        (0, "", "ended by itself without an error, exit 0"),
+        (0, "bye\n", "ended by itself without an error, exit 0"),
         (3, "", "ended without a word, exit 3"),
         (127, "bash: foo: command not found\n", "bash: foo: command not found, exit 127"),
         (-9, "", "ended without a word, killed by SIGKILL, as the kernel does when memory runs out"),
@@ -94,3 +94,23 @@ def test_a_long_message_fills_the_status() -> None:
         "ValueError: " + "x" * 9000,
     ]
     assert len(describe_exit(1, console)) < 500
+
+
+@pytest.mark.parametrize(
+    ("code", "console", "logs", "expected"),
+    [
+        (0, "", {"app.log": PLAIN}, "KeyError: 'model_node' at application.py:71 (says its app.log), exit 0"),
+        (0, "", {"app.log": LOGGED + "INFO x\n" * 100}, "ended by itself without an error, exit 0; the last line of"
+         " its app.log: INFO x"),
+        (0, "", {"new.log": "ending\n", "old.log": PLAIN}, "KeyError: 'model_node' at application.py:71"
+         " (says its old.log), exit 0"),
+        (1, CARETS, {"app.log": PLAIN}, "IndexError: list index out of range at application.py:4, exit 1"),
+        (-9, "", {"app.log": PLAIN}, "ended without a word, killed by SIGKILL, as the kernel does when memory runs out"),
+        (137, "x", {"app.log": PLAIN}, "x, killed by SIGKILL, as the kernel does when memory runs out"),
+        (0, "", {"app.log": CHAINED}, "RuntimeError: camera rtsp://***@10.0.0.1/ failed at b.py:9"
+         " (says its app.log), exit 0"),
+    ],
+)  # fmt: skip
+def test_the_reason_in_the_log_is_not_found(code: int, console: str, logs: dict[str, str], expected: str) -> None:
+    lines = {name: text.splitlines() for name, text in logs.items()}
+    assert describe_exit(code, console.splitlines(), lines) == expected
