@@ -105,7 +105,8 @@ def test_a_long_message_fills_the_status() -> None:
         (0, "", {"new.log": "ending\n", "old.log": PLAIN}, "KeyError: 'model_node' at application.py:71"
          " (says its old.log), exit 0"),
         (1, CARETS, {"app.log": PLAIN}, "IndexError: list index out of range at application.py:4, exit 1"),
-        (-9, "", {"app.log": PLAIN}, "ended without a word, killed by SIGKILL, as the kernel does when memory runs out"),
+        (-9, "", {"app.log": PLAIN}, "ended without a word, killed by SIGKILL, as the kernel does when memory"
+         " runs out"),
         (137, "x", {"app.log": PLAIN}, "x, killed by SIGKILL, as the kernel does when memory runs out"),
         (0, "", {"app.log": CHAINED}, "RuntimeError: camera rtsp://***@10.0.0.1/ failed at b.py:9"
          " (says its app.log), exit 0"),
