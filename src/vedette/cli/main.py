@@ -185,6 +185,63 @@ def doctor(as_json: JsonFlag = False) -> None:
     raise typer.Exit(show_checks(Terminal(), as_json=as_json))
 
 
+@app.command()
+def logs(
+    name: Annotated[
+        str | None, typer.Argument(help="Part of a name: an application or a component; default: all.")
+    ] = None,
+    directory: Annotated[
+        Path | None, typer.Option("--dir", metavar="DIR", help="Application's folder; default: what runs now.")
+    ] = None,
+    lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="Newest lines of each log.")] = 20,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with what is added, until Ctrl-C.")] = False,
+) -> None:
+    """Show what applications and components wrote.
+
+    vedette logs people-counter
+
+    vedette logs -f CameraIngest
+    """
+    from vedette.cli.logs import show_logs
+
+    raise typer.Exit(show_logs(name, directory, lines=lines, follow=follow))
+
+
+camera_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Cameras: what they answer.")
+app.add_typer(camera_app, name="camera")
+
+
+@camera_app.command("test")
+def camera_test(
+    target: Annotated[str, typer.Argument(metavar="URL|FILE|NAME", help="RTSP URL, video file or known camera.")],
+    cameras_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Known cameras: {NAME: {Username, Password, StreamUrl}}.")
+    ] = None,
+    transport: Annotated[str, typer.Option(metavar="tcp|udp", help="How the camera sends its video.")] = "tcp",
+    seconds: Annotated[float, typer.Option(min=0.1, max=600, help="How long to play it.")] = 5.0,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say what a camera answers, or the exact reason why it does not.
+
+    vedette camera test rtsp://viewer:password@10.0.0.21/stream1
+
+    vedette camera test lobby --seconds 10
+    """
+    from vedette.cli.camera import test_camera
+
+    raise typer.Exit(
+        test_camera(
+            target,
+            _hidden,
+            Terminal(),
+            cameras_file=cameras_file,
+            transport=transport,
+            seconds=seconds,
+            as_json=as_json,
+        )
+    )
+
+
 def main() -> None:
     """Run the command line; ends the process with its exit code."""
     _hidden.update(credentials.hide())

@@ -1,0 +1,98 @@
+"""`vedette camera test`: five cameras, five different answers (SET-12)."""
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import pytest
+
+from vedette.rtsp_server import RtspServer, missing_packages
+
+MISSING = missing_packages()
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"needs GStreamer's RTSP server: {', '.join(MISSING)}")
+PASSWORD = "s3cret-of-the-test"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtspServer]:
+    folder = tmp_path_factory.mktemp("clips")
+    streams = {}
+    for name, codec in (("h264", "libx264"), ("h265", "libx265")):
+        path = folder / f"{name}.mp4"
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream(codec, rate=10)
+            assert isinstance(stream, av.VideoStream)
+            stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+            stream.options = {"x265-params": "log-level=none:keyint=10"} if codec == "libx265" else {"g": "10"}
+            for index in range(40):
+                frame = av.VideoFrame(320, 240, "yuv420p")
+                for plane in frame.planes:
+                    plane.update(bytes([index * 5 % 256]) * plane.buffer_size)
+                frame.pts = index
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        streams[name] = path
+    with RtspServer(streams, "viewer", PASSWORD) as running:
+        yield running
+
+
+def tried(url: str) -> tuple[int, dict[str, object], str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "vedette.cli.main", "camera", "test", url, "--seconds", "0.5", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert PASSWORD not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.returncode, json.loads(done.stdout), done.stderr
+
+
+def with_login(url: str, password: str = PASSWORD) -> str:
+    return url.replace("rtsp://", f"rtsp://viewer:{password}@")
+
+
+@pytest.mark.parametrize(("name", "codec"), [("h264", "H.264"), ("h265", "H.265")])
+def test_a_good_camera_is_not_described(server: RtspServer, name: str, codec: str) -> None:
+    code, report, said = tried(with_login(server.url(name)))
+    assert (code, report["ok"], report["codec"], report["authentication"]) == (0, True, codec, "digest (MD5)")
+    playing = report["playing"]
+    assert isinstance(playing, dict)
+    assert (playing["width"], playing["height"]) == (320, 240)
+    assert "login accepted (digest (MD5), user viewer)" in said
+
+
+def test_causes_are_mixed_up(server: RtspServer) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        closed = f"rtsp://127.0.0.1:{unused.getsockname()[1]}/x"
+        answers = {
+            url: tried(url)
+            for url in (
+                with_login(server.url("h264"), "wrong"),
+                with_login(server.url("nowhere")),
+                server.url("h264"),
+                closed,
+            )
+        }
+    errors = [str(report["error"]) for _, report, _ in answers.values()]
+    assert [code for code, _, _ in answers.values()] == [1, 1, 1, 1]
+    assert [report["ok"] for _, report, _ in answers.values()] == [False] * 4
+    assert "401" in errors[0]
+    assert "404" in errors[1]
+    assert "no user name was given" in errors[2]
+    assert "refused port" in errors[3]
+    assert len(set(errors)) == 4
+
+
+def test_a_file_that_is_no_video_ends_in_a_traceback(tmp_path: Path) -> None:
+    path = tmp_path / "notes.mp4"
+    path.write_text("no video")
+    code, report, _ = tried(str(path))
+    assert code == 1
+    assert "cannot be played" in str(report["error"])
