@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from vedette.cli.application import CompiledRun, compile_run
 from vedette.cli.credentials import Credentials
-from vedette.cli.failure import EXIT_FAILED, Failure
+from vedette.cli.failure import EXIT_FAILED, EXIT_USAGE, Failure
 from vedette.cli.ports import port_for_page
 from vedette.cli.progress import Progress, status_line
 from vedette.cli.session import Session, state_folder
@@ -21,6 +21,7 @@ from vedette.cli.terminal import Terminal
 from vedette.nucleus.errors import NucleusError
 
 _PERIOD_S: Final = 0.5
+_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,11 @@ def run_application(options: RunOptions, credentials: Credentials, terminal: Ter
 
     :raises Failure: for documents, cameras or settings that do not fit
     """
+    if options.log_level.upper() not in _LEVELS:
+        raise Failure(
+            f"--log-level takes {', '.join(_LEVELS[:-1])} or {_LEVELS[-1]}, got `{options.log_level}`",
+            exit_code=EXIT_USAGE,
+        )
     with StopOnSignal() as stop:
         began = time.monotonic()
         root = state_folder(options.directory.resolve())
