@@ -1,6 +1,5 @@
 """What a run may leave behind on a machine: processes, sockets, mounts, folders, shared memory."""
 
-import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,10 +10,9 @@ from vedette.nucleus.guard_process import find, run_marker
 
 
 class Leftovers:
-    """Looks for what is left of one run; ``runtime`` is its XDG_RUNTIME_DIR."""
+    """Looks for what is left of one run; to be made before the run begins."""
 
-    def __init__(self, runtime: Path) -> None:
-        self._runtime = runtime
+    def __init__(self) -> None:
         self._shared_memory = _names_in_shared_memory()
         self._mounts = _mounts()
         self._processes: list[psutil.Process] = []
@@ -32,7 +30,7 @@ class Leftovers:
         assert self._root is not None
         left = [f"process {process.pid}" for process in self._processes if _runs(process)]
         left += [f"marked process {known.pid}" for known in find(run_marker(self._folder.name), {})]
-        left += [f"socket {path}" for path in (*self._root.rglob("*"), *self._runtime.rglob("*")) if _is_socket(path)]
+        left += [f"socket {path}" for path in self._root.rglob("*") if _is_socket(path)]
         left += [f"mount {mount}" for mount in _mounts() - self._mounts]
         left += [f"shared memory {name}" for name in _names_in_shared_memory() - self._shared_memory]
         if self._folder.exists():
@@ -57,7 +55,7 @@ def _is_socket(path: Path) -> bool:
 
 def _names_in_shared_memory() -> set[str]:
     # A browser that is still open keeps its own files there.
-    return {name for name in os.listdir("/dev/shm") if "chromium" not in name}
+    return {path.name for path in Path("/dev/shm").iterdir() if "chromium" not in path.name}
 
 
 def _mounts() -> set[str]:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,14 +43,24 @@ class Suite:
     """One ``vedette`` command that runs applications, with a registry of its own so that it finds itself alone."""
 
     def __init__(
-        self, *arguments: str | Path, command: Path = VEDETTE, environ: Mapping[str, str] | None = None
+        self,
+        *arguments: str | Path,
+        command: Path = VEDETTE,
+        environ: Mapping[str, str] | None = None,
+        registry: Path | None = None,
     ) -> None:
-        """Start it. ``arguments``: of the command, from ``run`` or ``demo`` on."""
+        """Start it.
+
+        :param arguments: of the command, from ``run`` or ``demo`` on
+        :param environ: what its environment has beyond the one here
+        :param registry: XDG_RUNTIME_DIR of another suite, to share the registry of running instances with it
+        """
         # Short: sockets lie in there.
         self.runtime = Path(tempfile.mkdtemp(prefix="vedette-e2e-", dir="/tmp"))
-        self.environ = {**os.environ, "XDG_RUNTIME_DIR": str(self.runtime), "NO_COLOR": "1", **(environ or {})}
+        self.registry = registry or self.runtime
+        self.environ = {**os.environ, "XDG_RUNTIME_DIR": str(self.registry), "NO_COLOR": "1", **(environ or {})}
         self.command = command
-        self.leftovers = Leftovers(self.runtime)
+        self.leftovers = Leftovers()
         self._talk = self.runtime / "talk.txt"
         self.began = time.monotonic()
         with self._talk.open("w") as talk:
@@ -79,7 +89,8 @@ class Suite:
     @property
     def folder(self) -> Path:
         """Folder of the run: its sockets, its entry in the registry."""
-        return next((self.runtime / "vedette").glob("*/instance.json")).parent
+        entries = (self.registry / "vedette").glob("*/instance.json")
+        return next(entry.parent for entry in entries if json.loads(entry.read_text())["pid"] == self.process.pid)
 
     @property
     def root(self) -> Path:
@@ -107,6 +118,10 @@ class Suite:
         (instance,) = document["instances"]
         health: dict[str, Any] = instance["health"]
         return health
+
+    def camera_states(self) -> dict[str, str]:
+        """Return the state of each camera by its name."""
+        return {camera.name: camera.state for camera in self.health().cameras}
 
     def wait_for_pictures(self, outputs: int = 1) -> "Suite":
         """Wait until so many outputs are live and the page's address has been told."""
@@ -175,11 +190,3 @@ class Suite:
                     process.kill()
                 self.process.kill()
                 self.process.wait(5.0)
-
-
-def of_kind(entries: Sequence[Any], name: str) -> Any:
-    """Return the camera, model or output called ``name`` out of a health document's list; None when it has none."""
-    for entry in entries:
-        if name in (getattr(entry, "name", None), getattr(entry, "output_id", None), getattr(entry, "stream", None)):
-            return entry
-    return None

@@ -137,9 +137,5 @@ def test_password_or_traceback_is_left_after_the_end(suite: Suite, camera: Camer
 
 def files_with(folder: Path, needle: bytes) -> list[Path]:
     """Return the files below ``folder`` that hold ``needle``."""
-    found = []
-    for place, _, names in os.walk(folder):
-        for path in (Path(place, name) for name in names):
-            if path.is_file() and not path.is_symlink() and needle in path.read_bytes():
-                found.append(path)
-    return found
+    paths = (Path(place, name) for place, _, names in os.walk(folder) for name in names)
+    return [path for path in paths if path.is_file() and not path.is_symlink() and needle in path.read_bytes()]

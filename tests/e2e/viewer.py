@@ -1,6 +1,7 @@
 """The page in a real browser, with a record of every picture that arrives and is drawn."""
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -27,9 +28,8 @@ _RECORD: Final = """
       this.addEventListener("message", ({ data }) => {
         if (!(data instanceof ArrayBuffer)) return;
         const view = new DataView(data);
-        window.pictures.push({
-          at: Date.now(), kept: (view.getUint8(1) & 1) === 1, tile: view.getUint16(2, true), captured: view.getFloat64(8, true),
-        });
+        const kept = (view.getUint8(1) & 1) === 1;
+        window.pictures.push({ at: Date.now(), kept, captured: view.getFloat64(8, true) });
       });
     }
   };
@@ -62,6 +62,7 @@ class Viewer:
 
     def __init__(self, page: Page) -> None:
         self.page = page
+        self.began = time.time()
 
     def chips(self) -> dict[str, str]:
         """Return what each tile says of itself, by its name: LIVE, wrong password, ..."""

@@ -1,0 +1,37 @@
+"""Two applications at once, each with a ``vedette run`` of its own."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .suite import STREET, Suite
+from .waiting import eventually
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+
+def test_second_run_takes_what_is_the_first_ones(
+    start_suite: Callable[..., Suite], people_counter: Path, recorder: Path, tmp_path: Path
+) -> None:
+    # One user's registry for both, as on a real machine.
+    first = start_suite("run", people_counter, "--camera", f"camera_node={STREET}", "--no-browser")
+    second = start_suite("run", recorder, "--camera", f"camera_node={STREET}", "--no-browser", registry=first.registry)
+    for suite in (first, second):
+        suite.wait_for_pictures()
+    assert first.page != second.page
+    table = first.status()
+    assert table.returncode == 0, table.stdout + table.stderr
+    assert "people-counter" in table.stdout
+    assert "recorder" in table.stdout
+
+    began = time.monotonic()
+    assert second.interrupt() < 5.0
+    assert second.leftovers.found() == []
+    assert time.monotonic() - began < 10.0
+    frames = first.health().cameras[0].frames
+    eventually(lambda: first.health().cameras[0].frames > frames + 10, "the first run goes on")
+    assert first.health().problems == []
+    assert first.interrupt() < 5.0
+    assert first.leftovers.found() == []
