@@ -26,7 +26,7 @@ def test_password_is_in_the_process_list(tmp_path: Path) -> None:
         check=True,
     )
     found, cmdline, environ = done.stdout.splitlines()
-    assert found == "{'rtsp://127.0.0.1/x': ('viewer', 's3cret')}"
+    assert found == "{'rtsp://viewer@127.0.0.1/x': ('viewer', 's3cret')}"
     assert "s3cret" not in cmdline
-    assert "cam=rtsp://127.0.0.1/x" in cmdline
+    assert "cam=rtsp://viewer@127.0.0.1/x" in cmdline
     assert environ == "[]"

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from vedette.cli.credentials import Credentials
 from vedette.cli.failure import EXIT_USAGE, Failure
 from vedette.messages import CameraSource
-from vedette.redaction import split_credentials
+from vedette.redaction import redact, split_credentials
 
 _SCHEMES = ("rtsp", "rtsps")
 _EXAMPLES = {"--camera": "camera_node=rtsp://10.0.0.21/stream1", "--set": "detection_threshold=35"}
@@ -69,14 +69,11 @@ def read_cameras(
         url = value
         secret: str | None = None
         if "://" in value:
-            _check_url(value)
-            if value in credentials:
+            url, user, password = _split_url(value)
+            if user is not None:
                 secret = f"vedette/{name}"
-                secrets[secret] = {
-                    "Username": credentials[value][0],
-                    "Password": credentials[value][1],
-                    "StreamUrl": value,
-                }
+                password = credentials[value][1] if value in credentials else password
+                secrets[secret] = {"Username": user, "Password": password or "", "StreamUrl": url}
         elif Path(value).expanduser().exists():
             url = str(Path(value).expanduser().resolve())
         elif value in known:
@@ -92,21 +89,26 @@ def read_cameras(
     return Cameras(sources, secrets)
 
 
-def _check_url(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme.lower() not in _SCHEMES:
+def _split_url(url: str) -> tuple[str, str | None, str | None]:
+    """Return address, user and password of a camera's URL.
+
+    :raises Failure: when it is none of a camera; the text holds no password
+    """
+    scheme = url.partition("://")[0]
+    if scheme.lower() not in _SCHEMES:
         raise Failure(
-            f"a camera's URL begins with {' or '.join(s + '://' for s in _SCHEMES)}, got `{parts.scheme}://`",
+            f"a camera's URL begins with {' or '.join(s + '://' for s in _SCHEMES)}, got `{scheme}://`",
             hint="a video file is given by its path alone",
             exit_code=EXIT_USAGE,
         )
     try:
-        missing = not parts.hostname
-        _ = parts.port
+        clean, user, password = split_credentials(url)
+        host, _ = urlsplit(clean).hostname, urlsplit(clean).port
     except ValueError as error:
-        raise Failure(f"the camera's URL `{url}` has no valid host and port", exit_code=EXIT_USAGE) from error
-    if missing:
-        raise Failure(f"the camera's URL `{url}` has no host", exit_code=EXIT_USAGE)
+        raise Failure(f"the camera's URL `{redact(url)}` has no valid host and port", exit_code=EXIT_USAGE) from error
+    if not host:
+        raise Failure(f"the camera's URL `{redact(url)}` has no host", exit_code=EXIT_USAGE)
+    return clean, user, password
 
 
 def _unknown_camera(node: str, value: str, known: Mapping[str, Any]) -> Failure:

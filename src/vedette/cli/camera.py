@@ -13,6 +13,7 @@ from typing import Any, Final
 from vedette.cli.arguments import read_cameras, read_known_cameras
 from vedette.cli.credentials import Credentials
 from vedette.cli.failure import EXIT_FAILED, Failure
+from vedette.cli.running import running_cameras
 from vedette.cli.terminal import Terminal
 from vedette.messages import CameraSource
 from vedette.rtsp import ProbeError, ProbeResult, RtspError, probe
@@ -52,7 +53,7 @@ def test_camera(
 
     ``target`` is an RTSP URL, a video file, or the name of a known camera.
     """
-    known = read_known_cameras(cameras_file)
+    known = {**running_cameras(), **read_known_cameras(cameras_file)}
     cameras = read_cameras(
         [f"camera={target}"], credentials, known=known, transport="udp" if transport == "udp" else "tcp"
     )

@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, MutableMapping, Sequence
+from urllib.parse import quote
 
 from vedette.redaction import split_credentials
 
@@ -17,26 +18,35 @@ _VARIABLE = "VEDETTE_CREDENTIALS_FD"
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+@")
 
 Credentials = Mapping[str, tuple[str, str]]
-"""URL without credentials -> (user, password)."""
+"""URL with the user but without the password -> (user, password)."""
 
 
 def split_arguments(arguments: Sequence[str]) -> tuple[list[str], dict[str, tuple[str, str]]]:
-    """Return the arguments without the credentials in their URLs, and these credentials by clean URL."""
+    """Return the arguments without the passwords in their URLs, and the credentials by what is left of each URL.
+
+    The user stays: it is no secret, and tells two logins at one address apart.
+    """
     found: dict[str, tuple[str, str]] = {}
     clean = []
     for argument in arguments:
         match = _URL.search(argument)
-        if match is None:
+        url, user, password = split_credentials(argument[match.start() :]) if match else ("", None, None)
+        if match is None or password is None:
             clean.append(argument)
             continue
-        url, user, password = split_credentials(argument[match.start() :])
-        found[url] = (user or "", password or "")
-        clean.append(argument[: match.start()] + url)
+        shown = without_password(url, user or "")
+        found[shown] = (user or "", password)
+        clean.append(argument[: match.start()] + shown)
     return clean, found
 
 
+def without_password(url: str, user: str) -> str:
+    """Return the URL, which has no credentials, with the user in it."""
+    return url.replace("://", f"://{quote(user, safe='')}@", 1)
+
+
 def hide(environ: MutableMapping[str, str] = os.environ) -> dict[str, tuple[str, str]]:
-    """Return the credentials given on the command line; a process that shows them is replaced by one that does not."""
+    """Return the credentials given on the command line; a process that shows passwords is replaced by one without."""
     if _VARIABLE in environ:
         with os.fdopen(int(environ.pop(_VARIABLE)), encoding="utf-8") as file:
             file.seek(0)

@@ -3,6 +3,7 @@
 import secrets
 from typing import Any, Final
 
+from vedette.cli.credentials import without_password
 from vedette.cli.failure import Failure
 from vedette.cli.run import RunOptions, run_application
 from vedette.cli.terminal import Terminal
@@ -30,8 +31,8 @@ def run_demo(terminal: Terminal, **options: Any) -> int:
     password = secrets.token_urlsafe(12)
     try:
         with RtspServer({"street": video}, _USER, password, auth="digest") as camera:
-            url = camera.url("street")
-            terminal.done("camera server", f"{url}, H.264, digest login as {_USER}")
+            url = without_password(camera.url("street"), _USER)
+            terminal.done("camera server", f"{camera.url('street')}, H.264, digest login as {_USER}")
             return run_application(
                 RunOptions(directory=example, cameras=(f"camera_node={url}",), **options),
                 {url: (_USER, password)},

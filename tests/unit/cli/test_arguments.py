@@ -10,8 +10,8 @@ from vedette.cli.failure import Failure
 
 
 def test_password_gets_into_the_source() -> None:
-    url = "rtsp://10.0.0.1/a"
-    cameras = read_cameras([f"cam={url}"], {url: ("viewer", "s3cret")}, known={})
+    url, given = "rtsp://10.0.0.1/a", "rtsp://viewer@10.0.0.1/a"
+    cameras = read_cameras([f"cam={given}"], {given: ("viewer", "s3cret")}, known={})
     source = cameras.sources["cam"][0]
     assert (source.name, source.url, source.secret) == ("cam", url, "vedette/cam")
     assert cameras.secrets["vedette/cam"] == {"Username": "viewer", "Password": "s3cret", "StreamUrl": url}
