@@ -28,10 +28,11 @@ STATE_FOLDER: Final = ".vedette"
 def state_folder(application: Path) -> Path:
     """Return where a run of ``application`` keeps its storage, logs and caches.
 
-    ``.vedette`` in the application's own folder, so that nothing is left elsewhere; a folder that cannot be written
-    (an installed example) has it under the user's state folder.
+    ``.vedette`` in the application's own folder, so that nothing is left elsewhere; a folder that cannot be written,
+    or that belongs to an installed package (the example), has it under the user's state folder.
     """
-    if os.access(application, os.W_OK):
+    installed = Path(__file__).resolve().parents[1] in application.parents
+    if os.access(application, os.W_OK) and not installed:
         return application / STATE_FOLDER
     state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(state) / "vedette" / application.name
