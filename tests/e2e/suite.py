@@ -48,17 +48,21 @@ class Suite:
         command: Path = VEDETTE,
         environ: Mapping[str, str] | None = None,
         registry: Path | None = None,
+        bare: bool = False,
+        folder: Path | None = None,
     ) -> None:
         """Start it.
 
         :param arguments: of the command, from ``run`` or ``demo`` on
-        :param environ: what its environment has beyond the one here
+        :param environ: what its environment has beyond the one here, or, when ``bare``, all that it has
+        :param folder: where it is started
         :param registry: XDG_RUNTIME_DIR of another suite, to share the registry of running instances with it
         """
         # Short: sockets lie in there.
         self.runtime = Path(tempfile.mkdtemp(prefix="vedette-e2e-", dir="/tmp"))
         self.registry = registry or self.runtime
-        self.environ = {**os.environ, "XDG_RUNTIME_DIR": str(self.registry), "NO_COLOR": "1", **(environ or {})}
+        own = {"XDG_RUNTIME_DIR": str(self.registry), "NO_COLOR": "1", **(environ or {})}
+        self.environ = own if bare else {**os.environ, **own}
         self.command = command
         self.leftovers = Leftovers()
         self._talk = self.runtime / "talk.txt"
@@ -70,9 +74,14 @@ class Suite:
                 stdin=subprocess.DEVNULL,
                 stdout=talk,
                 stderr=subprocess.STDOUT,
-                cwd=self.runtime,
+                cwd=folder or self.runtime,
                 start_new_session=True,
             )
+
+    @property
+    def since_start_s(self) -> float:
+        """Seconds since the command was started."""
+        return time.monotonic() - self.began
 
     @property
     def talk(self) -> str:
