@@ -62,11 +62,14 @@ class Progress:
 
     def verdict(self, now: float) -> Verdict:
         """Judge the stream."""
-        if self.silent_s(now) > self.patience_s:
+        silent_s, without_picture_s = self.silent_s(now), now - self._last_frame
+        if silent_s <= _STALL_S and without_picture_s <= _STALL_S:
+            # The usual case, asked at every packet: no need to know the rate.
+            return Verdict.GOOD
+        if silent_s > self.patience_s:
             return Verdict.STALLED
-        without_picture = now - self._last_frame
-        if without_picture > _HOPELESS_S:
+        if without_picture_s > _HOPELESS_S:
             return Verdict.HOPELESS
-        if self._packets and without_picture > max(_STALL_S, min(self.patience_s, _FIRST_S)):
+        if self._packets and without_picture_s > max(_STALL_S, min(self.patience_s, _FIRST_S)):
             return Verdict.NO_PICTURE
         return Verdict.GOOD

@@ -53,11 +53,13 @@ class Session:
         *,
         opener: Opener = av.open,
         prober: Prober = probe,
+        open_timeout_s: float = _OPEN_TIMEOUT_S,
     ) -> None:
         self._source = source
         self._credentials = credentials
         self._opener = opener
         self._prober = prober
+        self._open_timeout_s = open_timeout_s
         self._port: int | None = None
         self._closing = threading.Event()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -119,7 +121,7 @@ class Session:
             container = self._opener(
                 address.with_login(self._credentials.user, self._credentials.password),
                 options=_options(self._source, address),
-                timeout=(_OPEN_TIMEOUT_S, _READ_TIMEOUT_S),
+                timeout=(self._open_timeout_s, _READ_TIMEOUT_S),
             )
         except (av.FFmpegError, OSError) as error:
             where = f"{address.host} port {address.port}"

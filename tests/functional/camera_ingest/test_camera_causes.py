@@ -1,6 +1,9 @@
 """One state for each cause, against servers that misbehave."""
 
 import pytest
+from vedette_camera_ingest.credentials import Credentials
+from vedette_camera_ingest.events import Over
+from vedette_camera_ingest.session import Session
 
 from vedette.messages import CameraSource, CameraState
 
@@ -48,10 +51,14 @@ def test_address_that_is_none_of_a_camera(stand: Stand, url: str) -> None:
     assert "rtsp://" in stand.wait_for_state(CameraState.FAILED).detail or "malformed" in stand.heard[-1].detail
 
 
-def test_stream_that_is_promised_and_never_comes(stand: Stand) -> None:
+def test_stream_that_is_promised_and_never_comes() -> None:
     """The server answers the probe and then nothing: libav's silence has a bound of its own."""
     with fake_server(answer(200, "OK", VIDEO_SDP), replies=1) as port:
-        stand.want(CameraSource(name="dock", url=f"rtsp://127.0.0.1:{port}/s"))
-        status = stand.wait_for(lambda status: status.next_try_s is not None, 20.0)
-        assert status.state in (CameraState.UNREACHABLE, CameraState.LOST)
-        assert f"127.0.0.1 port {port}" in status.detail
+        url = f"rtsp://127.0.0.1:{port}/s"
+        session = Session(CameraSource(name="dock", url=url), Credentials(url), open_timeout_s=0.5)
+        session.start()
+        event = session.next(5.0)
+        session.close()
+    assert isinstance(event, Over)
+    assert event.error.state in (CameraState.UNREACHABLE, CameraState.LOST)
+    assert f"127.0.0.1 port {port}" in event.error.detail
