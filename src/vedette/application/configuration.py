@@ -12,6 +12,7 @@ from vedette.messages import CameraSource
 Launch = Literal["onAppStart", "onSignal", "onDemand"]
 Origin = Literal["graph", "override", "deployment"]
 Sandbox = Literal["required", "preferred", "off"]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 _NUCLEUS_KEYS = frozenset({"accesscontrol"})
 
@@ -57,6 +58,7 @@ class ApplicationConfiguration(BaseModel):
     parameters: dict[str, ParameterValue] = Field(default_factory=dict, description="parameter node -> value")
     parameter_origins: dict[str, Origin] = Field(default_factory=dict, alias="parameterOrigins")
     sandbox: Sandbox = "required"
+    log_level: LogLevel = Field(default="INFO", alias="logLevel", description="of the host's own log")
     ports: list[PortRoute] = Field(default_factory=list)
 
     def value_of(self, parameter: ParameterInput) -> ParameterValue:

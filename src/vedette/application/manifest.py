@@ -84,7 +84,7 @@ class ModelNode(_ManifestModel):
     """A model that ``node.call(..., name)`` reaches by the name of its graph node."""
 
     node: str
-    component: str = Field(description="component that installs it: vedette.model.<PACKAGE>")
+    component: str = Field(description="component that installs it: vedette.model.<PACKAGE>.<digest>")
     file: RelativePath = Field(description="relative to the component's installed folder, <work>/<component>/current")
     format: Literal["onnx", "tflite"]
     model_id: str = Field(pattern=r"^[0-9a-f]{16}$", description="hash of the model file and its descriptor")

@@ -67,9 +67,9 @@ def compile_run(options: "RunOptions", credentials: Credentials, root: Path, ter
         raise Failure(f"{options.directory} cannot be compiled, see above") from error
     except (BuildError, ModelFileError, OSError) as error:
         raise Failure(f"{options.directory} cannot be compiled: {error}") from error
-    sandbox = "required" if options.sandbox else "off"
+    here = {"sandbox": "required" if options.sandbox else "off", "logLevel": options.log_level.upper()}
     deployments = {
-        name: ComponentDeployment(**{**said, "merge": {**said["merge"], "sandbox": sandbox}})
+        name: ComponentDeployment(**{**said, "merge": {**said["merge"], **here}})
         for name, said in compiled.deployment().items()
     }
     return CompiledRun(

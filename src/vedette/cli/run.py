@@ -1,6 +1,8 @@
 """``vedette run``: one application on a local nucleus, until Ctrl-C."""
 
+import os
 import signal
+import sys
 import threading
 import time
 import webbrowser
@@ -114,6 +116,11 @@ def terminal_step(terminal: Terminal, what: str) -> AbstractContextManager[None]
     return nullcontext()
 
 
+def _has_screen() -> bool:
+    """Tell whether a browser would open in a window: without one, Python starts a text browser in this terminal."""
+    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
 def _watch(options: RunOptions, session: Session, progress: Progress, terminal: Terminal, stop: threading.Event) -> int:
     until = None if options.for_s is None else time.monotonic() + options.for_s
     page_told = False
@@ -128,7 +135,7 @@ def _watch(options: RunOptions, session: Session, progress: Progress, terminal: 
         if page and not page_told and pictures:
             page_told = True
             terminal.line(f"  page {terminal.paint(page, 'cyan')}   Ctrl-C ends it")
-            if options.browser:
+            if options.browser and _has_screen():
                 webbrowser.open(page)
         if broken := progress.broken():
             for name, detail in broken:

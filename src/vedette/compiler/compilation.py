@@ -20,7 +20,9 @@ from vedette.documents.application import ModelUnit, ResolvedApplication
 from vedette.documents.findings import DocumentError, general
 from vedette.documents.model_files import ModelFileError
 
-_RESET: Final = ("/cameras", "/parameters", "/parameterOrigins", "/ports")
+# accessControl too: the Java nucleus keeps the values it has before a new recipe's defaults, so that an application would
+# never get the permission for a model that was changed.
+_RESET: Final = ("/accessControl", "/cameras", "/parameters", "/parameterOrigins", "/ports")
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Compiled:
 def compile_application(application: ResolvedApplication) -> Compiled:
     """Compile ``application``. Files are read for their digests; nothing is written.
 
-    :raises DocumentError: if names clash, a recipe becomes too large, or a file cannot be read
+    :raises DocumentError: if a recipe becomes too large, or a file cannot be read
     """
     try:
         return _compile(application)
@@ -64,53 +66,49 @@ def compile_application(application: ResolvedApplication) -> Compiled:
 
 
 def _compile(application: ResolvedApplication) -> Compiled:
-    models = _model_components(application.model_units)
-    manifest = _manifest(application)
+    by_folder = _model_components(application.model_units)
+    models = {model.name: model for model in by_folder.values()}
+    manifest = _manifest(application, {folder: model.name for folder, model in by_folder.items()})
     used = {node.component for node in manifest.models}
     name = application_component(application.instance)
-    versions = {model.name: model.version for model in models if model.name in used}
+    versions = {model.name: model.version for model in models.values() if model.name in used}
     files = _application_files(application, manifest)
-    component = _component(
-        name,
-        application.code.package.version,
-        application_recipe(name, application.instance, manifest, versions),
-        APPLICATION_ARCHIVE,
-        files,
-    )
+    recipe = application_recipe(name, application.instance, manifest, versions)
+    version = component_version(application.code.package.version, content_digest(recipe, files))
+    component = _component(name, version, recipe, APPLICATION_ARCHIVE, files)
     configuration = application.configuration().as_configuration()
-    # The recipe says it; and whether to sandbox is for the deployment alone to change.
-    del configuration["sandbox"]
-    return Compiled(component, tuple(models), manifest, configuration, application.secrets)
+    # These are for whoever deploys alone: a default here would undo what they have set.
+    for key in ("sandbox", "logLevel"):
+        del configuration[key]
+    return Compiled(component, tuple(models.values()), manifest, configuration, application.secrets)
 
 
-def _model_components(units: Sequence[ModelUnit]) -> list[CompiledComponent]:
+def _model_components(units: Sequence[ModelUnit]) -> dict[Path, CompiledComponent]:
+    """Return the component of each package folder; folders of equal name, version and content have the same one."""
     by_folder: dict[Path, list[ModelUnit]] = {}
     for unit in sorted(units, key=lambda unit: (unit.package.name, unit.package.version, unit.interface)):
         by_folder.setdefault(unit.package.folder, []).append(unit)
-    taken: dict[str, Path] = {}
-    components: list[CompiledComponent] = []
+    components: dict[Path, CompiledComponent] = {}
     for folder, members in by_folder.items():
         package = members[0].package
-        name = model_component(package.name)
-        # The Java nucleus reads names without regard to case.
-        other = taken.setdefault(name.lower(), folder)
-        if other != folder:
-            message = f"packages {other.name} and {folder.name} both become the component {name}"
-            raise DocumentError([general("V072", message, "give one of the packages another name")])
         files = tuple(
             ArtifactFile(f"{unit.interface}/{file.name}", file)
             for unit in members
             for file in (unit.file, *unit.side_files)
         )
-        components.append(_component(name, package.version, model_recipe(name, package.name), MODEL_ARCHIVE, files))
+        # The description holds the package's name and version, so names that differ in case only get other digests:
+        # the Java nucleus reads component names without regard to case.
+        digest = content_digest(model_recipe("", package.name, package.version), files)
+        name = model_component(package.name, digest)
+        recipe = model_recipe(name, package.name, package.version)
+        components[folder] = _component(name, component_version(package.version, digest), recipe, MODEL_ARCHIVE, files)
     return components
 
 
 def _component(
     name: str, version: str, recipe: dict[str, Any], archive: str, files: tuple[ArtifactFile, ...]
 ) -> CompiledComponent:
-    full = component_version(version, content_digest(recipe, files))
-    component = CompiledComponent(name, full, with_version(recipe, full), archive, files)
+    component = CompiledComponent(name, version, with_version(recipe, version), archive, files)
     size = len(component.recipe_text(bucket="b" * 63))
     if size > MAX_BYTES:
         message = f"the recipe of {name} has {size} bytes: AWS takes at most {MAX_BYTES}"
@@ -118,7 +116,8 @@ def _component(
     return component
 
 
-def _manifest(application: ResolvedApplication) -> ApplicationManifest:
+def _manifest(application: ResolvedApplication, components: Mapping[Path, str]) -> ApplicationManifest:
+    """``components``: folder of a model package -> name of its component."""
     code = application.code
     return ApplicationManifest(
         name=application.name,
@@ -132,7 +131,7 @@ def _manifest(application: ResolvedApplication) -> ApplicationManifest:
         models=[
             ModelNode(
                 node=model.node,
-                component=model_component(model.unit.package.name),
+                component=components[model.unit.package.folder],
                 file=f"{model.unit.interface}/{model.unit.file.name}",
                 format=model.unit.format,
                 model_id=model.unit.model_id,
