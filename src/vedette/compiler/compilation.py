@@ -20,8 +20,8 @@ from vedette.documents.application import ModelUnit, ResolvedApplication
 from vedette.documents.findings import DocumentError, general
 from vedette.documents.model_files import ModelFileError
 
-# accessControl too: the Java nucleus keeps the values it has before a new recipe's defaults, so that an application would
-# never get the permission for a model that was changed.
+# accessControl too: the Java nucleus keeps what it has before a new recipe's defaults, and an application whose model
+# was changed would never get the permission to ask for it.
 _RESET: Final = ("/accessControl", "/cameras", "/parameters", "/parameterOrigins", "/ports")
 
 
@@ -117,7 +117,7 @@ def _component(
 
 
 def _manifest(application: ResolvedApplication, components: Mapping[Path, str]) -> ApplicationManifest:
-    """``components``: folder of a model package -> name of its component."""
+    """Return the manifest; ``components`` are the models' component names, by the folders of their packages."""
     code = application.code
     return ApplicationManifest(
         name=application.name,

@@ -8,6 +8,7 @@ _MAX_NAME: Final = 128
 _NOT_ALLOWED: Final = re.compile(r"[^a-zA-Z0-9_.-]")
 _PATCH_BITS: Final = 30
 _MAX_NUMBER: Final = 999_999
+_DIGITS: Final = 8
 
 
 def application_component(instance: str) -> str:
@@ -15,9 +16,13 @@ def application_component(instance: str) -> str:
     return _name("vedette.app.", instance)
 
 
-def model_component(package: str) -> str:
-    """Return the name of a model package's component."""
-    return _name("vedette.model.", package)
+def model_component(package: str, digest: str) -> str:
+    """Return ``vedette.model.<PACKAGE>.<8 hex digits>``: a model package's component, named by its content.
+
+    ``digest`` is the SHA-256 of all that the component is. A device holds one version of a component, so packages of
+    one name and different content, of two projects or of two states of one project, have to be two components.
+    """
+    return _name("vedette.model.", f"{package}.{digest[:_DIGITS]}")
 
 
 def component_version(package_version: str, digest: str) -> str:
@@ -36,5 +41,5 @@ def _name(prefix: str, name: str) -> str:
     if clean == prefix + name and len(clean) <= _MAX_NAME:
         return clean
     # Another name would come out the same: the digest keeps them apart.
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return f"{clean[: _MAX_NAME - 9]}-{digest}"
+    digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGITS]
+    return f"{clean[: _MAX_NAME - 1 - _DIGITS]}-{digest}"

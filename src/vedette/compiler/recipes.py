@@ -56,7 +56,7 @@ def application_recipe(
     )
 
 
-def model_recipe(name: str, package: str) -> dict[str, Any]:
+def model_recipe(name: str, package: str, version: str) -> dict[str, Any]:
     """Return the recipe of a model package, without its version. It has no process: it leaves the link ``current``."""
     # Made beside and renamed: an application that starts at this moment finds the old link or the new one.
     link = [
@@ -64,7 +64,9 @@ def model_recipe(name: str, package: str) -> dict[str, Any]:
         'ln -sfn "{artifacts:decompressedPath}/model" "{work:path}/current.new"',
         'mv -Tf "{work:path}/current.new" "{work:path}/current"',
     ]
-    return _recipe(name, f"Models of Panorama package {package}", {}, {}, {"install": "\n".join(link)}, MODEL_ARCHIVE)
+    return _recipe(
+        name, f"Models of Panorama package {package} {version}", {}, {}, {"install": "\n".join(link)}, MODEL_ARCHIVE
+    )
 
 
 def with_version(recipe: Mapping[str, Any], version: str) -> dict[str, Any]:

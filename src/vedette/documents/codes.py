@@ -92,6 +92,5 @@ CODES: Final[Mapping[str, Rule]] = {
     "V063": Rule(_W, "host port is outside of what Panorama allowed"),
     "V064": Rule(_E, "host port is no port number"),
     # compilation
-    "V072": Rule(_E, "two components would have the same name"),
     "V074": Rule(_E, "recipe is too large"),
 }

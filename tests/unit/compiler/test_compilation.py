@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import tarfile
 import zipfile
@@ -88,19 +89,25 @@ def test_changed_content_keeps_its_version(project: Path, edit: Callable[[Path],
 
 def test_changed_model_keeps_its_version(project: Path) -> None:
     model, application = versions(project)
-    (old,) = project.glob("assets/*.tar.gz")
+    name = compiled(project).models[0].name
+    replace_model(project, b"other")
+    changed = versions(project)
+    assert changed[0] != model
+    assert compiled(project).models[0].name != name
+    assert changed[1] != application, "the application names the model by its content"
+
+
+def replace_model(root: Path, content: bytes) -> None:
+    (old,) = root.glob("assets/*.tar.gz")
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         info = tarfile.TarInfo("nanodet_g_416_int8.onnx")
-        info.size = 5
-        archive.addfile(info, io.BytesIO(b"other"))
+        info.size = len(content)
+        archive.addfile(info, io.BytesIO(content))
     name = f"{sha256(buffer.getvalue()).hexdigest()}.tar.gz"
     old.with_name(name).write_bytes(buffer.getvalue())
-    package = next(project.glob("packages/*NANODET*/package.json"))
+    package = next(root.glob("packages/*NANODET*/package.json"))
     package.write_text(package.read_text().replace(old.name, name))
-    changed = versions(project)
-    assert changed[0] != model
-    assert changed[1] != application, "the application names the model by its content"
 
 
 def test_recipe_is_refused_by_a_nucleus(project: Path) -> None:
@@ -135,9 +142,10 @@ def test_application_starts_without_what_it_needs(project: Path) -> None:
         "vedette.CameraIngest": "SOFT",
         "vedette.ModelInference": "SOFT",
         "vedette.Display": "SOFT",
-        "vedette.model.NANODET_G": "HARD",
+        model.name: "HARD",
     }
-    assert recipe["ComponentDependencies"]["vedette.model.NANODET_G"]["VersionRequirement"] == model.version
+    assert re.fullmatch(r"vedette\.model\.NANODET_G\.[0-9a-f]{8}", model.name)
+    assert recipe["ComponentDependencies"][model.name]["VersionRequirement"] == model.version
     steps = recipe["Manifests"][0]["Lifecycle"]
     for name in ("install", "run"):
         last = steps[name]["Script"].splitlines()[-1]
@@ -250,11 +258,48 @@ def test_password_is_written(project: Path, tmp_path: Path) -> None:
 
 def test_names_clash_or_are_refused_by_greengrass() -> None:
     assert application_component("shop-1") == "vedette.app.shop-1"
-    assert model_component("NANODET_G") == "vedette.model.NANODET_G"
-    assert model_component("a/b") != model_component("a-b")
-    long = [model_component("x" * 200 + end) for end in ("a", "b")]
+    digest = "0123456789abcdef" * 4
+    assert model_component("NANODET_G", digest) == "vedette.model.NANODET_G.01234567"
+    assert model_component("a/b", digest) != model_component("a-b", digest)
+    long = [model_component("x" * 200, digest), model_component("x" * 200, digest[::-1])]
     assert long[0] != long[1]
     assert all(len(name) == 128 for name in long)
+
+
+def test_two_projects_cannot_share_a_device(project: Path, tmp_path: Path) -> None:
+    """A device holds one version of a component: equal names must mean equal content."""
+    other = shutil.copytree(project, tmp_path / "other-project")
+    replace_model(other, b"another model")
+    one, two = compiled(project), compiled(other)
+    assert one.application.name != two.application.name
+    assert one.models[0].name != two.models[0].name
+    root = tmp_path / "device"
+    write_store(one, root)
+    write_store(two, root)
+    for result in (one, two):
+        (model,) = result.manifest.models
+        assert model.component == result.models[0].name
+        (recipe,) = ComponentStore(root).versions(model.component)
+        assert recipe.component_version == result.models[0].version
+
+
+def test_two_projects_with_one_model_hold_it_twice(project: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(project, tmp_path / "other-project")
+    assert compiled(project).models[0].recipe == compiled(other).models[0].recipe
+
+
+def test_packages_whose_names_differ_in_case_only_become_one_component(project: Path) -> None:
+    twin = shutil.copytree(next(project.glob("packages/*-NANODET_G-1.0")), project / "packages/1-Nanodet_G-1.0")
+    file = twin / "package.json"
+    file.write_text(file.read_text().replace('"NANODET_G"', '"Nanodet_G"'))
+    graph = next(project.glob("graphs/*/graph.json"))
+    document = json.loads(graph.read_text())
+    document["nodeGraph"]["packages"].append({"name": "1::Nanodet_G", "version": "1.0"})
+    document["nodeGraph"]["nodes"].append({"name": "twin", "interface": "1::Nanodet_G.interface"})
+    graph.write_text(json.dumps(document))
+    result = compiled(project)
+    assert len({model.name.lower() for model in result.models}) == 2
+    assert {model.component for model in result.manifest.models} == {model.name for model in result.models}
 
 
 @pytest.mark.parametrize("package", ["1.0", "01.7", "99999999999999999999.0", "3"])

@@ -83,20 +83,6 @@ def twin_package(folder: Folder) -> None:
     folder.write("packages/999999999999-SAMPLE_CODE-1.0/package.json", (folder.root / folder.code).read_text())
 
 
-def twin_of_other_case(folder: Folder) -> None:
-    base = "packages/123456789012-Squeezenet_pytorch-1.0"
-    text = (folder.root / folder.model).read_text().replace("SQUEEZENET_PYTORCH", "Squeezenet_pytorch")
-    folder.write(f"{base}/package.json", text)
-    folder.write(f"{base}/other.onnx", b"another model")
-    folder.write(f"{base}/descriptor.json", (folder.root / folder.model_descriptor).read_text())
-
-    def change(graph: dict[str, Any]) -> None:
-        graph["packages"].append({"name": "123456789012::Squeezenet_pytorch", "version": "1.0"})
-        graph["nodes"].append({"name": "m2", "interface": "123456789012::Squeezenet_pytorch.interface"})
-
-    folder.edit(folder.graph, change)
-
-
 def many_models(folder: Folder) -> None:
     def package(content: dict[str, Any]) -> None:
         first, asset = content["interfaces"][0], content["assets"][0]
@@ -342,7 +328,6 @@ CASES = [
         ),
     ),
     Case("V071", "at most 100 letters", instance="a/b"),
-    Case("V072", "both become the component", twin_of_other_case),
     Case("V074", "AWS takes at most 16000", many_models),
 ]
 
