@@ -1,0 +1,138 @@
+"""CPU that CameraIngest takes for a 1080p frame, against a bare PyAV decode loop on the same file.
+
+usage: ingest.py [--rounds N] [--seconds S] [--json] [--work DIR]
+
+Both of its processes count. A reader in this process takes every frame and gives it back at once, so that the file is
+read as fast as it can be. ``ingest.py --serve`` is the component, on a bus of its own process.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import clip
+import processes
+from figures import paired, table, tell
+from vedette_camera_ingest.ingest import CameraIngest
+
+from vedette.bus.memory import MemoryBroker, MemoryBus
+from vedette.messages import REPEAT_S, CameraDemand, CameraSource, CameraStatus
+from vedette.rings import RingReader, connect
+
+_WARM_UP_FRAMES = 50
+
+
+def serve(video: str, work: str) -> None:
+    """Run the component until standard input ends; prints the path of the ring once it is known."""
+    broker, stop, told = MemoryBroker(), threading.Event(), threading.Event()
+    host = MemoryBus(broker, "host")
+    source = CameraSource(name="benchmark", url=video, pace="fastest")
+    demand = CameraDemand(source=source, instance="benchmark", node="camera")
+
+    def hear(_topic: str, payload: bytes) -> None:
+        status = CameraStatus.model_validate_json(payload)
+        if status.socket and not told.is_set():
+            told.set()
+            sys.stdout.write(status.socket + "\n")
+            sys.stdout.flush()
+
+    def want() -> None:
+        while not stop.is_set():
+            host.publish(CameraDemand.topic(source.camera_id), demand.encode())
+            stop.wait(REPEAT_S)
+
+    def end() -> None:
+        sys.stdin.read()
+        stop.set()
+
+    host.subscribe(CameraStatus.topic("+"), hear)
+    for work_of in (want, end):
+        threading.Thread(target=work_of, daemon=True).start()
+    CameraIngest(MemoryBus(broker, "vedette.CameraIngest"), Path(work), stop).run()
+
+
+def component(video: Path, seconds: float) -> dict[str, float]:
+    """Return the component's frames per second and CPU ms a frame."""
+    with (
+        tempfile.TemporaryDirectory() as work,
+        subprocess.Popen(
+            [sys.executable, __file__, "--serve", str(video), work],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        reader = RingReader(connect(process.stdout.readline().strip(), 5.0))
+        take(reader, frames=_WARM_UP_FRAMES)
+        members = processes.family(process.pid)
+        began, before = time.monotonic(), processes.cpu_s(members)
+        frames = take(reader, seconds=seconds)
+        elapsed_s, used_s = time.monotonic() - began, processes.cpu_s(members) - before
+        reader.close()
+        process.communicate()
+    return {"fps": frames / elapsed_s, "cpu_ms": used_s / frames * 1000}
+
+
+def take(reader: RingReader, *, frames: int = 10**9, seconds: float = 60.0) -> int:
+    """Take frames until there were ``frames`` or the time is over; return how many."""
+    until, taken = time.monotonic() + seconds, 0
+    while taken < frames and time.monotonic() < until:
+        lease = reader.receive(1.0)
+        if lease is not None:
+            lease.release()
+            taken += 1
+    return taken
+
+
+def decode(video: Path, seconds: float) -> dict[str, float]:
+    """Return the same of the bare loop."""
+    script = Path(__file__).with_name("baselines.py")
+    done = subprocess.run(
+        [sys.executable, str(script), "decode", str(video), "-", str(seconds)],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=seconds + 60,
+    )
+    figures: dict[str, float] = json.loads(done.stdout)
+    return figures
+
+
+def main() -> None:
+    """Measure and print, or be the component."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "vedette-benchmarks")
+    parser.add_argument("--serve", nargs=2, metavar=("VIDEO", "WORK"), help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.serve:
+        serve(*given.serve)
+        return
+    given.work.mkdir(parents=True, exist_ok=True)
+    video = clip.make_1080p(given.work / "street-1080p.mp4")
+    rounds: list[dict[str, Any]] = [
+        {"decode": decode(video, given.seconds), "CameraIngest": component(video, given.seconds)}
+        for _ in range(given.rounds)
+    ]
+    medians = {
+        kind: {key: median(each[kind][key] for each in rounds) for key in ("fps", "cpu_ms")} for kind in rounds[0]
+    }
+    ratio = paired(*([each[kind]["cpu_ms"] for each in rounds] for kind in ("CameraIngest", "decode")))
+    rows = [[kind, f"{figures['fps']:.0f}", f"{figures['cpu_ms']:.2f}"] for kind, figures in medians.items()]
+    rows.append(["CameraIngest / decode", "", f"{ratio:.2f}"])
+    document = {"medians": medians, "ratio": ratio, "rounds": rounds}
+    tell(document, table(["", "frames/s", "CPU ms/frame"], rows), as_json=given.json)
+
+
+if __name__ == "__main__":
+    main()
