@@ -1,7 +1,10 @@
 """The resolved application: what graph, overrides, packages and the person who deploys say, put together."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from vedette.application import (
     ApplicationConfiguration,
@@ -40,7 +43,16 @@ class ModelUnit:
     format: ModelFormat
     side_files: tuple[ModelFile, ...]
     inputs: tuple[Tensor, ...]
-    model_id: str
+
+    @cached_property
+    def model_id(self) -> str:
+        """Return 16 hex digits of model file, side files and declared inputs. Reads the files, once.
+
+        :raises vedette.documents.model_files.ModelFileError: if a file or its archive cannot be read
+        """
+        hashes = [file.sha256 for file in (self.file, *self.side_files)]
+        described = json.dumps([item.model_dump() for item in self.inputs], sort_keys=True)
+        return hashlib.sha256("\n".join([*hashes, described]).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from vedette.documents.asset_facts import AssetFacts
 from vedette.documents.document import Document, parsed_as, read_document, shown_path
 from vedette.documents.files import is_inside
 from vedette.documents.findings import Finding, general
@@ -59,6 +60,8 @@ class Project:
     others: tuple[Document[DocumentModel], ...] = ()
     """Documents in graphs/ that could not be read, or are of a kind that has no place there."""
     project_findings: tuple[Finding, ...] = field(default=())
+    facts: AssetFacts = field(default_factory=AssetFacts, compare=False, repr=False)
+    """What is known of the files in assets/."""
 
     @property
     def name(self) -> str:
@@ -112,8 +115,11 @@ class Project:
         return parsed_as(read, OverrideDocument)
 
 
-def load_project(path: Path) -> Project:
-    """Read the project in the folder ``path``. Never raises for what is in it: see the findings."""
+def load_project(path: Path, facts: AssetFacts | None = None) -> Project:
+    """Read the project in the folder ``path``. Never raises for what is in it: see the findings.
+
+    :param facts: what is known of asset files from before; read anew where None
+    """
     root = path.absolute()
     graphs: list[Graph] = []
     overrides: list[Document[OverrideDocument]] = []
@@ -129,7 +135,8 @@ def load_project(path: Path) -> Project:
     unreadable = any(document.path.name == "graph.json" for document in others)
     found = [] if graphs or unreadable else [_no_graph(root)]
     packages = _packages(root, found)
-    return Project(root, tuple(graphs), tuple(overrides), tuple(packages), tuple(others), tuple(found))
+    known = AssetFacts() if facts is None else facts
+    return Project(root, tuple(graphs), tuple(overrides), tuple(packages), tuple(others), tuple(found), known)
 
 
 def _foreign(document: Document[DocumentModel]) -> bool:

@@ -1,7 +1,5 @@
 """Models: the file behind an interface of a model package, and what its descriptor says of the inputs."""
 
-import hashlib
-import json
 import re
 from pathlib import Path
 from typing import Final
@@ -15,7 +13,6 @@ from vedette.documents.model_files import (
     OTHER_MODELS,
     ModelFile,
     ModelFileError,
-    archive_members,
     is_archive,
     sha256_of,
     with_side_files,
@@ -50,7 +47,7 @@ class ModelFinder:
         if model.format is None:
             self._must_be_converted(model, descriptor, pointer, findings)
             return None
-        return self._unit(interface, model, side_files, descriptor, pointer, findings)
+        return self._unit(interface, model, side_files, descriptor)
 
     def _interface_index(self, interface: Interface) -> int:
         return self._package.document.require().node_package.interfaces.index(interface)
@@ -105,8 +102,8 @@ class ModelFinder:
         if not is_archive(path):
             return ModelFile(path.name, path), ()
         try:
-            members = archive_members(path)
-        except ModelFileError as error:
+            members = self._project.facts.members(path)
+        except (ModelFileError, OSError) as error:
             findings.append(self._finding("V034", pointer, str(error)))
             return None
         found = [name for name in members if Path(name).suffix.lower() in FORMATS]
@@ -129,7 +126,7 @@ class ModelFinder:
         if named is None or path.stat().st_size > _MAX_BYTES_HASHED:
             return True
         try:
-            digest = sha256_of(path)
+            digest = self._project.facts.sha256(path)
         except OSError as error:
             findings.append(self._finding("V001", pointer, f"{path.name} cannot be read: {error.strerror}"))
             return False
@@ -225,24 +222,15 @@ class ModelFinder:
         model: ModelFile,
         side_files: tuple[ModelFile, ...],
         descriptor: MlModelDescriptor | None,
-        pointer: tuple[str | int, ...],
-        findings: list[Finding],
     ) -> ModelUnit | None:
+        kind = model.format
+        if kind is None:
+            return None
         inputs = tuple(
             Tensor(name=item.name, dtype=item.type, shape=list(item.shape))
             for item in (descriptor.inputs if descriptor is not None else ())
         )
-        try:
-            hashes = [file.sha256 for file in (model, *side_files)]
-        except ModelFileError as error:
-            findings.append(self._finding("V034", pointer, str(error)))
-            return None
-        described = json.dumps([item.model_dump() for item in inputs], sort_keys=True)
-        model_id = hashlib.sha256("\n".join([*hashes, described]).encode()).hexdigest()[:16]
-        kind = model.format
-        if kind is None:
-            return None
-        return ModelUnit(self._package, interface.name, model, kind, side_files, inputs, model_id)
+        return ModelUnit(self._package, interface.name, model, kind, side_files, inputs)
 
 
 def _is_other_model(name: str) -> bool:
