@@ -23,6 +23,7 @@ from vedette_camera_ingest.frames import FrameWriter
 from vedette_camera_ingest.gate import Gate, Passage
 from vedette_camera_ingest.progress import Progress, Verdict
 from vedette_camera_ingest.session import Session, UnsupportedCodec
+from vedette_camera_ingest.video_device import VideoDevice
 from vedette_camera_ingest.video_file import VideoFile, path_of
 
 _log = logging.getLogger(__name__)
@@ -192,14 +193,12 @@ class Capture:
             raise CaptureError(CameraState.NO_KEY_FRAME, f"{opened.where} sent no complete picture in a minute")
 
     def _play_file(self, path: Path) -> None:
-        video = VideoFile(
-            path,
-            self._source,
-            self._ring,
-            self._stop,
-            beat=self._beat,
-            failed_to_decode=self._board.failed_to_decode,
-        )
+        hooks = {"beat": self._beat, "failed_to_decode": self._board.failed_to_decode}
+        video: VideoDevice | VideoFile
+        if path.is_char_device():
+            video = VideoDevice(path, self._ring, self._stop, **hooks)
+        else:
+            video = VideoFile(path, self._source, self._ring, self._stop, **hooks)
 
         def show(frame: Any, wall_ns: int, mono_ns: int) -> None:
             self._board.found_codec(video.codec)

@@ -119,8 +119,6 @@ class VideoFile:
                 ) from error
 
     def _open(self) -> Any:
-        if self._path.is_char_device():
-            raise CaptureError(CameraState.FAILED, f"{self._path} is a device, expected a video file or rtsp://")
         try:
             with self._path.open("rb"):
                 pass
