@@ -8,7 +8,7 @@ from vedette.documents.application import ModelUnit, ResolvedApplication, Resolv
 from vedette.documents.codes import CODES, Severity
 from vedette.documents.findings import DocumentError, Finding, errors
 from vedette.documents.project import Graph, Package, Project, load_project
-from vedette.documents.resolution import Resolution, default_instance, resolve
+from vedette.documents.resolution import Parts, Resolution, default_instance, resolve
 
 __all__ = [
     "CODES",
@@ -17,6 +17,7 @@ __all__ = [
     "Graph",
     "ModelUnit",
     "Package",
+    "Parts",
     "Project",
     "Resolution",
     "ResolvedApplication",

@@ -1,5 +1,5 @@
 """Resolution: project, overrides, cameras and settings become one application, or findings that say why not."""
 
-from vedette.documents.resolution.resolve import Resolution, default_instance, resolve
+from vedette.documents.resolution.resolve import Parts, Resolution, default_instance, resolve
 
-__all__ = ["Resolution", "default_instance", "resolve"]
+__all__ = ["Parts", "Resolution", "default_instance", "resolve"]

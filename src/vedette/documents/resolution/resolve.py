@@ -2,12 +2,18 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from vedette.application import MediaInput, MediaOutput
-from vedette.documents.application import ModelUnit, ResolvedApplication, ResolvedModel
+from vedette.application import CameraAttachment, MediaInput, MediaOutput, PortRoute
+from vedette.documents.application import (
+    ModelUnit,
+    ResolvedApplication,
+    ResolvedCode,
+    ResolvedModel,
+    ResolvedParameter,
+)
 from vedette.documents.document import Document
 from vedette.documents.findings import Finding, errors, general
 from vedette.documents.models import GraphDocument, MediaInputPort, OverrideDocument
@@ -19,10 +25,32 @@ from vedette.documents.resolution.overriding import Overriding, read_overrides
 from vedette.documents.resolution.parameters import check_settings, resolve_parameters
 from vedette.documents.resolution.placed import NodeKind, PlacedNode, place_nodes
 from vedette.documents.resolution.routing import resolve_routes
-from vedette.documents.resolution.wiring import PlacedEdge, wire
+from vedette.documents.resolution.wiring import PlacedEdge, Wiring, wire
 from vedette.messages import CameraSource
 
 _INSTANCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+@dataclass
+class Parts:
+    """What an application is resolved from, as far as it could be read: also where there are errors."""
+
+    graph: Document[GraphDocument]
+    nodes: Mapping[str, PlacedNode] = field(default_factory=dict)
+    """Nodes of the graph."""
+    overriding: Overriding = field(default_factory=Overriding)
+    edges: tuple[PlacedEdge, ...] = ()
+    code: PlacedNode | None = None
+    """The code node of the graph, implemented by its override if it has one."""
+    resolved_code: ResolvedCode | None = None
+    wiring: Wiring = field(default_factory=Wiring)
+    parameters: tuple[ResolvedParameter, ...] = ()
+    cameras: Mapping[str, tuple[CameraAttachment, ...]] = field(default_factory=dict)
+    given_cameras: frozenset[str] = frozenset()
+    """Camera nodes that sources were given for."""
+    models: tuple[ResolvedModel, ...] = ()
+    routes: tuple[PortRoute, ...] = ()
+    gpu: bool = False
 
 
 @dataclass(frozen=True)
@@ -31,6 +59,8 @@ class Resolution:
 
     application: ResolvedApplication | None
     findings: tuple[Finding, ...]
+    parts: Parts | None = None
+    """None where there is no graph that can be read."""
 
 
 def default_instance(project: Project) -> str:
@@ -75,12 +105,13 @@ def resolve(
     if chosen.document.model is None:
         return _result(None, findings)
     resolver = _Resolver(project, chosen.document, read, findings)
-    return _result(resolver.run(cameras or {}, settings or {}, instance, complete=complete), findings)
+    application = resolver.run(cameras or {}, settings or {}, instance, complete=complete)
+    return _result(application, findings, resolver.parts)
 
 
-def _result(application: ResolvedApplication | None, findings: list[Finding]) -> Resolution:
+def _result(application: ResolvedApplication | None, findings: list[Finding], parts: Parts | None = None) -> Resolution:
     unique = tuple(sorted(set(findings)))
-    return Resolution(None if errors(unique) else application, unique)
+    return Resolution(None if errors(unique) else application, unique, parts)
 
 
 class _Resolver:
@@ -96,6 +127,7 @@ class _Resolver:
         self._content = graph.require().node_graph
         self._overrides = overrides
         self._findings = findings
+        self.parts = Parts(graph)
 
     def run(
         self,
@@ -110,10 +142,12 @@ class _Resolver:
         nodes = placed.by_name
         overriding = read_overrides(self._overrides, nodes, self._project)
         self._findings += overriding.findings
+        parts, edges = self.parts, self._edges()
+        parts.nodes, parts.overriding, parts.edges = nodes, overriding, tuple(edges)
         code = self._code_node(nodes)
         if code is None:
             return None
-        wiring = wire(self._edges(), {**overriding.added, **nodes}, nodes[code.name])
+        wiring = wire(edges, {**overriding.added, **nodes}, nodes[code.name])
         self._findings += wiring.findings
         self._findings += check_settings(settings, nodes, wiring.parameters)
         implementing = self._implementing(code, overriding)
@@ -125,6 +159,10 @@ class _Resolver:
         models, units, gpu = self._models(nodes, overriding)
         resolved_code = resolve_code(implementing, self._project, self._findings)
         routes = resolve_routes(self._graph, self._overrides, code, self._findings)
+        gpu = gpu or wants_gpu(implementing)
+        parts.code, parts.resolved_code, parts.wiring = implementing, resolved_code, wiring
+        parts.parameters, parts.models, parts.routes, parts.gpu = tuple(parameters), tuple(models), routes, gpu
+        parts.cameras, parts.given_cameras = attached.attached, frozenset(cameras)
         if resolved_code is None or implementing.interface is None:
             return None
         media = [port for port in implementing.interface.inputs if isinstance(port, MediaInputPort)]
@@ -148,7 +186,7 @@ class _Resolver:
             model_units=tuple(units),
             cameras=attached.attached,
             routes=routes,
-            gpu=gpu or wants_gpu(implementing),
+            gpu=gpu,
             secrets=attached.secrets,
         )
 
