@@ -86,6 +86,29 @@ def test_cameras_of_the_graph_node_do_not_stand_in_for_the_override(folder: Fold
     assert application.cameras["camera_node"][0].loop is False
 
 
+def test_camera_is_not_known_by_the_name_it_had_in_panorama(folder: Folder) -> None:
+    # GIVEN an override whose node is called otherwise than the camera it stands for, as AWS's sample has it
+    node = {"name": "camera_node_override", "interface": "123456789012::MY_CAMERA.MY_CAMERA"}
+    override = {
+        "envelopeVersion": "2021-01-01",
+        "packages": [{"name": "123456789012::MY_CAMERA", "version": "1.0"}],
+        "nodes": [node],
+        "nodeOverrides": [{"replace": "camera_node", "with": [{"name": "camera_node_override"}]}],
+    }
+    document = folder.write("my.json", json.dumps({"nodeGraphOverrides": override}))
+    # THEN both names serve
+    for name in ("MY_CAMERA", "camera_node_override"):
+        application = resolved(folder, [document], {name: [GATE]})
+        assert [item.name for item in application.cameras["camera_node"]] == ["gate"]
+    # WHEN two nodes are of that camera, or the node is given as well, its name is no longer clear
+    both = resolve(load_project(folder.root), [document], {"MY_CAMERA": [GATE], "camera_node_override": [YARD]})
+    assert "V054" in codes(both)
+    override["nodes"] = [node, {**node, "name": "again"}]
+    override["nodeOverrides"] = [{"replace": "camera_node", "with": [{"name": node["name"]}, {"name": "again"}]}]
+    document = folder.write("my.json", json.dumps({"nodeGraphOverrides": override}))
+    assert "V054" in codes(resolve(load_project(folder.root), [document], {"MY_CAMERA": [GATE]}))
+
+
 def test_later_override_document_does_not_win(folder: Folder) -> None:
     text = (folder.root / folder.override).read_text().replace('"DEBUG"', '"WARNING"')
     second = folder.write("graphs/my-app/site.json", text)

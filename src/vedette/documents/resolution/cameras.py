@@ -40,10 +40,12 @@ def resolve_cameras(
     """Attach sources to every camera node that an edge connects to the code.
 
     A source given for the node of the graph stands in place of all that documents say of it; one given for a node of
-    an override document is that camera's. ``complete=False`` leaves out what a deployment has to say.
+    an override document is that camera's. The name of a camera's package, by which Panorama's console knew it, serves
+    where one node alone is of that package. ``complete=False`` leaves out what a deployment has to say.
     """
     result = Cameras()
     known = {name: node for name, node in {**nodes, **overriding.added}.items() if node.kind is NodeKind.CAMERA}
+    given = _by_node(given, known)
     for name in given:
         if name not in known:
             hint = did_you_mean(name, known, what="camera nodes")
@@ -65,6 +67,22 @@ def resolve_cameras(
         message = f'camera "{name}": the node is not connected to the code'
         result.findings.append(general("V054", message, f"connected camera nodes: {', '.join(names) or 'none'}"))
     return result
+
+
+def _by_node(
+    given: Mapping[str, Sequence[CameraSource]], known: Mapping[str, PlacedNode]
+) -> Mapping[str, Sequence[CameraSource]]:
+    """Return ``given`` with the names of camera packages led to their nodes."""
+    named = dict(given)
+    for name in given.keys() - known.keys():
+        of_package = [
+            node.name
+            for node in known.values()
+            if isinstance(node.node, InterfaceNode) and node.system is None and node.node.package == name
+        ]
+        if len(of_package) == 1 and of_package[0] not in given:
+            named[of_package[0]] = named.pop(name)
+    return named
 
 
 def _attachments(
