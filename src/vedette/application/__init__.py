@@ -31,9 +31,11 @@ from vedette.application.parameter import (
     coerce_parameter,
     default_value,
 )
+from vedette.application.shadow import MAX_SHADOW_BYTES, desired_parameters, shadow_bytes, shadow_name
 
 __all__ = [
     "MANIFEST_FILE",
+    "MAX_SHADOW_BYTES",
     "ApplicationConfiguration",
     "ApplicationConfigurationError",
     "ApplicationManifest",
@@ -54,4 +56,7 @@ __all__ = [
     "Sandbox",
     "coerce_parameter",
     "default_value",
+    "desired_parameters",
+    "shadow_bytes",
+    "shadow_name",
 ]

@@ -1,23 +1,71 @@
-"""From what ``vedette run`` was given to components in a store, or to findings that say why not."""
+"""From what ``run`` and ``compile`` were given to components, or to findings that say why not."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from vedette.build import BuildError
-from vedette.cli.arguments import read_cameras, read_known_cameras, read_pairs
+from vedette.cli.arguments import Cameras, read_cameras, read_known_cameras, read_pairs
 from vedette.cli.credentials import Credentials
 from vedette.cli.failure import EXIT_USAGE, Failure
 from vedette.cli.terminal import Terminal
-from vedette.compiler import compile_application, write_store
+from vedette.compiler import Compiled, compile_application, write_store
 from vedette.documents import DocumentError, Finding, ResolvedApplication, Severity, errors, load_project, resolve
 from vedette.documents.model_files import ModelFileError
+from vedette.documents.resolution.cameras import camera_secret_name
 from vedette.nucleus.deployment import ComponentDeployment
 
 if TYPE_CHECKING:
     from vedette.cli.run import RunOptions
+
+
+class ProjectOptions(Protocol):
+    """What every command that compiles a project was given."""
+
+    @property
+    def directory(self) -> Path:
+        """Folder of the project."""
+
+    @property
+    def overrides(self) -> Sequence[Path]:
+        """Override documents, in order."""
+
+    @property
+    def cameras(self) -> Sequence[str]:
+        """``NODE=URL``."""
+
+    @property
+    def settings(self) -> Sequence[str]:
+        """``NODE=VALUE``."""
+
+    @property
+    def graph(self) -> str | None:
+        """Name of the graph."""
+
+    @property
+    def instance(self) -> str | None:
+        """Name of the application instance."""
+
+    @property
+    def cameras_file(self) -> Path | None:
+        """File of known cameras."""
+
+    @property
+    def transport(self) -> str:
+        """How RTSP cameras send their video."""
+
+
+@dataclass(frozen=True)
+class CompiledProject:
+    """A project that was found good, and its components, not yet written."""
+
+    application: ResolvedApplication
+    compiled: Compiled
+    warnings: int
+    secrets: Mapping[str, Mapping[str, str]] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -32,9 +80,17 @@ class CompiledRun:
     secrets: Mapping[str, Mapping[str, str]] = field(repr=False)
 
 
-def compile_run(options: "RunOptions", credentials: Credentials, root: Path, terminal: Terminal) -> CompiledRun:
-    """Read the project, resolve it with overrides, cameras and settings, and write its components below ``root``.
+def compile_project(
+    options: ProjectOptions,
+    credentials: Credentials,
+    terminal: Terminal,
+    *,
+    pace: Literal["own", "fastest"] = "own",
+    secrets_of_account: bool = False,
+) -> CompiledProject:
+    """Read the project, resolve it with overrides, cameras and settings, and compile it; nothing is written.
 
+    :param secrets_of_account: name the secrets of cameras so that no other application's are hit
     :raises Failure: when a finding is an error; every finding has been written to ``terminal`` then
     """
     if options.transport not in ("tcp", "udp"):
@@ -44,8 +100,10 @@ def compile_run(options: "RunOptions", credentials: Credentials, root: Path, ter
         credentials,
         known=read_known_cameras(options.cameras_file),
         transport=cast("Literal['tcp', 'udp']", options.transport),
-        pace="fastest" if options.fast else "own",
+        pace=pace,
     )
+    if secrets_of_account:
+        cameras = named_for_account(cameras)
     resolution = resolve(
         load_project(options.directory),
         options.overrides,
@@ -57,27 +115,66 @@ def compile_run(options: "RunOptions", credentials: Credentials, root: Path, ter
     show_findings(resolution.findings, terminal)
     if resolution.application is None:
         count = len(errors(resolution.findings))
-        raise Failure(f"{options.directory} cannot run: {count} error{'' if count == 1 else 's'}, see above")
-    application = resolution.application
+        raise Failure(f"{options.directory} cannot be used: {count} error{'' if count == 1 else 's'}, see above")
+    with compiling(options.directory, terminal):
+        compiled = compile_application(resolution.application)
+    return CompiledProject(
+        resolution.application, compiled, len(resolution.findings), {**cameras.secrets, **compiled.secrets}
+    )
+
+
+@contextmanager
+def compiling(directory: Path, terminal: Terminal) -> Iterator[None]:
+    """Turn what goes wrong while components are made or written into a failure of the command.
+
+    :raises Failure: in place of it
+    """
     try:
-        compiled = compile_application(application)
-        write_store(compiled, root)
+        yield
     except DocumentError as error:
         show_findings(error.findings, terminal)
-        raise Failure(f"{options.directory} cannot be compiled, see above") from error
+        raise Failure(f"{directory} cannot be compiled, see above") from error
     except (BuildError, ModelFileError, OSError) as error:
-        raise Failure(f"{options.directory} cannot be compiled: {error}") from error
+        raise Failure(f"{directory} cannot be compiled: {error}") from error
+
+
+def compile_run(options: "RunOptions", credentials: Credentials, root: Path, terminal: Terminal) -> CompiledRun:
+    """Compile the project and write its components into the store below ``root``.
+
+    :raises Failure: when a finding is an error; every finding has been written to ``terminal`` then
+    """
+    project = compile_project(options, credentials, terminal, pace="fastest" if options.fast else "own")
+    with compiling(options.directory, terminal):
+        write_store(project.compiled, root)
     here = {"sandbox": "required" if options.sandbox else "off", "logLevel": options.log_level.upper()}
     deployments = {
         name: ComponentDeployment(**{**said, "merge": {**said["merge"], **here}})
-        for name, said in compiled.deployment().items()
+        for name, said in project.compiled.deployment().items()
     }
     return CompiledRun(
-        headline=headline(application),
-        warnings=len(resolution.findings),
+        headline=headline(project.application),
+        warnings=project.warnings,
         region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1",
         deployments=deployments,
-        secrets={**cameras.secrets, **compiled.secrets},
+        secrets=project.secrets,
+    )
+
+
+def named_for_account(cameras: Cameras) -> Cameras:
+    """Give secrets that were named by their node, which is enough for one run, names by camera and user."""
+    names: dict[str, str] = {}
+    for source in (source for attached in cameras.sources.values() for source in attached):
+        if source.secret == f"vedette/{source.name}" and source.secret in cameras.secrets:
+            said = cameras.secrets[source.secret]
+            names[source.secret] = camera_secret_name(source.name, said["StreamUrl"], said["Username"])
+    return Cameras(
+        {
+            node: [
+                source.model_copy(update={"secret": names.get(source.secret or "", source.secret)}) for source in each
+            ]
+            for node, each in cameras.sources.items()
+        },
+        {names.get(name, name): said for name, said in cameras.secrets.items()},
     )
 
 

@@ -27,17 +27,22 @@ _PYTHONPATH: Final = {"PYTHONPATH": "{kernel:rootPath}/work/vedette.AppRuntime/c
 _PUBLISHER: Final = "Vedette"
 
 
+def suite_dependencies(manifest: ApplicationManifest) -> dict[str, str]:
+    """Return which of Vedette's components an application needs, and how: HARD or SOFT."""
+    dependencies = {"vedette.AppRuntime": "HARD"}
+    if manifest.media_inputs():
+        dependencies["vedette.CameraIngest"] = "SOFT"
+    if manifest.models:
+        dependencies["vedette.ModelInference"] = "SOFT"
+    return {**dependencies, "vedette.Display": "SOFT"}
+
+
 def application_recipe(
     name: str, instance: str, manifest: ApplicationManifest, models: Mapping[str, str]
 ) -> dict[str, Any]:
     """Return the recipe of an application, without its version; ``models`` are component names and exact versions."""
     suite = f"^{vedette.__version__}"
-    dependencies = {"vedette.AppRuntime": _dependency(suite, "HARD")}
-    if manifest.media_inputs():
-        dependencies["vedette.CameraIngest"] = _dependency(suite, "SOFT")
-    if models:
-        dependencies["vedette.ModelInference"] = _dependency(suite, "SOFT")
-    dependencies["vedette.Display"] = _dependency(suite, "SOFT")
+    dependencies = {name: _dependency(suite, kind) for name, kind in suite_dependencies(manifest).items()}
     dependencies |= {model: _dependency(version, "HARD") for model, version in sorted(models.items())}
     return _recipe(
         name,
