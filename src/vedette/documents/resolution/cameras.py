@@ -171,7 +171,7 @@ def _attachment(
         credentials = (user, password or "")
     secret = source.secret
     if credentials is not None:
-        secret = _secret_name(name, clean, credentials[0])
+        secret = camera_secret_name(name, clean, credentials[0])
         result.secrets[secret] = {"Username": credentials[0], "Password": credentials[1], "StreamUrl": clean}
     given = source.model_dump(exclude={"name", "url", "secret"})
     return CameraAttachment(name=name, url=clean, secret=secret, launch=launch, **given)
@@ -184,7 +184,7 @@ def _port_is_good(url: str) -> bool:
     return bool(parts.scheme == "file" or parts.hostname) and (parts.port is None or parts.port > 0)
 
 
-def _secret_name(camera: str, url: str, user: str) -> str:
+def camera_secret_name(camera: str, url: str, user: str) -> str:
     """Equal camera and user give an equal secret, so that applications share one session; the password may change."""
     digest = hashlib.sha256(f"{url} {user}".encode()).hexdigest()[:8]
     return f"vedette/camera/{re.sub(r'[^A-Za-z0-9_.-]', '-', camera)[:100]}-{digest}"
