@@ -67,6 +67,10 @@ CODES: Final[Mapping[str, Rule]] = {
     "V037": Rule(_E, "code package has no sources"),
     "V038": Rule(_E, "the file to start is not among the application's files"),
     "V039": Rule(_W, "Dockerfile is not fully understood"),
+    # sources
+    "V080": Rule(_E, "source cannot be read by Python"),
+    "V081": Rule(_W, "source is written for Python 2"),
+    "V082": Rule(_W, "requirement has no upper limit"),
     # overrides
     "V040": Rule(_E, "override replaces a node that the graph does not have"),
     "V041": Rule(_E, "node may not be overridden"),
@@ -93,4 +97,6 @@ CODES: Final[Mapping[str, Rule]] = {
     "V064": Rule(_E, "host port is no port number"),
     # compilation
     "V074": Rule(_E, "recipe is too large"),
+    "V075": Rule(_W, "parameters do not fit into a device shadow"),
+    "V076": Rule(_W, "artifact is larger than AWS takes"),
 }
