@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vedette.application import ApplicationConfigurationError, ApplicationManifestError
+from vedette.application.installation import READY, WARNING
 from vedette.bus import Bus
 from vedette.bus.component import EXIT_FAILED, EXIT_STOPPED, ComponentFailed, run_component
 from vedette_app_runtime.environments import EnvironmentFailed
@@ -56,9 +57,9 @@ def _install(application: Path, work: Path) -> int:
     except (ApplicationManifestError, EnvironmentFailed) as error:
         say(f"error: {error}")
         return EXIT_FAILED
-    say(environment.summary)
+    say(f"{READY}{environment.summary}")
     for warning in environment.warnings:
-        say(f"warning: {warning}")
+        say(f"{WARNING}{warning}")
     return EXIT_STOPPED
 
 

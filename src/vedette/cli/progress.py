@@ -5,13 +5,16 @@ import time
 from collections import deque
 from typing import Final
 
+from vedette.application.installation import READY, WARNING
 from vedette.cli.terminal import Terminal
 from vedette.health import HealthDocument
 from vedette.nucleus.events import ComponentOutput, ComponentStateChanged, Event
 from vedette.nucleus.states import ComponentState
 
 _KEPT_LINES: Final = 20
+_SETTLED_S: Final = 3.0
 _APPLICATION: Final = "vedette.app."
+_SHOWN_WARNINGS: Final = 5
 
 
 class Progress:
@@ -23,6 +26,7 @@ class Progress:
         self._started: dict[str, float] = {}
         self._states: dict[str, tuple[ComponentState, str]] = {}
         self._last_lines: dict[str, deque[str]] = {}
+        self._environments: dict[str, list[str]] = {}
         self._told: set[str] = set()
         self._begun = time.monotonic()
         self._shown_problems: dict[tuple[str, str], str] = {}
@@ -33,6 +37,8 @@ class Progress:
             if isinstance(event, ComponentOutput):
                 lines = self._last_lines.setdefault(event.component, deque(maxlen=_KEPT_LINES))
                 lines.append(event.line)
+                if event.component.startswith(_APPLICATION) and event.line.startswith((READY, WARNING)):
+                    self._environments.setdefault(event.component, []).append(event.line)
             elif isinstance(event, ComponentStateChanged):
                 self._states[event.component] = (event.new, event.detail)
                 self._started.setdefault(event.component, time.monotonic())
@@ -48,7 +54,10 @@ class Progress:
             return [(name, detail) for name, (state, detail) in self._states.items() if state is ComponentState.BROKEN]
 
     def tell(self, health: HealthDocument) -> bool:
-        """Say what has been reached since the last call; True once a picture has been put on an output."""
+        """Say what has been reached since the last call; True once the application is at work.
+
+        That is when it has put a picture on an output, or has run for a while without (it may have no output).
+        """
         self._tell_installation()
         for model in health.models:
             if model.state == "ready":
@@ -64,12 +73,20 @@ class Progress:
         if pictures:
             elapsed = time.monotonic() - self._begun
             self._once("picture", "first picture", f"{elapsed:.1f} s after start")
-        return bool(pictures)
+        silent = [each for each in health.applications if each.state == "running" and each.state_age_s >= _SETTLED_S]
+        for application in silent if not pictures else ():
+            self._once(
+                f"running {application.instance}",
+                "application",
+                f"{application.instance} runs; no picture on an output yet",
+            )
+        return bool(pictures or silent)
 
     def _tell_installation(self) -> None:
         with self._lock:
             states = dict(self._states)
             lines = {name: self._last_lines[name][-1] for name in states if self._last_lines.get(name)}
+            environments = {name: list(said) for name, said in self._environments.items()}
             started = dict(self._started)
         for name, (state, _) in states.items():
             if not name.startswith(_APPLICATION):
@@ -78,7 +95,17 @@ class Progress:
             if state is ComponentState.NEW and elapsed > 1.0:
                 self._terminal.waiting("environment", f"{elapsed:.0f} s  {lines.get(name, '')}"[:100])
             elif state in (ComponentState.STARTING, ComponentState.RUNNING):
-                self._once(f"environment {name}", "environment", lines.get(name, "") if elapsed < 2.0 else "")
+                self._tell_environment(name, environments.get(name, []))
+
+    def _tell_environment(self, name: str, said: list[str]) -> None:
+        if f"environment {name}" in self._told:
+            return
+        self._once(f"environment {name}", "environment", "; ".join(_behind(READY, said)))
+        warnings = _behind(WARNING, said)
+        for warning in warnings[:_SHOWN_WARNINGS]:
+            self._terminal.warn("environment", warning)
+        if len(warnings) > _SHOWN_WARNINGS:
+            self._terminal.warn("environment", f"{len(warnings) - _SHOWN_WARNINGS} more: vedette logs {name}")
 
     def _tell_problems(self, health: HealthDocument) -> None:
         present = {(problem.subject_id, problem.words): problem.subject for problem in health.problems}
@@ -95,6 +122,10 @@ class Progress:
         if key not in self._told:
             self._told.add(key)
             self._terminal.done(what, detail)
+
+
+def _behind(prefix: str, lines: list[str]) -> list[str]:
+    return [line.removeprefix(prefix) for line in dict.fromkeys(lines) if line.startswith(prefix)]
 
 
 def status_line(health: HealthDocument) -> str:

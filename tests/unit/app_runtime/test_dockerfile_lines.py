@@ -60,6 +60,7 @@ def test_a_constraints_file_goes_to_the_resolver(tmp_path: Path) -> None:
         ("RUN pip3 install boto3==$VERSION", "depends on a variable"),
         ("RUN pip3 install -r /tmp/gone.txt", "/tmp/gone.txt is not among the application's files"),
         ("RUN apt-get install -y libgl1", "apt package libgl1 is not installed by Vedette"),
+        ("RUN apt-get install -y cmake libgl1 x-dev git ffmpeg", "apt packages libgl1, ffmpeg are not installed"),
         ("RUN pip3 install https://user:pw@example.com/x-1.whl", r"https://\*\*\*@example.com/x-1.whl is an address"),
     ],
 )

@@ -186,6 +186,13 @@ def test_modules_that_python_lost_are_brought_back_once() -> None:
     assert bring_back(more, ["distutils"]) is None
 
 
+def test_a_library_that_the_image_compiled_stays_missing() -> None:
+    # AWS's mot_analysis builds OpenCV from source in its Dockerfile and lists it nowhere
+    more = bring_back(_wanted("boto3"), ["cv2"])
+    assert more is not None
+    assert [requirement.line() for requirement in more.requirements] == ["boto3", "opencv-python-headless"]
+
+
 @pytest.mark.parametrize(
     ("entry", "version"),
     [

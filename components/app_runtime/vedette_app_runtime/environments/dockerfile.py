@@ -38,6 +38,11 @@ _APT: Final = {
 }
 """Debian's packages of Python libraries, and what they are called on PyPI; anything else of apt is not Python."""
 
+_BUILD_PACKAGES: Final = frozenset(
+    {"build-essential", "gcc", "g++", "make", "cmake", "ninja-build", "pkg-config", "git", "wget", "curl", "unzip"}
+    | {"apt-utils", "ca-certificates", "gnupg", "software-properties-common", "python3", "python3-pip", "python3-venv"}
+)
+
 
 def run_commands(text: str) -> list[tuple[int, list[str]]]:
     """Return (line number, words) of every shell command that the ``RUN`` lines of a Dockerfile give."""
@@ -163,13 +168,23 @@ def _read_word(word: str, origin: str, folder: Path, sources: Path, into: Requir
 
 
 def _read_apt(words: list[str], origin: str, into: RequirementSet) -> None:
+    left: list[str] = []
     for word in words:
         name = word.split("=")[0]
         if name in _APT:
             if _APT[name] not in into.names():
                 into.add(parse_line(_APT[name], f"{origin} ({name})"))
-        elif not name.startswith("-"):
-            into.ignored.append(f"{origin}: apt package {name} is not installed by Vedette")
+        elif not name.startswith("-") and not _serves_the_build(name):
+            left.append(name)
+    if len(left) == 1:
+        into.ignored.append(f"{origin}: apt package {left[0]} is not installed by Vedette")
+    elif left:
+        into.ignored.append(f"{origin}: apt packages {', '.join(left)} are not installed by Vedette")
+
+
+def _serves_the_build(package: str) -> bool:
+    """Tell an apt package that serves the image's build alone: nothing of it is missed when the application runs."""
+    return package in _BUILD_PACKAGES or package.endswith("-dev")
 
 
 def _find(name: str, folder: Path, sources: Path) -> Path | None:

@@ -65,6 +65,9 @@ MISSING_MODULES: Final = {
 }
 """Modules that older Pythons and older virtual environments had, and what brings them back."""
 
+BUILT_IN_IMAGES: Final = {"cv2": "opencv-python-headless"}
+"""Modules that published Dockerfiles compile for hours, and the wheel that brings them without that."""
+
 BUILT_FOR_HOURS: Final = (
     *("numpy", "scipy", "pandas", "scikit-learn", "scikit-image", "matplotlib", "torch", "torchvision", "tensorflow"),
     *("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless", "av"),

@@ -91,7 +91,7 @@ class _Preparation:
     progress: Progress
     prover: Prover
     added: RequirementSet | None = None
-    """The requirements with what brings back modules that Python itself once had, as soon as one was missed."""
+    """The requirements with what brings modules that no requirement does, as soon as one was missed."""
 
     def run(self, key: str) -> Environment:
         """Try the strategies in order.
@@ -185,11 +185,13 @@ class _Preparation:
         ]
         more = [note for note in resolution.notes if "in place of" in note]
         parts = [
-            f"{self.interpreter.name} ({self.interpreter.reason}), under every name from python to python3.x",
+            f"{self.interpreter.name} ({self.interpreter.reason})",
             f"libraries {strategy.name}: {', '.join(main)}",
             *more,
-            *(f"{name} added for modules that newer Pythons lack" for name in self._added_names()),
-            *(f"relaxed: {text}" for text in resolution.relaxed),
+            *(
+                f"{name} added: the application imports it, and no requirement brings it"
+                for name in self._added_names()
+            ),
         ]
         return "; ".join(parts)
 

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from vedette_app_runtime.environments.interpreter import Interpreter
-from vedette_app_runtime.environments.known_breaks import BUILT_FOR_HOURS, MISSING_MODULES, WITH_SCREEN, constraints_for
+from vedette_app_runtime.environments.known_breaks import (
+    BUILT_FOR_HOURS,
+    BUILT_IN_IMAGES,
+    MISSING_MODULES,
+    WITH_SCREEN,
+    constraints_for,
+)
 from vedette_app_runtime.environments.requirement import Requirement, RequirementSet, parse_line
 from vedette_app_runtime.environments.strategies import Strategy
 from vedette_app_runtime.environments.uv_command import Uv, UvFailed
@@ -154,8 +160,12 @@ class Resolver:
 
 
 def bring_back(wanted: RequirementSet, missing: Sequence[str]) -> RequirementSet | None:
-    """Return ``wanted`` with what brings back modules that Python itself once had; None when nothing is to be added."""
-    lines = [MISSING_MODULES[name] for top in missing if (name := top.partition(".")[0]) in MISSING_MODULES]
+    """Return ``wanted`` with what brings modules that no requirement does; None when nothing is to be added.
+
+    Those are modules that Python itself once had, and those that the application's image had compiled.
+    """
+    known = {**MISSING_MODULES, **BUILT_IN_IMAGES}
+    lines = [known[name] for top in missing if (name := top.partition(".")[0]) in known]
     added = [
         requirement
         for line in dict.fromkeys(lines)

@@ -1,0 +1,64 @@
+"""What a person at the terminal reads until the application is at work."""
+
+import io
+
+import pytest
+
+from vedette.cli.progress import Progress
+from vedette.cli.terminal import Terminal
+from vedette.health import HealthBook, HealthDocument
+from vedette.messages import ApplicationState, ApplicationStatus
+from vedette.nucleus.events import ComponentOutput, ComponentStateChanged
+from vedette.nucleus.states import ComponentState
+
+APPLICATION = "vedette.app.counter"
+
+
+@pytest.fixture
+def talk() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+def progress(talk: io.StringIO) -> Progress:
+    return Progress(Terminal(talk, {"NO_COLOR": "1"}))
+
+
+def health(state: ApplicationState, age_s: float) -> HealthDocument:
+    book = HealthBook(monotonic=lambda: 0.0, wall=lambda: 1000.0)
+    status = ApplicationStatus(instance="counter", application="people", state=state, since=1000.0 - age_s)
+    assert book.apply(ApplicationStatus.topic("counter"), status.encode())
+    return book.document()
+
+
+def installed(progress: Progress, *lines: str) -> None:
+    progress.hear(ComponentStateChanged(APPLICATION, ComponentState.NEW, ComponentState.NEW, ""))
+    for line in lines:
+        progress.hear(ComponentOutput(APPLICATION, "stdout", line))
+    progress.hear(ComponentStateChanged(APPLICATION, ComponentState.NEW, ComponentState.RUNNING, ""))
+
+
+def test_warnings_hide_the_environment_or_get_lost(progress: Progress, talk: io.StringIO) -> None:
+    installed(
+        progress,
+        "trying 3 imports",
+        "environment: Python 3.8; libraries as of today",
+        *(f"warning: number {number}" for number in range(7)),
+        "later: talk of the host",
+    )
+    progress.tell(health(ApplicationState.STARTING, 0))
+    progress.tell(health(ApplicationState.STARTING, 1))
+    said = [line.split(maxsplit=2)[1:] for line in talk.getvalue().splitlines()]
+    assert said == [
+        ["environment", "Python 3.8; libraries as of today"],
+        *(["environment", f"number {number}"] for number in range(5)),
+        ["environment", f"2 more: vedette logs {APPLICATION}"],
+    ]
+
+
+def test_an_application_without_an_output_is_waited_for_in_silence(progress: Progress, talk: io.StringIO) -> None:
+    assert not progress.tell(health(ApplicationState.STARTING, 9))
+    assert not progress.tell(health(ApplicationState.WAITING, 9))
+    assert not progress.tell(health(ApplicationState.RUNNING, 1))
+    assert progress.tell(health(ApplicationState.RUNNING, 5))
+    assert "counter runs; no picture on an output yet" in talk.getvalue()
