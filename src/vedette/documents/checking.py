@@ -82,7 +82,7 @@ def _finding(tree: JsonText, error: ErrorDetails, at: Place) -> Finding:
     if kind == "union_tag_invalid":
         pointer = (*pointer, "type")
     value = _value(tree, pointer)
-    code, message = _words(error, value, hidden=_is_secret(tree, pointer))
+    code, message = _words(error, value, hidden=is_secret(tree, pointer))
     return at(tree.span(pointer), code, f"{_prefix(tree, pointer)}{message}", "")
 
 
@@ -150,7 +150,7 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + '..."'
 
 
-def _is_secret(tree: JsonText, pointer: Pointer) -> bool:
+def is_secret(tree: JsonText, pointer: Pointer) -> bool:
     """Tell whether the value may be a credential: the default of an input that is named like one."""
     names = [str(pointer[-1]) if pointer else "", str(_object(tree, pointer[:-1]).get("name", ""))]
     return any(word in name.lower() for name in names for word in _SECRET_WORDS)
