@@ -238,6 +238,8 @@ class Host:
         if process is None:
             self._become(self._supervisor.condition)
             return
+        if self._supervisor.ending:
+            return
         self._become(
             condition.of_running(
                 self._wiring,

@@ -1,6 +1,7 @@
 """Keeps one application's process running: prepares its environment, starts it, judges its end, starts it again."""
 
 import logging
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,11 @@ logger = logging.getLogger(__name__)
 
 GRACE_S: Final = 1.8
 """Between SIGTERM and SIGKILL: the whole host has to end in under 2.5 s."""
+
+_ASKED: Final = frozenset({0, -signal.SIGTERM, 128 + signal.SIGTERM})
+"""How applications end that were asked to."""
+_ALL_ASKED_S: Final = 0.5
+"""Nuclei send SIGTERM to the whole tree of a component: the application is often gone before its host has noticed."""
 
 
 class Supervisor:
@@ -49,6 +55,7 @@ class Supervisor:
         self.ended: Condition | None = None
         """Why no process runs, when that is a failure."""
         self.next_start_at = 0.0
+        self._asked_at: float | None = None
         self._manifest = manifest
         self._application_dir = application_dir
         self._folders = folders
@@ -58,6 +65,11 @@ class Supervisor:
         self._console = ConsoleLog(folders.logs)
         self._log_files = LogFiles(folders.application_logs)
         self._sdk: Path | None = None
+
+    @property
+    def ending(self) -> bool:
+        """Whether the application has ended in a way that may be everybody's end: no failure yet."""
+        return self._asked_at is not None
 
     @property
     def environment(self) -> str:
@@ -76,7 +88,7 @@ class Supervisor:
         """Do what is due; ``on_exit`` is called when the application has ended."""
         if self.process is not None:
             code = self.process.poll()
-            if code is not None:
+            if code is not None and not self._may_be_the_end_of_all(code, now):
                 self._ended(code, now)
                 on_exit()
         elif now >= self.next_start_at:
@@ -92,7 +104,16 @@ class Supervisor:
         if self.process is not None:
             self.process.end(GRACE_S)
             self.process = None
+        self._asked_at = None
         self.next_start_at = now
+
+    def _may_be_the_end_of_all(self, code: int, now: float) -> bool:
+        """Tell whether to wait for the host's own SIGTERM before an end is taken for a failure."""
+        if code not in _ASKED:
+            return False
+        if self._asked_at is None:
+            self._asked_at = now
+        return now - self._asked_at < _ALL_ASKED_S
 
     def _launch(self, instance: str, mode: Sandbox, now: float) -> None:
         environment = self._preparation.environment
@@ -123,6 +144,7 @@ class Supervisor:
         logger.info("the application was started: %s", " ".join(argv))
 
     def _ended(self, code: int, now: float) -> None:
+        self._asked_at = None
         detail = describe_exit(code, self._console.last_lines(), self._log_files.new_lines())
         self.process = None
         self.errors += 1

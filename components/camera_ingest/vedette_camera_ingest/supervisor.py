@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 _STOP_S: Final = 1.5
 # A worker sends every second; one that is silent for so long is stuck and cannot even end itself.
 _SILENT_S: Final = 30.0
+_ALL_ASKED_S: Final = 0.5
 _HEALTHY_S: Final = 30.0
 _FIRST_WAIT_S: Final = 0.5
 _LONGEST_WAIT_S: Final = 30.0
@@ -118,12 +119,24 @@ class Supervisor:
                 ours.setblocking(False)
                 ours.send(channel.encode(channel.start(self._source, str(self._socket_path))))
                 self._serve(ours)
-                if not self._stop.is_set():
+                if not self._everybody_ends(process):
                     raise WorkerEnded(_ending(process))
             except (BrokenPipeError, ConnectionResetError) as error:
                 raise WorkerEnded(_ending(process)) from error
             finally:
                 self._end(process, ours)
+
+    def _everybody_ends(self, process: "subprocess.Popen[bytes]") -> bool:
+        """Tell whether the worker has ended because everybody is asked to.
+
+        Nuclei send SIGTERM to the whole tree of a component: the worker is often gone before this process has noticed.
+        """
+        if self._stop.is_set():
+            return True
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            if process.wait(_STOP_S) == 0:
+                return self._stop.wait(_ALL_ASKED_S)
+        return False
 
     def _serve(self, ours: socket.socket) -> None:
         """Answer the worker until it hangs up or the end is asked for."""
