@@ -22,14 +22,18 @@ _RECORD: Final = """
 (() => {
   window.pictures = [];
   window.draws = [];
+  const names = new Map();
   window.WebSocket = class extends WebSocket {
     constructor(...given) {
       super(...given);
       this.addEventListener("message", ({ data }) => {
-        if (!(data instanceof ArrayBuffer)) return;
-        const view = new DataView(data);
-        const kept = (view.getUint8(1) & 1) === 1;
-        window.pictures.push({ at: Date.now(), kept, captured: view.getFloat64(8, true) });
+        if (data instanceof ArrayBuffer) {
+          const view = new DataView(data);
+          const name = names.get(view.getUint16(2, true)) ?? "";
+          window.pictures.push({ at: Date.now(), name, captured: view.getFloat64(8, true) });
+        } else {
+          for (const { number, name } of JSON.parse(data).tiles ?? []) if (number != null) names.set(number, name);
+        }
       });
     }
   };
@@ -80,34 +84,45 @@ class Viewer:
         """Return what is on the canvases, by name of the tile: sum of the dots, number of red ones, size."""
         return {tile["name"]: tile for tile in self.page.evaluate(_LOOK)}
 
-    def pictures_since(self, unix_s: float) -> list[dict[str, Any]]:
-        """Return the pictures that arrived and were captured after ``unix_s``, oldest first."""
+    def arrivals_since(self, unix_s: float, name: str) -> list[float]:
+        """Return when (Unix time, s) the pictures of the tile ``name`` that were captured after ``unix_s`` came.
+
+        Applications put old frames again while a camera has no new one: only the first of each capture counts.
+        """
         found: list[dict[str, Any]] = self.page.evaluate(
-            "(since) => window.pictures.filter((p) => !p.kept && p.captured > since)", unix_s * 1000
+            "([since, name]) => window.pictures.filter((p) => p.captured > since && p.name === name)",
+            [unix_s * 1000, name],
         )
-        return found
+        firsts: dict[float, float] = {}
+        for picture in found:
+            firsts.setdefault(picture["captured"], picture["at"] / 1000)
+        return list(firsts.values())
 
-    def draws_since(self, unix_s: float, name: str = "") -> list[float]:
-        """Return when (Unix time, s) a picture was drawn after ``unix_s``, on any tile or the one called ``name``."""
-        found: list[dict[str, Any]] = self.page.evaluate(
-            "(since) => window.draws.filter((d) => d.at > since)", unix_s * 1000
+    def first_draw_since(self, unix_s: float, name: str) -> float:
+        """Return when (Unix time, s) the tile ``name`` was drawn for the first time after ``unix_s``."""
+        drawn: float = eventually(
+            lambda: self.page.evaluate(
+                "([since, name]) => window.draws.find((d) => d.at >= since && d.name === name)?.at ?? null",
+                [unix_s * 1000, name],
+            ),
+            f"a picture is drawn on {name}",
         )
-        return [draw["at"] / 1000 for draw in found if name in ("", draw["name"])]
+        return drawn / 1000
 
-    def back_after(self, unix_s: float, *, within_s: float = 10.0, pictures: int = 5) -> float:
-        """Wait for ``pictures`` new ones captured after ``unix_s``; return after how many seconds the first was drawn.
+    def back_after(
+        self, unix_s: float, name: str = "camera_node", *, within_s: float = 10.0, pictures: int = 5
+    ) -> float:
+        """Wait for ``pictures`` captured after ``unix_s``; return how many seconds after it the first was drawn.
 
-        New is what was captured later, by the wall clock of the camera's worker: what was still on its way does not
-        count.
+        Captured, by the wall clock of the camera's worker: what was still on its way then does not count.
         """
         found = eventually(
-            lambda: some if len(some := self.pictures_since(unix_s)) >= pictures else None,
+            lambda: some if len(some := self.arrivals_since(unix_s, name)) >= pictures else None,
             f"{pictures} pictures captured after the fault",
             within_s=within_s,
             every_s=0.05,
         )
-        drawn = self.draws_since(found[0]["at"] / 1000)
-        return (drawn[0] if drawn else found[0]["at"] / 1000) - unix_s
+        return self.first_draw_since(found[0], name) - unix_s
 
 
 @contextmanager
