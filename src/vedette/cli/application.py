@@ -11,6 +11,7 @@ from vedette.build import BuildError
 from vedette.cli.arguments import Cameras, read_cameras, read_known_cameras, read_pairs
 from vedette.cli.credentials import Credentials
 from vedette.cli.failure import EXIT_USAGE, Failure
+from vedette.cli.inbound import first_unprivileged_port, port_notes
 from vedette.cli.terminal import Terminal
 from vedette.compiler import Compiled, compile_application, write_store
 from vedette.documents import DocumentError, Finding, ResolvedApplication, Severity, errors, load_project, resolve
@@ -78,6 +79,8 @@ class CompiledRun:
     deployments: Mapping[str, ComponentDeployment]
     """The application's component, its version and configuration."""
     secrets: Mapping[str, Mapping[str, str]] = field(repr=False)
+    ports: Sequence[tuple[bool, str]] = ()
+    """What becomes of the ports that the application opens: (worth a warning, sentence)."""
 
 
 def compile_project(
@@ -157,6 +160,9 @@ def compile_run(options: "RunOptions", credentials: Credentials, root: Path, ter
         region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1",
         deployments=deployments,
         secrets=project.secrets,
+        ports=tuple(
+            port_notes(project.application.code.inbound_ports, project.application.routes, first_unprivileged_port())
+        ),
     )
 
 

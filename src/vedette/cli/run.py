@@ -85,8 +85,11 @@ def run_application(options: RunOptions, credentials: Credentials, terminal: Ter
         root = state_folder(options.directory.resolve())
         compiled = compile_run(options, credentials, root, terminal)
         terminal.line(compiled.headline)
-        warnings = f"   {compiled.warnings} warnings, see above" if compiled.warnings else ""
+        count = compiled.warnings
+        warnings = f"   {count} warning{'' if count == 1 else 's'}, see above" if count else ""
         terminal.done("manifests", f"{time.monotonic() - began:.1f} s{warnings}")
+        for warns, note in compiled.ports:
+            (terminal.warn if warns else terminal.skipped)("ports", note)
         return _serve(options, compiled, root, terminal, stop)
 
 
