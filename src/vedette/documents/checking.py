@@ -31,7 +31,7 @@ _EXPECTED: Final = {
     "dict_type": "an object",
 }
 _JSON_NAMES: Final = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
-_PLACEHOLDER: Final = re.compile(r"\{\w+\}")
+_PLACEHOLDER: Final = re.compile(r"\{\{?\s*\w[\w.]*\s*\}")
 _SECRET_WORDS: Final = ("pass", "user", "secret", "token", "key")
 
 
@@ -57,7 +57,7 @@ def check(
 
 
 def _is_placeholder(error: ErrorDetails) -> bool:
-    """Projects carry override templates with names such as ``{YourCameraName}_node``."""
+    """Projects carry templates with names such as ``{YourCameraName}_node`` or ``{{cookiecutter.node_name}}``."""
     text = error["input"]
     return error["type"] == "string_pattern_mismatch" and isinstance(text, str) and bool(_PLACEHOLDER.search(text))
 
