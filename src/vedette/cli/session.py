@@ -4,9 +4,11 @@ import contextlib
 import json
 import logging
 import os
+import shlex
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -14,6 +16,7 @@ from typing import Any, Final
 from vedette import __version__
 from vedette.build import fill_store
 from vedette.health import TOPIC_FILTERS, ComponentHealth, HealthBook, HealthDocument
+from vedette.logs import RedactingFormatter
 from vedette.nucleus.deployment import ComponentDeployment, Deployment
 from vedette.nucleus.events import Event
 from vedette.nucleus.instances import new_run_id, registry_folder
@@ -23,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 THING_NAME: Final = "local"
 STATE_FOLDER: Final = ".vedette"
+_LOG_BYTES: Final = 10 * 1024 * 1024
 
 
 def state_folder(application: Path) -> Path:
@@ -66,7 +70,9 @@ class Session:
             run_id = new_run_id()
             secrets_file = registry_folder() / run_id / "secrets.json"
             self.root.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(_own_log(self.root / "logs" / "nucleus.log"))
             fill_store(self.root)
+            _forget_other_runtime(self.root)
             self.nucleus = Nucleus(
                 self.root,
                 thing_name=THING_NAME,
@@ -121,6 +127,37 @@ class Session:
         del source
         with self._book_lock:
             self._book.apply(topic, payload)
+
+
+@contextlib.contextmanager
+def _own_log(path: Path) -> Iterator[None]:
+    """Write what this process logs into a file: the terminal says the same in other words."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8")
+    handler.setFormatter(RedactingFormatter())
+    package = logging.getLogger("vedette")
+    level = package.level
+    package.addHandler(handler)
+    package.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        package.setLevel(level)
+        package.removeHandler(handler)
+        handler.close()
+
+
+def _forget_other_runtime(root: Path) -> None:
+    """Remove the runtime that another installation of Vedette left: an application would be installed with its code.
+
+    Components are installed side by side, and an application waits only until a runtime is there.
+    """
+    wrapper = root / "work" / "vedette.Runtime" / "bin" / "python"
+    try:
+        if shlex.quote(sys.executable) not in wrapper.read_text(encoding="utf-8"):
+            wrapper.unlink()
+    except FileNotFoundError:
+        return
 
 
 def _write_secrets(path: Path, secrets: Mapping[str, Mapping[str, str]]) -> None:
