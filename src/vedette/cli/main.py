@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from vedette import __version__
-from vedette.cli import credentials
+from vedette.cli import credentials, reading
 from vedette.cli.failure import EXIT_BUG, EXIT_FAILED, EXIT_INTERRUPTED, Failure
 from vedette.cli.terminal import Terminal
 from vedette.redaction import redact
@@ -159,6 +159,104 @@ def demo(
 JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 
 
+@app.command("compile")
+def compile_command(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Panorama project: graphs/, packages/, assets/.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="Folder that gets everything.")],
+    override: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Override document; may be given several times.")
+    ] = None,
+    camera: Annotated[
+        list[str] | None, typer.Option(metavar="NODE=URL", help="Camera for a node, as with `vedette run`.")
+    ] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NODE=VALUE", help="Value of a parameter node.")
+    ] = None,
+    graph: Annotated[str | None, typer.Option(metavar="NAME", help="Graph, where the project has several.")] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of the application instance; default: the folder's.")
+    ] = None,
+    cameras_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Known cameras: {NAME: {Username, Password, StreamUrl}}.")
+    ] = None,
+    transport: Annotated[str, typer.Option(metavar="tcp|udp", help="How RTSP cameras send their video.")] = "tcp",
+    bucket: Annotated[
+        str | None, typer.Option(metavar="NAME", help="S3 bucket in the recipes; default: GDK's BUCKET_NAME.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="ARN", help="Thing group or thing that the deployment is for.")
+    ] = None,
+    secrets_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the secrets with their values here, mode 0600.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write recipes, artifacts and the deployment of a project, for any Greengrass v2 device.
+
+    vedette compile my-app -o out --camera camera_node=rtsp://10.0.0.21/stream1
+
+    vedette compile my-app -o out --override graphs/my-app/override.json --set threshold=35 --name shop-1
+    """
+    from vedette.cli.compile import CompileOptions, compile_to_folder
+
+    options = CompileOptions(
+        directory=directory,
+        out=out,
+        overrides=tuple(override or ()),
+        cameras=tuple(camera or ()),
+        settings=tuple(setting or ()),
+        graph=graph,
+        instance=name,
+        cameras_file=cameras_file,
+        transport=transport,
+        bucket=bucket,
+        target=target,
+        secrets_file=secrets_file,
+        as_json=as_json,
+    )
+    raise typer.Exit(compile_to_folder(options, _hidden, Terminal()))
+
+
+@app.command("import")
+def import_command(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Panorama project: graphs/, packages/, assets/.")],
+    account: Annotated[
+        str | None, typer.Option(metavar="ID", help="Account id to put everywhere; default: the project's own.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+) -> None:
+    """Put one account id everywhere in a project, and check its assets.
+
+    vedette import my-app --account 111122223333
+
+    vedette import my-app --dry-run
+    """
+    from vedette.cli.import_project import import_project
+
+    raise typer.Exit(import_project(directory, Terminal(), account=account, dry_run=dry_run))
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Folder to make; its last part names the application.")],
+    camera_only: Annotated[
+        bool, typer.Option("--camera-only", help="Code and camera, without a model (this is the default).")
+    ] = False,
+    with_model: Annotated[
+        bool, typer.Option("--with-model", help="Code, camera and a model that finds 80 kinds of things.")
+    ] = False,
+) -> None:
+    """Make a new application in Panorama's format that runs at once.
+
+    vedette new my-app
+
+    vedette new shop-counter --with-model
+    """
+    from vedette.cli.new import new_application
+
+    raise typer.Exit(new_application(name, Terminal(), camera_only=camera_only, with_model=with_model))
+
+
 @app.command()
 def status(as_json: JsonFlag = False) -> None:
     """Show the state of what runs here: cameras, models, applications, outputs.
@@ -240,6 +338,9 @@ def camera_test(
             as_json=as_json,
         )
     )
+
+
+reading.register(app)
 
 
 def main() -> None:
