@@ -7,9 +7,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from vedette.messages import CameraSource, CameraState, CameraStatus
+from vedette.messages import CameraState
 from vedette.redaction import redact
 from vedette_camera_ingest.failure import CaptureError
+from vedette_camera_ingest.report import Report
+from vedette_camera_ingest.source import Source
 
 _RATE_WINDOW_S: Final = 5.0
 _WALL = time.time
@@ -24,7 +26,7 @@ class StatusBoard:
 
     def __init__(
         self,
-        source: CameraSource,
+        source: Source,
         socket_path: str,
         *,
         changed: Callable[[], None] = lambda: None,
@@ -121,12 +123,12 @@ class StatusBoard:
         with self._lock:
             self._decode_errors += 1
 
-    def status(self) -> CameraStatus:
-        """Return the status as of now; ``users`` is for the main process to fill in."""
+    def status(self) -> Report:
+        """Return the status as of now."""
         with self._lock:
             now = self._clock()
             waiting = self._next_try_at is not None
-            return CameraStatus(
+            return Report(
                 camera_id=self._source.camera_id,
                 name=self._source.name,
                 state=self._state,

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import av
 
-from vedette.messages import CameraSource, CameraState
+from vedette.messages import CameraState
 from vedette.rings import RingError, RingWriter
 from vedette.rtsp import AddressError
 from vedette.rtsp.address import parse
@@ -23,6 +23,7 @@ from vedette_camera_ingest.frames import FrameWriter
 from vedette_camera_ingest.gate import Gate, Passage
 from vedette_camera_ingest.progress import Progress, Verdict
 from vedette_camera_ingest.session import Session, UnsupportedCodec
+from vedette_camera_ingest.source import Source
 from vedette_camera_ingest.video_device import VideoDevice
 from vedette_camera_ingest.video_file import VideoFile, path_of
 
@@ -32,7 +33,7 @@ _POLL_S: Final = 0.25
 _REFUSED: Final = (CameraState.WRONG_PASSWORD, CameraState.PASSWORD_NEEDED)
 _LOGIN_POLL_S: Final = 5.0
 
-OpenSession = Callable[[CameraSource, Credentials], Session]
+OpenSession = Callable[[Source, Credentials], Session]
 
 
 class Capture:
@@ -43,7 +44,7 @@ class Capture:
 
     def __init__(
         self,
-        source: CameraSource,
+        source: Source,
         credentials: Callable[[], Credentials],
         ring: RingWriter,
         board: StatusBoard,
@@ -239,7 +240,7 @@ class Capture:
         return self._source.name
 
 
-def _whereto(login: Credentials, source: CameraSource) -> str:
+def _whereto(login: Credentials, source: Source) -> str:
     """Return what is said while connecting: ``10.0.0.21:554, over TCP``; nothing for files and what is no address."""
     try:
         address, _, _ = parse(login.url)

@@ -7,7 +7,7 @@
 | denied | main | state and detail: the other answer to wanted |
 | stop | main | nothing |
 | wanted | worker | nothing: the credentials, read afresh |
-| status | worker | a CameraStatus |
+| status | worker | a Report: the fields of a CameraStatus |
 
 The password travels here and nowhere else. The end of the socket is the death of the other side.
 """
@@ -16,9 +16,11 @@ import json
 import socket
 from typing import Any, Final
 
-from vedette.messages import CameraSource, CameraState, CameraStatus
+from vedette.messages import CameraState
 from vedette_camera_ingest.credentials import Credentials
 from vedette_camera_ingest.failure import CaptureError
+from vedette_camera_ingest.report import Report
+from vedette_camera_ingest.source import PlainSource, Source, document_of
 
 MAX_PACKET_BYTES: Final = 64 * 1024
 Document = dict[str, Any]
@@ -40,9 +42,9 @@ def decode(packet: bytes) -> Document:
     return document
 
 
-def start(source: CameraSource, socket_path: str) -> Document:
+def start(source: Source, socket_path: str) -> Document:
     """First packet to a worker."""
-    return {"kind": "start", "source": source.model_dump(), "socket": socket_path}
+    return {"kind": "start", "source": document_of(source), "socket": socket_path}
 
 
 def credentials(given: Credentials) -> Document:
@@ -55,18 +57,18 @@ def denied(error: CaptureError) -> Document:
     return {"kind": "denied", "state": error.state.value, "detail": error.detail}
 
 
-def status(current: CameraStatus) -> Document:
+def status(current: Report) -> Document:
     """The camera's status as its worker knows it."""
-    return {"kind": "status", "status": current.model_dump(mode="json", exclude_none=True)}
+    return {"kind": "status", "status": current.document()}
 
 
 STOP: Final[Document] = {"kind": "stop"}
 WANTED: Final[Document] = {"kind": "wanted"}
 
 
-def read_start(document: Document) -> tuple[CameraSource, str]:
+def read_start(document: Document) -> tuple[PlainSource, str]:
     """Return the source and the path of the ring's socket."""
-    return CameraSource.model_validate(document["source"]), str(document["socket"])
+    return PlainSource(**document["source"]), str(document["socket"])
 
 
 def read_answer(document: Document) -> Credentials:

@@ -4,9 +4,10 @@ import json
 from dataclasses import dataclass, field
 
 from vedette.bus import Bus, BusError, NotFound, NotSupported, Unauthorized
-from vedette.messages import CameraSource, CameraState
+from vedette.messages import CameraState
 from vedette.redaction import split_credentials
 from vedette_camera_ingest.failure import CaptureError
+from vedette_camera_ingest.source import Source
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Credentials:
     password: str | None = field(default=None, repr=False)
 
 
-def fetch(bus: Bus, source: CameraSource) -> Credentials:
+def fetch(bus: Bus, source: Source) -> Credentials:
     """Return what is needed to open ``source``, its secret read afresh.
 
     :raises CaptureError: with SECRET_UNAVAILABLE, saying which of the usual causes it is.
@@ -44,7 +45,7 @@ def fetch(bus: Bus, source: CameraSource) -> Credentials:
     return _parse(source, text)
 
 
-def _parse(source: CameraSource, text: str) -> Credentials:
+def _parse(source: Source, text: str) -> Credentials:
     expected = 'expected {"Username": ..., "Password": ..., "StreamUrl": ...}'
     try:
         document = json.loads(text)
@@ -60,7 +61,7 @@ def _parse(source: CameraSource, text: str) -> Credentials:
     return _complete(source, source.url or values["StreamUrl"], values["Username"] or None, values["Password"] or None)
 
 
-def _complete(source: CameraSource, url: str, user: str | None, password: str | None) -> Credentials:
+def _complete(source: Source, url: str, user: str | None, password: str | None) -> Credentials:
     if not url:
         where = f"secret {source.secret} has no StreamUrl" if source.secret else "it names no secret either"
         raise _unavailable(f"Camera {source.name} has no address, and {where}")

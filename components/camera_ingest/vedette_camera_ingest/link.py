@@ -9,10 +9,12 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from vedette.messages import REPEAT_S, CameraSource, CameraState, CameraStatus
+from vedette.messages import REPEAT_S, CameraState
 from vedette_camera_ingest import channel
 from vedette_camera_ingest.credentials import Credentials
 from vedette_camera_ingest.failure import CaptureError
+from vedette_camera_ingest.report import Report
+from vedette_camera_ingest.source import PlainSource
 
 _log = logging.getLogger(__name__)
 
@@ -30,9 +32,9 @@ class Link:
         self._stop = stop
         self._answers: queue.SimpleQueue[channel.Document] = queue.SimpleQueue()
         self._send_lock = threading.Lock()
-        self._status: Callable[[], CameraStatus] | None = None
+        self._status: Callable[[], Report] | None = None
 
-    def receive_start(self) -> tuple[CameraSource, str]:
+    def receive_start(self) -> tuple[PlainSource, str]:
         """Return the source and the path of the ring's socket.
 
         :raises OSError: when the main process does not say within 10 s.
@@ -46,7 +48,7 @@ class Link:
             raise ConnectionResetError("the main process is gone")
         return channel.read_start(channel.decode(packet))
 
-    def serve(self, status: Callable[[], CameraStatus], overdue: Callable[[float], None]) -> None:
+    def serve(self, status: Callable[[], Report], overdue: Callable[[float], None]) -> None:
         """Start the thread that sends ``status()`` every second and listens; it calls ``overdue(now)`` as often."""
         self._status = status
         threading.Thread(target=self._serve, args=(overdue,), name="link", daemon=True).start()

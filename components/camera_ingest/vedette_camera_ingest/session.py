@@ -9,7 +9,6 @@ import logging
 import os
 import queue
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -18,12 +17,13 @@ from typing import Any, Final
 
 import av
 
-from vedette.messages import CameraSource, CameraState
+from vedette.messages import CameraState
 from vedette.rtsp import Address, ProbeError, ProbeResult, RtspError, probe
 from vedette_camera_ingest import libav_errors
 from vedette_camera_ingest.credentials import Credentials
 from vedette_camera_ingest.events import Event, Opened, Over, Received
 from vedette_camera_ingest.failure import CaptureError, from_probe
+from vedette_camera_ingest.source import Source
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Session:
 
     def __init__(
         self,
-        source: CameraSource,
+        source: Source,
         credentials: Credentials,
         *,
         opener: Opener = av.open,
@@ -161,7 +161,7 @@ class UnsupportedCodec(CaptureError):
         self.codec = codec
 
 
-def _options(source: CameraSource, address: Address) -> dict[str, str]:
+def _options(source: Source, address: Address) -> dict[str, str]:
     options = {
         "rtsp_transport": source.transport,
         "allowed_media_types": "video",
@@ -175,6 +175,8 @@ def _options(source: CameraSource, address: Address) -> dict[str, str]:
     if source.transport == "udp":
         options["buffer_size"] = str(2 * 1024 * 1024)
     if address.tls:
+        import ssl
+
         options["tls_verify"] = "1"
         given = [os.environ.get("SSL_CERT_FILE"), ssl.get_default_verify_paths().cafile, *_CA_FILES]
         options["ca_file"] = next((path for path in given if path and Path(path).is_file()), _CA_FILES[0])

@@ -9,10 +9,11 @@ from urllib.parse import unquote, urlsplit
 
 import av
 
-from vedette.messages import CameraSource, CameraState
+from vedette.messages import CameraState
 from vedette.rings import RingWriter
 from vedette_camera_ingest.decoding import threads_for
 from vedette_camera_ingest.failure import CaptureError, from_file
+from vedette_camera_ingest.source import Source
 
 _POLL_S: Final = 0.25
 _LATE_S: Final = 0.5
@@ -40,7 +41,7 @@ class VideoFile:
     def __init__(
         self,
         path: Path,
-        source: CameraSource,
+        source: Source,
         ring: RingWriter,
         stop: threading.Event,
         *,

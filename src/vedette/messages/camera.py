@@ -1,11 +1,11 @@
 """Camera demands (who wants frames of which camera) and camera status."""
 
 import hashlib
-from enum import Enum
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from vedette.messages.camera_state import CameraState
 from vedette.messages.message import Message
 
 
@@ -47,30 +47,6 @@ class CameraDemand(Message):
     def topic(camera_id: str) -> str:
         """Topic of the demands for one camera; ``+`` for all."""
         return f"vedette/camera/{camera_id}/demand"
-
-
-class CameraState(str, Enum):
-    """State of a camera. Words for people are in ``vedette.health.conditions``."""
-
-    CONNECTING = "connecting"
-    LIVE = "live"
-    WRONG_PASSWORD = "wrong-password"
-    PASSWORD_NEEDED = "password-needed"
-    SECRET_UNAVAILABLE = "secret-unavailable"
-    NAME_NOT_FOUND = "name-not-found"
-    UNREACHABLE = "unreachable"
-    REFUSED = "refused"
-    NOT_FOUND = "not-found"
-    BUSY = "busy"
-    NOT_RTSP = "not-rtsp"
-    NO_VIDEO = "no-video"
-    UNSUPPORTED_CODEC = "unsupported-codec"
-    NO_KEY_FRAME = "no-key-frame"
-    STALLED = "stalled"
-    LOST = "lost"
-    ENDED = "ended"
-    PAUSED = "paused"
-    FAILED = "failed"
 
 
 class CameraStatus(Message):

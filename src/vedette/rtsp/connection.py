@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import socket
-import ssl
 import time
 from types import TracebackType
 from typing import Any, Final
@@ -109,6 +108,9 @@ def open_connection(
 
 
 def _secure(sock: socket.socket, address: Address, timeout_s: float) -> socket.socket:
+    # Only here: few cameras speak TLS, and it takes a megabyte of each process that plays one.
+    import ssl
+
     try:
         sock.settimeout(timeout_s)
         return ssl.create_default_context().wrap_socket(sock, server_hostname=address.host)

@@ -4,6 +4,7 @@ import pytest
 from vedette_camera_ingest import channel
 from vedette_camera_ingest.credentials import Credentials
 from vedette_camera_ingest.failure import CaptureError
+from vedette_camera_ingest.source import document_of
 
 from vedette.messages import CameraSource, CameraState
 
@@ -11,7 +12,9 @@ from vedette.messages import CameraSource, CameraState
 def test_start_and_login_arrive_as_they_were_sent() -> None:
     source = CameraSource(name="dock", url="rtsp://10.0.0.21/s", secret="x", transport="udp")
     document = channel.decode(channel.encode(channel.start(source, "/w/s.sock")))
-    assert channel.read_start(document) == (source, "/w/s.sock")
+    received, path = channel.read_start(document)
+    assert (document_of(received), path) == (document_of(source), "/w/s.sock")
+    assert received.camera_id == source.camera_id
     login = Credentials("rtsp://10.0.0.21/s", "viewer", 'p"@\\ü')
     assert channel.read_answer(channel.decode(channel.encode(channel.credentials(login)))) == login
 
