@@ -91,6 +91,9 @@ def run(
     fast: Annotated[
         bool, typer.Option("--fast", help="Read video files as fast as the application takes frames, once.")
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Start the application again when a file of the project is saved.")
+    ] = False,
     for_seconds: ForSeconds = None,
     no_browser: NoBrowser = False,
     port: Port = 8790,
@@ -122,6 +125,7 @@ def run(
         sandbox=not no_sandbox,
         model_threads=model_threads,
         log_level=log_level,
+        watch=watch,
     )
     raise typer.Exit(run_application(options, _hidden, Terminal()))
 

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 import webbrowser
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from vedette.cli.ports import port_for_page
 from vedette.cli.progress import Progress, status_line
 from vedette.cli.session import Session, state_folder
 from vedette.cli.terminal import Terminal
+from vedette.cli.watching import ProjectWatch
 from vedette.nucleus.errors import NucleusError
 
 _PERIOD_S: Final = 0.5
@@ -45,6 +46,7 @@ class RunOptions:
     sandbox: bool = True
     model_threads: int = 0
     log_level: str = "INFO"
+    watch: bool = False
 
 
 class StopOnSignal(AbstractContextManager[threading.Event]):
@@ -90,10 +92,17 @@ def run_application(options: RunOptions, credentials: Credentials, terminal: Ter
         terminal.done("manifests", f"{time.monotonic() - began:.1f} s{warnings}")
         for warns, note in compiled.ports:
             (terminal.warn if warns else terminal.skipped)("ports", note)
-        return _serve(options, compiled, root, terminal, stop)
+        return _serve(options, credentials, compiled, root, terminal, stop)
 
 
-def _serve(options: RunOptions, compiled: CompiledRun, root: Path, terminal: Terminal, stop: threading.Event) -> int:
+def _serve(
+    options: RunOptions,
+    credentials: Credentials,
+    compiled: CompiledRun,
+    root: Path,
+    terminal: Terminal,
+    stop: threading.Event,
+) -> int:
     progress = Progress(terminal)
     suite: Mapping[str, Mapping[str, Any]] = {
         "vedette.CameraIngest": {"logLevel": options.log_level},
@@ -104,7 +113,13 @@ def _serve(options: RunOptions, compiled: CompiledRun, root: Path, terminal: Ter
     try:
         with Session(root, secrets=compiled.secrets, listener=progress.hear, region=compiled.region) as session:
             session.deploy(compiled.deployments, suite)
-            code = _watch(options, session, progress, terminal, stop)
+
+            def redeploy() -> None:
+                again = compile_run(options, credentials, root, terminal)
+                session.keep_secrets(again.secrets)
+                session.deploy(again.deployments, suite)
+
+            code = _watch(options, session, progress, terminal, stop, redeploy)
             terminal.clear_status()
             with terminal_step(terminal, "stopping"):
                 session.nucleus.stop(4.0)
@@ -119,19 +134,42 @@ def terminal_step(terminal: Terminal, what: str) -> AbstractContextManager[None]
     return nullcontext()
 
 
+def _take_over(saved: Sequence[str], redeploy: Callable[[], None], terminal: Terminal) -> None:
+    """Run the project as it is now; one that does not fit is told, and what runs goes on."""
+    names = ", ".join(saved[:3]) + (f" and {len(saved) - 3} more" if len(saved) > 3 else "")
+    try:
+        redeploy()
+    except Failure as failure:
+        terminal.error(f"{names} saved, but {failure.message}; the application goes on as it was", failure.hint)
+    except NucleusError as error:
+        terminal.error(f"{names} saved, but {'; '.join(error.findings)}; the application goes on as it was")
+    else:
+        terminal.done("watch", f"{names} saved: the application starts again")
+
+
 def _has_screen() -> bool:
     """Tell whether a browser would open in a window: without one, Python starts a text browser in this terminal."""
     return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _watch(options: RunOptions, session: Session, progress: Progress, terminal: Terminal, stop: threading.Event) -> int:
+def _watch(
+    options: RunOptions,
+    session: Session,
+    progress: Progress,
+    terminal: Terminal,
+    stop: threading.Event,
+    redeploy: Callable[[], None],
+) -> int:
     until = None if options.for_s is None else time.monotonic() + options.for_s
     page_told = False
+    project = ProjectWatch(options.directory.resolve()) if options.watch else None
     while not stop.wait(_PERIOD_S):
         if session.nucleus.stop_requested.is_set():
             return 0
         if until is not None and time.monotonic() >= until:
             return 0
+        if project is not None and (saved := project.changed()):
+            _take_over(saved, redeploy, terminal)
         health = session.health()
         pictures = progress.tell(health)
         page = session.page_address

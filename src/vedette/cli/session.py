@@ -64,6 +64,7 @@ class Session:
         self._book_lock = threading.Lock()
         self._closing = contextlib.ExitStack()
         self.nucleus: Nucleus
+        self._secrets_file: Path
 
     def __enter__(self) -> "Session":
         with contextlib.ExitStack() as stack:
@@ -83,7 +84,8 @@ class Session:
             )
             self.nucleus.start()
             stack.callback(self.nucleus.stop, 4.0)
-            _write_secrets(secrets_file, self._secrets)
+            self._secrets_file = secrets_file
+            self.keep_secrets(self._secrets)
             self.nucleus.set_health(lambda: json.loads(self.health().to_json()))
             for topic_filter in TOPIC_FILTERS:
                 self.nucleus.broker.subscribe(topic_filter, self._hear)
@@ -94,6 +96,13 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closing.close()
+
+    def keep_secrets(self, secrets: Mapping[str, Mapping[str, str]]) -> None:
+        """Give components these secrets from now on: a file that only its owner reads, gone with the run."""
+        fresh = self._secrets_file.with_suffix(".new")
+        fresh.touch(mode=0o600)
+        fresh.write_text(json.dumps({name: {"secretString": json.dumps(value)} for name, value in secrets.items()}))
+        fresh.replace(self._secrets_file)
 
     def deploy(self, applications: Mapping[str, ComponentDeployment], suite: Mapping[str, Mapping[str, Any]]) -> None:
         """Start applications and the components they need, these configured by ``suite`` (component -> configuration).
@@ -158,9 +167,3 @@ def _forget_other_runtime(root: Path) -> None:
             wrapper.unlink()
     except FileNotFoundError:
         return
-
-
-def _write_secrets(path: Path, secrets: Mapping[str, Mapping[str, str]]) -> None:
-    """Write the cameras' credentials where only their owner reads them; the file goes with its folder."""
-    path.touch(mode=0o600)
-    path.write_text(json.dumps({name: {"secretString": json.dumps(value)} for name, value in secrets.items()}))
