@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from itertools import count
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from vedette.rings import Lease, RingError, RingReader, connect
-from vedette_display.overlay import Overlays, parse
-from vedette_display.picture import Picture, PictureError, Variant, encode
+from vedette_display.picture import Picture, PictureError, Variant
+
+if TYPE_CHECKING:
+    from vedette_display.overlay import Overlays
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +87,9 @@ class Feed:
         path = self._locate()
         if path is None:
             raise RingError("no application tells where this output is")
+        # Not before somebody looks, and on the feed's own thread: OpenCV takes 29 MB and a moment.
+        from vedette_display.overlay import Overlays
+
         sock = connect(path)
         reader = RingReader(sock, CREDIT)
         held: Lease | None = None
@@ -111,7 +116,9 @@ class Feed:
                 held.release()
             reader.close()
 
-    def _overlays(self, lease: Lease) -> Overlays:
+    def _overlays(self, lease: Lease) -> "Overlays":
+        from vedette_display.overlay import Overlays, parse
+
         try:
             return parse(lease.meta)
         except ValueError as error:
@@ -119,7 +126,9 @@ class Feed:
             self._say(logging.WARNING, str(error))
             return Overlays()
 
-    def _encode(self, lease: Lease, overlays: Overlays, variant: Variant, ready_mono_ns: int, *, fresh: bool) -> None:
+    def _encode(self, lease: Lease, overlays: "Overlays", variant: Variant, ready_mono_ns: int, *, fresh: bool) -> None:
+        from vedette_display.encoding import encode
+
         header = lease.header
         try:
             jpeg, width, height = encode(header, lease.buffer, overlays, variant)

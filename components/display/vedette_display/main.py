@@ -9,8 +9,6 @@ import time
 from pathlib import Path
 from typing import Final
 
-import cv2
-
 from vedette.bus import Bus, BusError, NotFound
 from vedette.bus.component import ComponentFailed
 from vedette.health import TOPIC_FILTERS
@@ -36,8 +34,6 @@ def main(bus: Bus, stop: threading.Event) -> None:
 
     :raises ComponentFailed: when the configuration is wrong or the address cannot be used.
     """
-    # One picture is small work: more threads cost more than they bring, and the device has other things to do.
-    cv2.setNumThreads(1)
     try:
         configuration = read(bus.get_configuration())
     except NotFound:

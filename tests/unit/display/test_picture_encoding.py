@@ -3,8 +3,9 @@
 import cv2
 import numpy as np
 import pytest
+from vedette_display.encoding import encode, to_bgr
 from vedette_display.overlay import Overlays
-from vedette_display.picture import PictureError, Variant, encode, size_for, to_bgr
+from vedette_display.picture import PictureError, Variant, size_for
 
 from vedette.rings import BGR24, I420, FrameHeader
 
