@@ -1,5 +1,6 @@
 """Arguments of the commands that read a project and change nothing: validate, show, schema."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -8,9 +9,15 @@ import typer
 Directory = Annotated[Path, typer.Argument(metavar="[DIR]", help="Panorama project; default: this folder.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to ``app``."""
+_credentials: Mapping[str, tuple[str, str]] = {}
+
+
+def register(app: typer.Typer, credentials: Mapping[str, tuple[str, str]]) -> None:
+    """Add the commands to ``app``; ``credentials`` are those taken out of the command line, by clean URL."""
+    global _credentials  # noqa: PLW0603 - typer calls plain functions
+    _credentials = credentials
     app.command()(validate)
+    app.command()(show)
 
 
 def validate(
@@ -30,3 +37,50 @@ def validate(
     from vedette.cli.validate import validate as run
 
     raise typer.Exit(run(directory, Output(), as_document=as_json, verify=verify))
+
+
+def show(
+    directory: Directory = Path(),
+    form: Annotated[str, typer.Option("--format", metavar="tree|mermaid|svg|json", help="What to write.")] = "tree",
+    origin: Annotated[
+        bool, typer.Option("--origin", help="Say in which file and line each value and camera stands.")
+    ] = False,
+    override: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Override document; may be given several times.")
+    ] = None,
+    camera: Annotated[
+        list[str] | None, typer.Option(metavar="NODE=URL", help="Camera for a node, as with `vedette run`.")
+    ] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NODE=VALUE", help="Value of a parameter node.")
+    ] = None,
+    graph: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Graph to show, where the project has several.")
+    ] = None,
+    cameras_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Known cameras: {NAME: {Username, Password, StreamUrl}}.")
+    ] = None,
+) -> None:
+    """Show what an application is made of: code, models, cameras, parameters, what is connected to what.
+
+    vedette show my-app --override graphs/my-app/override.json --origin
+
+    vedette show my-app --format svg > my-app.svg
+    """
+    import sys
+
+    from vedette.cli.output import Output
+    from vedette.cli.show import ShowOptions
+    from vedette.cli.show import show as run
+
+    options = ShowOptions(
+        directory=directory,
+        overrides=tuple(override or ()),
+        cameras=tuple(camera or ()),
+        settings=tuple(setting or ()),
+        graph=graph,
+        cameras_file=cameras_file,
+        format=form,
+        origin=origin,
+    )
+    raise typer.Exit(run(options, _credentials, Output(), Output(sys.stderr)))

@@ -62,6 +62,13 @@ class Document(Generic[ModelT_co]):
             hint,
         )
 
+    def place(self, pointer: Pointer) -> str:
+        """Return ``file:line:column`` of the value at ``pointer``, or of what it is missing from."""
+        if self.text is None:
+            return self.file
+        line, column = line_and_column(self.text.text, self.text.span(pointer).start)
+        return f"{self.file}:{line}:{column}"
+
     def require(self) -> ModelT_co:
         """Return the model; only for a document that was found good."""
         if self.model is None:
