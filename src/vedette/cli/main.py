@@ -344,7 +344,7 @@ def camera_test(
     )
 
 
-reading.register(app)
+reading.register(app, _hidden)
 
 
 def main() -> None:
