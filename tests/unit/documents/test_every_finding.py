@@ -222,7 +222,7 @@ CASES = [
     Case("V030", "decorator title is empty", edit_node("log_level", decorator={"title": ""})),
     Case("V031", "calls of this model will fail", lambda f: (f.root / f.model).with_name("squeezenet.onnx").unlink()),
     Case("V032", "changed or damaged", lambda f: model_asset(f, archive("m.onnx"), f"{'0' * 64}.tar.gz")),
-    Case("V033", "model of PYTORCH: it must be converted", lambda f: model_asset(f, archive("model.pth"))),
+    Case("V033", "model of PYTORCH, it must be converted", lambda f: model_asset(f, archive("model.pth"))),
     Case("V034", "not a tar archive", lambda f: model_asset(f, b"nothing")),
     Case("V034", "holds 2 models", lambda f: model_asset(f, archive("a.onnx", "b.onnx"))),
     Case("V034", "holds no model: readme", lambda f: model_asset(f, archive("readme"))),
@@ -404,3 +404,16 @@ def test_finding_points_elsewhere_than_at_the_fault(folder: Folder) -> None:
     text = lines[finding.line - 1][finding.column - 1 :][: finding.length]
     assert json.loads(text) == "code_node.treshold"
     assert str(finding).startswith(f"graphs/my-app/graph.json:{finding.line}:{finding.column} edge 3: consumer ")
+
+
+def test_converted_model_beside_its_original_is_not_taken(folder: Folder) -> None:
+    # GIVEN a project with the model that AWS published, which must be converted
+    model_asset(folder, archive("squeezenet1_0.pth"))
+    camera = {"camera_node": [CAMERA]}
+    assert "V033" in {item.code for item in resolve(load_project(folder.root), (), camera).findings}
+    # WHEN it is converted and put where the hint says
+    folder.write(str(Path(folder.model).with_name("converted.onnx")), b"model")
+    result = resolve(load_project(folder.root), (), camera)
+    # THEN that one is taken
+    assert result.application is not None, [str(item) for item in result.findings]
+    assert [model.unit.file.name for model in result.application.models] == ["converted.onnx"]

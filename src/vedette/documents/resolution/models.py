@@ -45,7 +45,7 @@ class ModelFinder:
         if errors(findings):
             return None
         if model.format is None:
-            self._must_be_converted(model, descriptor, pointer, findings)
+            self._must_be_converted(interface, model, descriptor, pointer, findings)
             return None
         return self._unit(interface, model, side_files, descriptor)
 
@@ -90,9 +90,12 @@ class ModelFinder:
                 findings.append(self._finding("V007", pointer, "the path leads out of the project's assets"))
                 return None
             if path.is_file():
-                return self._of_asset(path, pointer, findings)
+                found = self._of_asset(path, pointer, findings)
+                if found is None or found[0].format is not None or not self._files_of_folder():
+                    return found
+                # The original is still there beside what it was converted to.
         names = {interface.name, interface.asset, asset.name if asset else ""}
-        return self._of_folder(names, implementation, pointer, findings)
+        return self._of_folder(interface, names, implementation, pointer, findings)
 
     def _of_asset(
         self, path: Path, pointer: tuple[str | int, ...], findings: list[Finding]
@@ -138,15 +141,19 @@ class ModelFinder:
         findings.append(self._finding("V032", pointer, message, "put the original file back, or add the model again"))
         return False
 
+    def _files_of_folder(self) -> list[Path]:
+        return sorted(path for path in self._package.folder.iterdir() if path.suffix.lower() in FORMATS)
+
     def _of_folder(
         self,
+        interface: Interface,
         names: set[str],
         implementation: Implementation | None,
         pointer: tuple[str | int, ...],
         findings: list[Finding],
     ) -> tuple[ModelFile, tuple[ModelFile, ...]] | None:
         folder = self._package.folder
-        files = sorted(path for path in folder.iterdir() if path.suffix.lower() in FORMATS)
+        files = self._files_of_folder()
         if len(files) > 1:
             files = [path for path in files if path.stem in names] or files
         if len(files) == 1:
@@ -161,11 +168,14 @@ class ModelFinder:
                 self._finding("V034", pointer, message, f"name one after the asset or interface: {max(names)}.onnx")
             )
             return None
-        uri = f"assets/{implementation.asset_uri} is not there" if implementation is not None else "no file is named"
-        message = f"{uri}; the application runs, but calls of this model will fail"
-        folder_name = shown_path(folder, self._project.root)
-        findings.append(self._finding("V031", pointer, message, f"put an ONNX or TFLite file into {folder_name}/"))
+        uri = f": assets/{implementation.asset_uri} is not there" if implementation is not None else ""
+        message = f"{self._name(interface)} has no file{uri}; the application starts, but calls of this model will fail"
+        hint = f"put an ONNX or TFLite file into {shown_path(folder, self._project.root)}/"
+        findings.append(self._package.document.finding("V031", pointer, message, hint, where=False))
         return None
+
+    def _name(self, interface: Interface) -> str:
+        return f"model {self._package.name}.{interface.name}"
 
     def _descriptor(
         self, implementation: Implementation | None, at: int, findings: list[Finding]
@@ -206,15 +216,18 @@ class ModelFinder:
 
     def _must_be_converted(
         self,
+        interface: Interface,
         model: ModelFile,
         descriptor: MlModelDescriptor | None,
         pointer: tuple[str | int, ...],
         findings: list[Finding],
     ) -> None:
         framework = descriptor.framework if descriptor is not None and descriptor.framework else "another framework"
-        message = f"{model.name} is a model of {framework}: it must be converted to ONNX or TFLite"
-        folder = shown_path(self._package.folder, self._project.root)
-        findings.append(self._finding("V033", pointer, message, f"put the converted file into {folder}/"))
+        message = (
+            f"{self._name(interface)}: {model.name} is a model of {framework}, it must be converted to ONNX or TFLite"
+        )
+        hint = f"put the converted file into {shown_path(self._package.folder, self._project.root)}/"
+        findings.append(self._package.document.finding("V033", pointer, message, hint, where=False))
 
     def _unit(
         self,
