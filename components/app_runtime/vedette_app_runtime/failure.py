@@ -20,23 +20,33 @@ def describe_exit(exit_code: int, console: Sequence[str], logs: Mapping[str, Seq
 
     :param exit_code: as subprocess gives it (negative for a signal), or a shell's and bubblewrap's 128 + signal.
     :param console: the last lines of the application's console, oldest first.
-    :param logs: those of its own log files, by name, the newest file first; asked where the console has no exception.
+    :param logs: those of its own log files, by name, the newest file first.
     """
     ending = _ending(exit_code)
     exception = _last_exception(console)
+    # A signal's victim had no time to log.
+    logged = _logged_exception(logs or {}) if 0 <= exit_code <= 128 else None
     if exception is not None:
-        return redact(f"{exception}, {ending}")
-    # A signal's victim had no time to log, and an exception far above the end was survived.
-    for name, lines in (logs or {}).items() if 0 <= exit_code <= 128 else ():
-        exception = _last_exception(lines[-_NEAR_THE_END:])
-        if exception is not None:
-            return redact(f"{exception} (says its {name}), {ending}")
+        # One caught and logged comes before one in the clean-up after it: the former is the cause.
+        before = "" if logged is None or logged[0] == exception else f"; its {logged[1]} has {logged[0]}"
+        return redact(f"{exception}, {ending}{before}")
+    if logged is not None:
+        return redact(f"{logged[0]} (says its {logged[1]}), {ending}")
     last = _last_line(console)
     if exit_code != 0:
         return redact(f"{last}, {ending}" if last else f"ended without a word, {ending}")
     for name, lines in (logs or {}).items():
         return redact(f"ended by itself without an error, exit 0; the last line of its {name}: {_last_line(lines)}")
     return "ended by itself without an error, exit 0"
+
+
+def _logged_exception(logs: Mapping[str, Sequence[str]]) -> tuple[str, str] | None:
+    """Return the last exception near the end of a log, and the log's name; one far above the end was survived."""
+    for name, lines in logs.items():
+        exception = _last_exception(lines[-_NEAR_THE_END:])
+        if exception is not None:
+            return exception, name
+    return None
 
 
 def _last_line(lines: Sequence[str]) -> str:

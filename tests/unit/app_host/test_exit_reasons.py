@@ -104,7 +104,9 @@ def test_a_long_message_fills_the_status() -> None:
          " its app.log: INFO x"),
         (0, "", {"new.log": "ending\n", "old.log": PLAIN}, "KeyError: 'model_node' at application.py:71"
          " (says its old.log), exit 0"),
-        (1, CARETS, {"app.log": PLAIN}, "IndexError: list index out of range at application.py:4, exit 1"),
+        (1, CARETS, {"app.log": PLAIN}, "IndexError: list index out of range at application.py:4, exit 1; its app.log"
+         " has KeyError: 'model_node' at application.py:71"),
+        (1, PLAIN, {"app.log": PLAIN}, "KeyError: 'model_node' at application.py:71, exit 1"),
         (-9, "", {"app.log": PLAIN}, "ended without a word, killed by SIGKILL, as the kernel does when memory"
          " runs out"),
         (137, "x", {"app.log": PLAIN}, "x, killed by SIGKILL, as the kernel does when memory runs out"),
