@@ -35,13 +35,12 @@ _PLACEHOLDER: Final = re.compile(r"\{\{?\s*\w[\w.]*\s*\}")
 _SECRET_WORDS: Final = ("pass", "user", "secret", "token", "key")
 
 
-def check(
-    tree: JsonText, kind: str, model: type[DocumentModel], at: Place
-) -> tuple[DocumentModel | None, list[Finding]]:
+def check(tree: JsonText, model: type[DocumentModel], at: Place) -> tuple[DocumentModel | None, list[Finding]]:
     """Return the document's model (None where it has errors) and the findings."""
     findings = [
         at(tree.span((kind, *pointer)), "V030", f"{_prefix(tree, (kind, *_parent(pointer)))}{message}", "")
-        for pointer, message in deviations(kind, tree.value.get(kind))
+        for kind, content in tree.value.items()
+        for pointer, message in deviations(kind, content)
     ]
     try:
         return model.model_validate(tree.value), findings

@@ -110,7 +110,7 @@ def parse_document(
     kind, finding = _kind(tree, file, tuple(expected))
     if finding is not None:
         return Document(path, file, kind, None, (*findings, finding), tree)
-    model, more = check(tree, kind, KINDS[kind], lambda *args: _at(file, text, *args))
+    model, more = check(tree, KINDS[kind], lambda *args: _at(file, text, *args))
     findings += more
     return Document(path, file, kind, None if errors(findings) else model, tuple(sorted(findings)), tree)
 

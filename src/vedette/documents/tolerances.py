@@ -43,7 +43,15 @@ def _package(package: dict[str, Any]) -> Iterator[Deviation]:
                 yield (*place, *where, "type"), 'input is of type "string[]", which no schema of AWS knows'
             if "minimum" in port and port.get("type") != "string":
                 yield (*place, *where, "minimum"), 'input has "minimum", which no schema of AWS knows'
-    for place, asset in _items(package, "assets"):
+    yield from _assets(package, "assets")
+
+
+def _package_overrides(overrides: dict[str, Any]) -> Iterator[Deviation]:
+    yield from _assets(overrides, "assetOverrides")
+
+
+def _assets(package: dict[str, Any], key: str) -> Iterator[Deviation]:
+    for place, asset in _items(package, key):
         for where, implementation in _items(asset, "implementations"):
             for at, requirement in _items(implementation, "requirements"):
                 if "nvAccelerators" in requirement:
@@ -71,5 +79,6 @@ _CHECKS: Final[dict[str, Callable[[dict[str, Any]], Iterator[Deviation]]]] = {
     "nodeGraph": _graph,
     "nodeGraphOverrides": _override,
     "nodePackage": _package,
+    "nodePackageOverrides": _package_overrides,
     "mlModelDescriptor": _model,
 }

@@ -316,6 +316,24 @@ TOLERATED: list[dict[str, Any]] = [
         }
     },
     {"mlModelDescriptor": {**VERSION, "framework": "ONNX", "inputs": []}},
+    {"runtimeDescriptor": VERSION, "mlModelDescriptor": {**VERSION, "framework": "ONNX", "inputs": []}},
+    {
+        "nodePackageOverrides": {
+            **VERSION,
+            "assetOverrides": [
+                {
+                    "name": "a",
+                    "implementations": [
+                        {
+                            "type": "model",
+                            "assetUri": "x",
+                            "requirements": [{"type": "hardware_access", "nvAccelerators": []}],
+                        }
+                    ],
+                }
+            ],
+        }
+    },
     {"nodeGraph": {**VERSION, "packages": [INCLUDE], "nodes": [{**NODES[1], "decorator": {"description": ""}}]}},
 ]
 
