@@ -28,7 +28,8 @@ text { font: 12px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mo
 def as_svg(picture: Picture) -> str:
     """Return an SVG document."""
     picture = cleaned(picture)
-    layout = lay_out(picture, top=_TOP)
+    about = clip_note(_about(picture))
+    layout = lay_out(picture, top=_TOP, texts=[picture.name + " " * 8, about])
     width, height = round(layout.width), round(layout.height)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
@@ -40,7 +41,7 @@ def as_svg(picture: Picture) -> str:
         '<path class="arrow" d="M0 0 8 4 0 8z"/></marker></defs>',
         f'<rect width="{width}" height="{height}" rx="8" fill="var(--page)"/>',
         f'<text class="head" x="{MARGIN}" y="36">{_text(picture.name)}</text>',
-        f'<text class="quiet" x="{MARGIN}" y="56">{_text(_fitting(_about(picture), layout))}</text>',
+        f'<text class="quiet" x="{MARGIN}" y="56">{_text(about)}</text>',
         *(_edge(line) for line in layout.lines),
         *(_box(box) for box in layout.boxes),
         *(_pin(pin, layout) for pin in layout.pins),
@@ -52,10 +53,6 @@ def as_svg(picture: Picture) -> str:
 
 def _about(picture: Picture) -> str:
     return " + ".join([picture.graph, *picture.overrides])
-
-
-def _fitting(text: str, layout: Layout) -> str:
-    return clip_note(text)[: max(int((layout.width - 2 * MARGIN) / 7.3), 12)]
 
 
 def _edge(line: Line) -> str:

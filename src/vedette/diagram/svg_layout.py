@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
+from vedette.application import PortRoute
 from vedette.diagram.picture import Picture
 from vedette.diagram.words import (
     camera_words,
@@ -31,6 +32,7 @@ _CHANNEL: Final = 96
 _CHARACTER: Final = 7.3
 """Width of a character of the font, at 12 px."""
 _LONGEST: Final = 46
+_DEVICE: Final = "device port "
 
 
 @dataclass
@@ -103,16 +105,16 @@ def clip(text: str) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def lay_out(picture: Picture, *, top: float) -> Layout:
-    """Place everything of ``picture`` below ``top``."""
+def lay_out(picture: Picture, *, top: float, texts: Sequence[str] = ()) -> Layout:
+    """Place everything of ``picture`` below ``top``, with room for ``texts`` above."""
     layout = Layout()
     left, right = _left(picture), _right(picture)
     code = _code(picture)
     head = code.height if code is not None else 0.0
     _stack(left, top + head)
     _stack(right, top + head)
-    pins_left = _pins(picture, left, is_left=True)
-    pins_right = _pins(picture, right, is_left=False)
+    pins_left = _pins(picture, left, top + head, is_left=True)
+    pins_right = _pins(picture, right, top + head, is_left=False)
     x = float(MARGIN)
     for box in left:
         box.x = x
@@ -133,7 +135,8 @@ def lay_out(picture: Picture, *, top: float) -> Layout:
     layout.lines = _lines(picture, layout, {box.name: box for box in (*left, *right)})
     layout.notes = [clip_note(loose_words(end)) for end in picture.loose]
     layout.notes_y = bottom + 30
-    layout.width = max([320.0, *(box.x + box.width for box in layout.boxes)]) + MARGIN
+    rights = [box.x + box.width for box in layout.boxes]
+    layout.width = max([320.0, *rights, *(MARGIN + text_width(text) for text in (*texts, *layout.notes))]) + MARGIN
     layout.height = bottom + MARGIN + (14 + ROW * (len(layout.notes) + 1) if layout.notes else 0)
     return layout
 
@@ -149,10 +152,7 @@ def _left(picture: Picture) -> list[Box]:
         lines = [camera.title] + [f"{item.name}: {camera_words(item)}" for item in camera.cameras]
         found.append(Box(camera.name, "camera", [*lines, cameras_missing(camera)]))
     found += [Box(item.name, "parameter", [item.title, parameter_words(item)]) for item in picture.parameters]
-    found += [
-        Box(_route_name(route.container_port), "network", [f"device port {route.host_port}"])
-        for route in picture.routes
-    ]
+    found += [Box(_route_name(route), "network", []) for route in picture.routes]
     order = _order(picture)
     return sorted(found, key=lambda box: order(box.name))
 
@@ -165,7 +165,7 @@ def _order(picture: Picture) -> Callable[[str], int]:
         for name in names:
             place = ports.index(port) if port in ports else len(ports)
             places[name] = min(places.get(name, place), place)
-    return lambda name: len(ports) + 1 if name.startswith(":") else places.get(name, len(ports) + 2)
+    return lambda name: len(ports) + 1 if name.startswith(_DEVICE) else places.get(name, len(ports) + 2)
 
 
 def _right(picture: Picture) -> list[Box]:
@@ -204,8 +204,8 @@ def _stack(boxes: Sequence[Box], y: float) -> None:
         y += box.height + _GAP
 
 
-def _pins(picture: Picture, boxes: Sequence[Box], *, is_left: bool) -> list[Pin]:
-    """Return the ports of one side at the height of what they are connected to; the others below."""
+def _pins(picture: Picture, boxes: Sequence[Box], start: float, *, is_left: bool) -> list[Pin]:
+    """Return the ports of one side at the height of what they are connected to; the others below ``start``."""
     if picture.code is None or (not boxes and not (picture.code.inputs if is_left else picture.code.outputs)):
         return []
     middles = {box.name: box.middle for box in boxes}
@@ -220,8 +220,7 @@ def _pins(picture: Picture, boxes: Sequence[Box], *, is_left: bool) -> list[Pin]
             loose.append(Pin(port.name, port.type, is_left, 0.0, connected=False))
     if is_left:
         connected += [
-            Pin(f"port {route.container_port}", "tcp", is_left, middles[_route_name(route.container_port)])
-            for route in picture.routes
+            Pin(f"port {route.container_port}", "tcp", is_left, middles[_route_name(route)]) for route in picture.routes
         ]
     else:
         connected += [Pin("call()", "", is_left, middles[model.name]) for model in picture.models]
@@ -229,8 +228,7 @@ def _pins(picture: Picture, boxes: Sequence[Box], *, is_left: bool) -> list[Pin]
     for above, pin in pairwise(connected):
         pin.y = max(pin.y, above.y + ROW + 4)
     ends_at = [box.y + box.height for box in boxes if any(pin.y < box.y + box.height for pin in connected)]
-    first = boxes[0].y if boxes else 0.0
-    y = max([first + PADDING, *(pin.y + ROW + 4 for pin in connected), *(ends_at if loose else [])])
+    y = max([start + PADDING, *(pin.y + ROW + 4 for pin in connected), *(ends_at if loose else [])])
     for pin in loose:
         pin.y = y
         y += ROW + 4
@@ -259,7 +257,7 @@ def _lines(picture: Picture, layout: Layout, boxes: dict[str, Box]) -> list[Line
         if name in boxes and (port, False) in pins
     ]
     for route in picture.routes:
-        box = boxes[_route_name(route.container_port)]
+        box = boxes[_route_name(route)]
         lines.append(Line(box.x + box.width, box.middle, left, pins[f"port {route.container_port}", True].y))
     calls = [pin for pin in layout.pins if pin.label == "call()" and not pin.left]
     for pin, model in zip(calls, picture.models, strict=False):
@@ -267,5 +265,5 @@ def _lines(picture: Picture, layout: Layout, boxes: dict[str, Box]) -> list[Line
     return lines
 
 
-def _route_name(port: int) -> str:
-    return f":{port}"
+def _route_name(route: PortRoute) -> str:
+    return f"{_DEVICE}{route.host_port}"  # no node has a blank in its name
