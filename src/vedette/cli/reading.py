@@ -18,6 +18,7 @@ def register(app: typer.Typer, credentials: Mapping[str, tuple[str, str]]) -> No
     _credentials = credentials
     app.command()(validate)
     app.command()(show)
+    app.command()(schema)
 
 
 def validate(
@@ -84,3 +85,20 @@ def show(
         origin=origin,
     )
     raise typer.Exit(run(options, _credentials, Output(), Output(sys.stderr)))
+
+
+def schema(
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="graph, override, package, descriptor or package-override.")
+    ],
+) -> None:
+    """Write the JSON Schema of a document kind, for editors.
+
+    vedette schema graph > graph.schema.json
+
+    vedette schema package > package.schema.json
+    """
+    from vedette.cli.output import Output
+    from vedette.cli.schema import show_schema
+
+    raise typer.Exit(show_schema(kind, Output()))
