@@ -1,0 +1,85 @@
+"""vedette new, run, compile and import as a person calls them: real processes, a whole application."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vedette.resources import examples_dir
+
+VIDEO = examples_dir() / "media" / "street.mp4"
+
+
+def vedette(*arguments: str | Path, folder: Path, timeout_s: float = 50.0) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "vedette.cli.main", *map(str, arguments)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+        env={**os.environ, "NO_COLOR": "1", "XDG_CONFIG_HOME": str(folder / "config")},
+    )
+
+
+def test_a_new_application_does_not_run(tmp_path: Path) -> None:
+    made = vedette("new", "my-app", folder=tmp_path)
+    assert made.returncode == 0, made.stderr
+    assert made.stdout == ""
+    assert made.stderr.splitlines()[-1] == "next: vedette run my-app --camera camera_node=VIDEO"
+    arguments = ("--camera", f"camera_node={VIDEO}", "--no-browser", "--port", "0", "--for", "12")
+    ran = vedette("run", "my-app", *arguments, folder=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert "first picture" in ran.stderr
+    assert "0 restarts" in ran.stderr
+    log = tmp_path / "my-app/.vedette/work/vedette.app.my-app"
+    assert [path for path in log.rglob("app.log") if "started" in path.read_text()]
+
+
+@pytest.mark.parametrize("options", [(), ("--with-model",)], ids=["camera only", "with model"])
+def test_a_new_application_does_not_compile(tmp_path: Path, options: tuple[str, ...]) -> None:
+    assert vedette("new", "my-app", *options, folder=tmp_path).returncode == 0
+    password = "camera_node=rtsp://viewer:s3cret@10.0.0.1/1"
+    done = vedette("compile", "my-app", "-o", "out", "--camera", password, "--json", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["ok"] is True
+    assert len(document["components"]) == 1 + len(options)
+    assert all((tmp_path / "out" / name).is_file() for name in document["files"])
+    assert "s3cret" not in done.stdout + done.stderr
+    assert all(b"s3cret" not in path.read_bytes() for path in (tmp_path / "out").rglob("*.json"))
+
+
+def test_an_import_breaks_an_application(tmp_path: Path) -> None:
+    vedette("new", "my-app", "--with-model", folder=tmp_path)
+    imported = vedette("import", "my-app", "--account", "111122223333", folder=tmp_path)
+    assert imported.returncode == 0, imported.stderr
+    assert "111122223333 put into 4 names in 1 files, 2 folders" in imported.stderr
+    assert "123456789012" not in (tmp_path / "my-app/graphs/my-app/graph.json").read_text()
+    arguments = ("compile", "my-app", "-o", "out", "--camera", f"camera_node={VIDEO}")
+    assert vedette(*arguments, folder=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("new", "a b"), 2, "hint: vedette new a-b"),
+        (("new", "there"), 1, "error: `there` is there already"),
+        (("compile", "there", "-o", "out"), 1, "error[V025]: there/ has no graph"),
+        (("compile", "missing", "-o", "out"), 1, "missing is not a folder"),
+        (("import", "there"), 1, "nothing was changed"),
+        (("import", "missing", "--dry-run"), 1, "nothing was changed"),
+    ],
+)
+def test_a_mistake_ends_with_a_traceback_or_a_success(
+    tmp_path: Path, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    (tmp_path / "there").mkdir()
+    done = vedette(*arguments, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
