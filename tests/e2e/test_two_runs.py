@@ -31,6 +31,14 @@ def test_second_run_takes_what_is_the_first_ones(
     assert second.process.wait(20.0) == 0, second.talk
     assert second.since_start_s > 12.0
     assert second.leftovers.found() == []
+    # The first one's folder is in use: another run of it is refused, and harms nobody.
+    third = start_suite(
+        "run", people_counter, "--camera", f"camera_node={STREET}", "--no-browser", registry=first.registry
+    )
+    assert third.process.wait(5.0) == 1
+    assert f"runs already, as process {first.process.pid}" in third.talk
+    assert "hint: " in third.talk
+
     frames = first.health().cameras[0].frames
     eventually(lambda: first.health().cameras[0].frames > frames + 10, "the first run goes on")
     assert first.health().problems == []

@@ -18,6 +18,7 @@ from vedette.cli.credentials import Credentials
 from vedette.cli.failure import EXIT_FAILED, EXIT_USAGE, Failure
 from vedette.cli.ports import port_for_page
 from vedette.cli.progress import Progress, status_line
+from vedette.cli.running import instance_on
 from vedette.cli.session import Session, state_folder
 from vedette.cli.terminal import Terminal
 from vedette.cli.watching import ProjectWatch
@@ -85,6 +86,12 @@ def run_application(options: RunOptions, credentials: Credentials, terminal: Ter
     with StopOnSignal() as stop:
         began = time.monotonic()
         root = state_folder(options.directory.resolve())
+        if other := instance_on(root):
+            # Before anything is written into its folder.
+            raise Failure(
+                f"{options.directory} runs already, as process {other.pid}",
+                hint=f"vedette status; Ctrl-C where it was started ends it, or: kill {other.pid}",
+            )
         compiled = compile_run(options, credentials, root, terminal)
         terminal.line(compiled.headline)
         count = compiled.warnings

@@ -1,12 +1,21 @@
-"""The cameras of what runs here, so that other commands know them by the names that the page shows."""
+"""What of this user runs here: on which folder, and with which cameras, by the names that the page shows."""
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 from vedette.nucleus.control import request
 from vedette.nucleus.errors import ControlError, NucleusError
 from vedette.nucleus.instances import Instance, find_instances
+
+
+def instance_on(root: Path) -> Instance | None:
+    """Return the instance that runs on the state folder ``root``, if there is one."""
+    try:
+        return next((instance for instance in find_instances() if Path(instance.root) == root.resolve()), None)
+    except NucleusError:
+        return None
 
 
 def running_cameras() -> dict[str, dict[str, str]]:

@@ -41,7 +41,7 @@ class Root:
             if time.monotonic() - begun > _LOCK_WAIT_S:
                 os.close(descriptor)
                 raise RootInUseError(
-                    f"another nucleus runs on {self.path}; stop it (vedette stop), or give this one another folder"
+                    f"another nucleus runs on {self.path}; stop it, or give this one another folder"
                 )
             threading.Event().wait(_POLL_S)
         self._descriptor = descriptor
