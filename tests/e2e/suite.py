@@ -34,7 +34,9 @@ ROLES: Final[Mapping[str, str]] = {
     "model inference": "-m vedette_model_inference$",
     "display": "-m vedette_display$",
     "application host": "-m vedette_app_runtime run ",
+    "sandbox": r"^\S*bwrap --args ",
     "application": r"^\S*python\S* /panorama/",
+    "guard": "nucleus/guard_process.py ",
 }
 """What a process is called here -> what its command line looks like."""
 
@@ -148,7 +150,7 @@ class Suite:
         return self
 
     def processes(self) -> dict[str, list[psutil.Process]]:
-        """Return the living processes of the run by what they are; those of no known role are left out."""
+        """Return the living processes of the run by what they are, parents first; others are left out."""
         found: dict[str, list[psutil.Process]] = {role: [] for role in ROLES}
         for process in self.tree():
             try:

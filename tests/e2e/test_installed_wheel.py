@@ -14,6 +14,7 @@ from playwright.sync_api import Browser
 from .report import measured
 from .suite import Suite
 from .viewer import viewing
+from .waiting import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
@@ -81,13 +82,17 @@ def test_demo_needs_the_checkout(
     home.mkdir()
     empty.mkdir()
     before = set(environment.rglob("*"))
-    suite = start_suite(
-        "demo", "--no-browser", "--port", "0",
-        command=environment / "bin" / "vedette",
-        environ={"HOME": str(home), "PATH": os.environ["PATH"], "PWD": str(empty)},
-        bare=True,
-        folder=empty,
-    )  # fmt: skip
+
+    def demo() -> Suite:
+        return start_suite(
+            "demo", "--no-browser", "--port", "0",
+            command=environment / "bin" / "vedette",
+            environ={"HOME": str(home), "PATH": os.environ["PATH"], "PWD": str(empty)},
+            bare=True,
+            folder=empty,
+        )  # fmt: skip
+
+    suite = demo()
     suite.wait_for_pictures()
     measured("vedette demo from a wheel, empty home: pictures after", f"{suite.since_start_s:.1f} s")
     with viewing(chromium, suite.page) as viewer:
@@ -99,6 +104,14 @@ def test_demo_needs_the_checkout(
     assert took < 5.0
     assert suite.process.returncode == 0, suite.talk
     assert suite.leftovers.found() == []
+
+    again = demo().wait_for_pictures()
+    measured("vedette demo from a wheel, second start: pictures after", f"{again.since_start_s:.1f} s")
+    again.note_what_could_be_left()
+    again.process.kill()
+    again.process.wait(5.0)
+    eventually(lambda: not again.leftovers.found(), f"nothing left: {again.leftovers.found()}", within_s=5.0)
+
     assert list(empty.iterdir()) == []
     left = {path for path in set(environment.rglob("*")) - before if "__pycache__" not in path.parts}
     assert left == set()
