@@ -72,6 +72,8 @@ class VideoFile:
                 if not self._wait_for_turn(first=shown == 0):
                     return
                 show(frame, time.time_ns(), time.monotonic_ns())
+                # Its 3 MB serve for the next picture at once.
+                del frame
                 shown += 1
                 self._due += lasts_s
             if self._stop.is_set():

@@ -1,7 +1,6 @@
 """Answers to a server's demand for a login: basic (RFC 7617) and digest (RFC 2617, RFC 7616). A codec: no I/O."""
 
 import base64
-import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -69,6 +68,9 @@ def authorize(
     """
     if challenge.scheme == "basic":
         return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+    # Only here: it takes 4 MB, which a camera without a login, and a video file, need not pay for.
+    import hashlib
+
     given = challenge.parameters
     realm, nonce = given.get("realm", ""), given["nonce"]
     named = given.get("algorithm")

@@ -1,6 +1,6 @@
 """Asks a camera what it offers: name look-up, TCP, DESCRIBE with login, description. Nothing is played."""
 
-import secrets
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -56,7 +56,7 @@ def probe(
     timeout_s: float = 5.0,
     *,
     connect_timeout_s: float = CONNECT_TIMEOUT_S,
-    nonce: Callable[[], str] = lambda: secrets.token_hex(8),
+    nonce: Callable[[], str] = lambda: os.urandom(8).hex(),
 ) -> ProbeResult:
     """Ask the server at ``url`` for the stream's description.
 
