@@ -1,6 +1,6 @@
 """CPU that CameraIngest takes for a 1080p frame, against a bare PyAV decode loop on the same file.
 
-usage: ingest.py [--rounds N] [--seconds S] [--json] [--work DIR]
+usage: ingest.py [--rounds N] [--seconds S] [--clip FILE] [--json] [--work DIR]
 
 Both of its processes count. A reader in this process takes every frame and gives it back at once, so that the file is
 read as fast as it can be. ``ingest.py --serve`` is the component, on a bus of its own process.
@@ -111,6 +111,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
+    parser.add_argument("--clip", type=Path, help="another video than the 1080p street scene")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "vedette-benchmarks")
     parser.add_argument("--serve", nargs=2, metavar=("VIDEO", "WORK"), help=argparse.SUPPRESS)
@@ -119,7 +120,7 @@ def main() -> None:
         serve(*given.serve)
         return
     given.work.mkdir(parents=True, exist_ok=True)
-    video = clip.make_1080p(given.work / "street-1080p.mp4")
+    video = given.clip or clip.make_1080p(given.work / "street-1080p.mp4")
     rounds: list[dict[str, Any]] = [
         {"decode": decode(video, given.seconds), "CameraIngest": component(video, given.seconds)}
         for _ in range(given.rounds)
