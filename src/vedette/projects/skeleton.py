@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from vedette.documents.models import DescriptorDocument, GraphDocument, PackageDocument
+from vedette.documents.models import DescriptorDocument, DocumentModel, GraphDocument, PackageDocument
 from vedette.projects.accounts import PLACEHOLDER_ACCOUNT, SYSTEM
 from vedette.projects.errors import ProjectError
 from vedette.resources import examples_dir
@@ -19,6 +19,7 @@ _TEMPLATES: Final = Path(__file__).with_name("templates")
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _NOT_ALLOWED: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _ENVELOPE: Final = "2021-01-01"
+_LINE: Final = 120
 _MODEL_PACKAGE: Final = "NANODET_G"
 _MODEL_EXAMPLE: Final = "people-counter"
 _WHAT: Final = {
@@ -82,7 +83,7 @@ def make_skeleton(name: str, *, with_model: bool) -> Skeleton:
         f"{folder}/package.json": _json(_package(code, parameters, with_model=with_model)),
         f"{folder}/descriptor.json": _json(_descriptor()),
         f"{folder}/Dockerfile": _template("Dockerfile"),
-        f"{folder}/requirements.txt": "numpy>=1.17\n" + ("opencv-python-headless>=4.6\n" if with_model else ""),
+        f"{folder}/requirements.txt": "numpy>=1.17,<3\n" + ("opencv-python-headless>=4.6,<5\n" if with_model else ""),
         f"{folder}/src/application.py": _template("model.py" if with_model else "camera.py"),
         "assets/.gitkeep": "",
     }
@@ -130,7 +131,20 @@ def _template(name: str) -> str:
 
 
 def _json(document: Mapping[str, Any]) -> str:
-    return json.dumps(document, indent=4, ensure_ascii=False) + "\n"
+    return _laid_out(document, 0) + "\n"
+
+
+def _laid_out(value: Any, indent: int) -> str:
+    """Return JSON as a person would write it: an object or list of plain values stands on one line where it fits."""
+    line = json.dumps(value, ensure_ascii=False)
+    items = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    if not items or (indent + len(line) <= _LINE and not any(isinstance(item, dict | list) for item in items)):
+        return line
+    inner, outer = "\n" + " " * (indent + 4), "\n" + " " * indent
+    if isinstance(value, dict):
+        parts = [f"{json.dumps(key)}: {_laid_out(item, indent + 4)}" for key, item in value.items()]
+        return "{" + inner + f",{inner}".join(parts) + outer + "}"
+    return "[" + inner + f",{inner}".join(_laid_out(item, indent + 4) for item in value) + outer + "]"
 
 
 def _parameters(*, with_model: bool) -> list[Parameter]:
@@ -141,7 +155,7 @@ def _parameters(*, with_model: bool) -> list[Parameter]:
             Parameter("label", "label", "string", "people", "Label", "What the number is called on the picture"),
         ]
     return [
-        Parameter("threshold", "threshold", "float32", 20.0, "Threshold", "Change of brightness that counts, 0 to 255"),
+        Parameter("threshold", "threshold", "float32", 20.0, "Threshold", "Change of brightness that counts (0-255)"),
         Parameter("label", "label", "string", "movement", "Label", "What the number is called on the picture"),
     ]
 
@@ -183,7 +197,7 @@ def _graph(code: str, parameters: list[Parameter], *, with_model: bool) -> dict[
         "nodes": nodes,
         "edges": edges,
     }
-    return GraphDocument.model_validate({"nodeGraph": graph}).document()
+    return _checked(GraphDocument, {"nodeGraph": graph})
 
 
 def _package(code: str, parameters: list[Parameter], *, with_model: bool) -> dict[str, Any]:
@@ -205,13 +219,18 @@ def _package(code: str, parameters: list[Parameter], *, with_model: bool) -> dic
             }
         ],
     }
-    return PackageDocument.model_validate({"nodePackage": package}).document()
+    return _checked(PackageDocument, {"nodePackage": package})
 
 
 def _descriptor() -> dict[str, Any]:
     entry = {"path": "python3", "name": "/panorama/application.py"}
-    descriptor = {"runtimeDescriptor": {"envelopeVersion": _ENVELOPE, "entry": entry}}
-    return DescriptorDocument.model_validate(descriptor).document()
+    return _checked(DescriptorDocument, {"runtimeDescriptor": {"envelopeVersion": _ENVELOPE, "entry": entry}})
+
+
+def _checked(model: type[DocumentModel], document: dict[str, Any]) -> dict[str, Any]:
+    """Return ``document``, which the model takes, in the order in which a person would write it."""
+    model.model_validate(document)
+    return document
 
 
 def _readme(name: str, code: str, parameters: list[Parameter], *, with_model: bool) -> str:

@@ -14,6 +14,7 @@ from vedette.documents import load_project, resolve
 from vedette.documents.document import parse_document
 from vedette.messages import CameraSource
 from vedette.projects import ProjectError, create_project, make_skeleton, plan_import
+from vedette.validation import validate
 
 CAMERA = CameraSource(name="camera_node", url="/videos/street.mp4")
 
@@ -27,7 +28,7 @@ def make(folder: Path, *, with_model: bool = False) -> Path:
 @pytest.mark.parametrize("name", ["my-app", "A", "shop_2", "nanodet_g", "x" * 64])
 def test_a_new_application_has_findings(tmp_path: Path, name: str, with_model: bool) -> None:
     project = load_project(make(tmp_path / name, with_model=with_model))
-    assert project.findings() == [], "not even a warning"
+    assert validate(project).findings == (), "not even a warning"
     resolution = resolve(project, (), {"camera_node": [CAMERA]})
     assert resolution.findings == ()
     assert resolution.application is not None
