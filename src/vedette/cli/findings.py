@@ -2,41 +2,41 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from vedette.cli.output import Output
 from vedette.documents import Finding, Project, Severity
 from vedette.documents.files import read_text
-from vedette.documents.json_text import JsonText
-from vedette.documents.snippets import Snippet, printable, snippet_of
+from vedette.documents.snippets import Snippet, SourceText, printable
 from vedette.redaction import redact
 
 _NAMES: Final = re.compile(r"[a-z][a-z ]*s: ")
 """A hint that lists what there is, as in ``inputs: a, b``: it stands beside the carets."""
 
 
-@dataclass
 class Sources:
-    """The texts that findings are about."""
+    """The files of a project that findings are about, read when they are asked for."""
 
-    project: Project
-    _texts: dict[str, tuple[str, JsonText | None] | None] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for document in self.project.documents():
-            if document.text is not None:
-                self._texts[document.file] = (document.text.text, document.text)
+    def __init__(self, project: Project) -> None:
+        self._root = project.root
+        self._documents = {item.file: item.text for item in project.documents() if item.text is not None}
+        self._read: dict[str, SourceText | None] = {}
 
     def snippet(self, finding: Finding, room: int) -> Snippet | None:
         """Return the line of ``finding``, or None where there is none to show."""
         if not finding.line or finding.code == "V003":  # bytes that are no text
             return None
-        if finding.file not in self._texts:
-            text = read_text(self.project.root / finding.file, self.project.root, finding.file, [])
-            self._texts[finding.file] = None if text is None else (text, None)
-        found = self._texts[finding.file]
-        return None if found is None else snippet_of(finding, *found, room=room)
+        if finding.file not in self._read:
+            self._read[finding.file] = self._source(finding.file)
+        source = self._read[finding.file]
+        return None if source is None else source.snippet(finding, room=room)
+
+    def _source(self, file: str) -> SourceText | None:
+        tree = self._documents.get(file)
+        if tree is not None:
+            return SourceText(tree.text, tree)
+        text = read_text(self._root / file, self._root, file, [])
+        return None if text is None else SourceText(text)
 
 
 def write_findings(findings: Iterable[Finding], sources: Sources, output: Output) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Generic, TypeVar, cast
 
-from vedette.documents.checking import check
+from vedette.documents.checking import MAX_FINDINGS, check
 from vedette.documents.files import read_text
 from vedette.documents.findings import Finding, errors, general
 from vedette.documents.json_text import JsonText, JsonTextError, Pointer, Span, line_and_column, read_json
@@ -103,7 +103,7 @@ def parse_document(
         code = "V005" if error.too_deep else "V004"
         findings.append(_at(file, text, error.span, code, str(error), ""))
         return Document(path, file, "", None, tuple(findings))
-    for pointer, span in tree.duplicates:
+    for pointer, span in tree.duplicates[:MAX_FINDINGS]:
         name = label(tree.value, pointer[:-1])
         message = f'key "{str(pointer[-1])[:60]}" is given twice: the last one counts'
         findings.append(_at(file, text, span, "V006", f"{name}: {message}" if name else message, "remove one of them"))

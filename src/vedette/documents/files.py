@@ -50,12 +50,17 @@ def _read(path: Path, root: Path, file: str, found: list[Finding]) -> bytes | No
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         found.append(general("V001", f"file cannot be read: {reason}", file=file))
         return None
-    with os.fdopen(handle, "rb") as opened:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            found.append(general("V001", "file cannot be read: it is not a regular file", file=file))
-            return None
-        data = opened.read(MAX_DOCUMENT_BYTES + 1)
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        found.append(general("V001", "file cannot be read: it is not a regular file", file=file))
+        return None
+    try:
+        with os.fdopen(handle, "rb") as opened:
+            data = opened.read(MAX_DOCUMENT_BYTES + 1)
+    except OSError as error:
+        found.append(general("V001", f"file cannot be read: {error.strerror}", file=file))
+        return None
     if len(data) > MAX_DOCUMENT_BYTES:
         message = f"file has {max(status.st_size, len(data))} bytes: at most {MAX_DOCUMENT_BYTES} are read"
         found.append(general("V002", message, file=file))

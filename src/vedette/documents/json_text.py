@@ -5,7 +5,6 @@ The standard library's reader says neither where a value stood nor that a key wa
 
 import json
 import re
-from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
@@ -65,9 +64,7 @@ class JsonText:
 
 def line_and_column(text: str, offset: int) -> tuple[int, int]:
     """Return line and column of an offset, from 1, columns in characters."""
-    starts = [0, *(match.end() for match in re.finditer("\n", text))]
-    line = bisect_right(starts, offset)
-    return line, offset - starts[line - 1] + 1
+    return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
 
 
 def read_json(text: str) -> JsonText:
@@ -119,7 +116,7 @@ class _Reader:
             below = (*pointer, key)
             if key in members:
                 self._result.duplicates.append((below, span))
-                self._forget(below)
+                self._forget(below, members[key])
             self._result.keys[below] = span
             colon, at = self._next('":"')[1:]
             if colon != ":":
@@ -155,12 +152,14 @@ class _Reader:
             )
         return False
 
-    def _forget(self, pointer: Pointer) -> None:
-        """Take out the places below a value that a later key of the same name replaces."""
-        depth = len(pointer)
-        for places in (self._result.values, self._result.keys):
-            for other in [other for other in places if other[:depth] == pointer]:
-                del places[other]
+    def _forget(self, pointer: Pointer, value: Any) -> None:
+        """Take out the places below a ``value`` that a later key of the same name replaces."""
+        steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        for step, below in steps:
+            place = (*pointer, step)
+            self._result.values.pop(place, None)
+            self._result.keys.pop(place, None)
+            self._forget(place, below)
 
     def _string(self, token: str, span: Span) -> str:
         if "\\" not in token:

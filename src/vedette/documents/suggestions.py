@@ -2,6 +2,10 @@
 
 import difflib
 from collections.abc import Iterable
+from typing import Final
+
+_MOST: Final = 500
+"""More names than this take longer to compare than a hint is worth."""
 
 
 def did_you_mean(name: str, known: Iterable[str], *, what: str = "") -> str:
@@ -11,7 +15,7 @@ def did_you_mean(name: str, known: Iterable[str], *, what: str = "") -> str:
     """
     names = sorted(set(known))
     folded = {_fold(other): other for other in reversed(names)}
-    near = difflib.get_close_matches(_fold(name[:200]), folded, n=1, cutoff=0.7)
+    near = difflib.get_close_matches(_fold(name[:200]), folded if len(folded) <= _MOST else (), n=1, cutoff=0.7)
     if near:
         return f'did you mean "{folded[near[0]]}"?'
     if not what:
