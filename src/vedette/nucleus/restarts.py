@@ -7,7 +7,7 @@ from typing import Final
 from vedette.nucleus.states import ComponentState
 
 PAUSES_S: Final = (0.0, 1.0)
-"""Pause before the restart after the first, second, ... error: video must be back in 3 s after each (nucleus lite: 1)."""
+"""Pause before the restart after the first, second, ... error: video must be back in 3 s after each."""
 ERROR_RESET_S: Final = 3600.0
 """After how long without an error the count begins anew (AWS's errorResetTime)."""
 
