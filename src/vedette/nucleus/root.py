@@ -40,9 +40,7 @@ class Root:
         while not _lock(descriptor):
             if time.monotonic() - begun > _LOCK_WAIT_S:
                 os.close(descriptor)
-                raise RootInUseError(
-                    f"another nucleus runs on {self.path}; stop it, or give this one another folder"
-                )
+                raise RootInUseError(f"another nucleus runs on {self.path}; stop it, or give this one another folder")
             threading.Event().wait(_POLL_S)
         self._descriptor = descriptor
         return descriptor
