@@ -1,5 +1,6 @@
 """``vedette run`` as a process of its own, and what can be seen of it from outside."""
 
+import contextlib
 import json
 import os
 import re
@@ -152,14 +153,18 @@ class Suite:
     def processes(self) -> dict[str, list[psutil.Process]]:
         """Return the living processes of the run by what they are, parents first; others are left out."""
         found: dict[str, list[psutil.Process]] = {role: [] for role in ROLES}
-        for process in self.tree():
-            try:
-                command = " ".join(process.cmdline())
-            except psutil.Error:
-                continue
+        for process, command in self.commands().items():
             for role, pattern in ROLES.items():
                 if re.search(pattern, command):
                     found[role].append(process)
+        return found
+
+    def commands(self) -> dict[psutil.Process, str]:
+        """Return every living process of the run with its command line."""
+        found = {}
+        for process in self.tree():
+            with contextlib.suppress(psutil.Error):
+                found[process] = " ".join(process.cmdline())
         return found
 
     def pids(self) -> dict[str, list[int]]:

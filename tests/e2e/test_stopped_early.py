@@ -1,8 +1,9 @@
 """Ctrl-C at moments when a run is not yet, or no longer, what it is meant to be."""
 
+import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,14 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
 
 @pytest.fixture
-def starting(start_suite: Callable[..., Suite], recorder: Path) -> Suite:
-    """Return a run whose nucleus has just come up: nothing else has."""
-    suite = start_suite("run", recorder, "--camera", f"camera_node={STREET}", "--no-browser", "--port", "0")
+def starting(start_suite: Callable[..., Suite], recorder: Path, tmp_path: Path) -> Iterator[Suite]:
+    """Return a run whose nucleus has just come up: nothing else has. Its folder has never seen another one."""
+    project = tmp_path / "recorder"
+    shutil.copytree(recorder, project, ignore=shutil.ignore_patterns(".vedette"))
+    suite = start_suite("run", project, "--camera", f"camera_node={STREET}", "--no-browser", "--port", "0")
     eventually(lambda: list(suite.registry.glob("vedette/*/instance.json")), "the run is registered")
-    return suite
+    yield suite
+    suite.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
@@ -36,7 +40,8 @@ def test_run_cannot_be_stopped_while_it_starts(starting: Suite, number: signal.S
 def test_environment_that_is_being_made_holds_up_the_end(starting: Suite) -> None:
     # The recorder's first start makes a Python environment; only then there is a host.
     eventually(
-        lambda: any("vedette_app_runtime install" in command for command in commands(starting)), "an installation"
+        lambda: any("vedette_app_runtime install" in command for command in starting.commands().values()),
+        "an installation",
     )
     took = starting.interrupt()
     measured("Ctrl-C during an installation: everything gone after", f"{took:.1f} s")
@@ -56,7 +61,3 @@ def test_second_ctrl_c_breaks_the_stop_off(starting: Suite) -> None:
     assert starting.process.returncode == 0, starting.talk
     assert starting.leftovers.found() == []
     assert "Traceback" not in starting.talk
-
-
-def commands(suite: Suite) -> list[str]:
-    return [" ".join(process.cmdline()) for process in suite.tree() if process.is_running()]
