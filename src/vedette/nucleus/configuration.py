@@ -7,6 +7,7 @@ a deployment does are the Java nucleus's (``config/Topics.java``, ``componentman
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 from vedette.nucleus.configuration_tree import Branch, KeyPath, changed_paths, parse_pointer
@@ -100,6 +101,37 @@ class ConfigurationStore:
         self._change(component, change)
         if stale:
             raise StaleUpdateError("Proposed timestamp is older than the config's latest modified timestamp")
+
+    def copy(self) -> "ConfigurationStore":
+        """Return a store with the same content and nobody listening, to try changes on."""
+        twin = ConfigurationStore(self._clock_ms)
+        twin.restore(self.snapshot())
+        return twin
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return everything as JSON can hold it: component -> ``{"defaults", "tree"}``."""
+        with self._lock:
+            return {
+                name: {"defaults": deepcopy(dict(entry.defaults)), "tree": entry.tree.dump()}
+                for name, entry in self._components.items()
+            }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Make the content what ``snapshot`` returned; listeners hear of what changes.
+
+        :raises ValueError, KeyError, TypeError: if it is no snapshot; the content is then as it was
+        """
+        entries = {name: (entry["defaults"], Branch.load(entry["tree"])) for name, entry in snapshot.items()}
+        with self._lock:
+            gone = [name for name in self._components if name not in entries]
+        for name in gone:
+            self.remove(name)
+        for name, (defaults, tree) in entries.items():
+
+            def change(entry: _Component, defaults: Any = defaults, tree: Branch = tree) -> None:
+                entry.defaults, entry.tree = defaults, tree
+
+            self._change(name, change)
 
     def remove(self, component: str) -> None:
         """Forget a component; nothing happens when it is not known."""

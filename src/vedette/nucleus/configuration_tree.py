@@ -34,6 +34,28 @@ class Branch:
         """Return the object as plain dicts, lists and values, copied."""
         return {key: child.plain() for key, child in self.children.items()}
 
+    def dump(self) -> dict[str, Any]:
+        """Return the object with its timestamps as JSON can hold it: objects as objects, leaves as [value, ms]."""
+        return {
+            key: child.dump() if isinstance(child, Branch) else [copy.deepcopy(child.value), child.modified_ms]
+            for key, child in self.children.items()
+        }
+
+    @classmethod
+    def load(cls, dumped: Mapping[str, Any]) -> "Branch":
+        """Return what ``dump`` was called on.
+
+        :raises ValueError, TypeError: if it is nothing that ``dump`` returns
+        """
+        branch = cls()
+        for key, child in dumped.items():
+            if isinstance(child, Mapping):
+                branch.children[key] = cls.load(child)
+            else:
+                value, modified_ms = child
+                branch.children[key] = Leaf(copy.deepcopy(value), int(modified_ms))
+        return branch
+
     def find(self, path: Sequence[str]) -> "Branch | Leaf | None":
         """Return the node at a path, None when there is none."""
         node: Branch | Leaf = self

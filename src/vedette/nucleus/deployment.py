@@ -1,5 +1,6 @@
 """A deployment: which components in which versions, and what changes in their configuration."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -30,14 +31,26 @@ class ComponentDeployment(BaseModel):
     merge: Mapping[str, Any] = Field(
         default_factory=dict, description="merged into the configuration; lists replaced whole"
     )
+    root: bool = Field(default=True, description="False: only changes the configuration of somebody's dependency")
     reset: Sequence[Annotated[str, AfterValidator(_pointer)]] = Field(
         default=(), description="JSON pointers set back to the recipe's defaults; '' is everything"
     )
 
 
 class Deployment(BaseModel):
-    """The components that run after it, with whatever they depend on. Components left out are removed."""
+    """The components of one target, with whatever they depend on. What the target had before and is left out goes.
+
+    Several targets (``group``) are combined: what any of them wants runs, in a version that suits all of them.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     components: Mapping[Annotated[str, AfterValidator(check_name)], ComponentDeployment]
+    group: str = Field(default="", description="the target; '' is what the owner of the nucleus deploys")
+    deployment_id: str = Field(default_factory=lambda: str(uuid.uuid4()))
+    notify_s: float | None = Field(
+        default=60.0, ge=0, description="how long components may take to answer the update notice; None: no notice"
+    )
+    validation_s: float = Field(
+        default=20.0, ge=0, description="how long components may take to validate their new configuration"
+    )

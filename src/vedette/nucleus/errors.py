@@ -5,6 +5,8 @@ NucleusError                 anything the nucleus refuses; ``findings`` lists ev
 ├── StoreError               a recipe or artifact that is missing or cannot be unpacked
 ├── ResolutionError          dependencies or versions that do not fit together
 ├── LifecycleError           a component that broke or did not come up in time
+├── ConfigurationRejectedError  a component that does not take its new configuration
+├── DeploymentCancelledError a deployment that was taken back before it changed anything
 ├── RootInUseError           another nucleus runs on the same root folder
 └── ControlError             a running instance that could not be asked
 """
@@ -12,7 +14,9 @@ NucleusError                 anything the nucleus refuses; ``findings`` lists ev
 from collections.abc import Sequence
 
 __all__ = [
+    "ConfigurationRejectedError",
     "ControlError",
+    "DeploymentCancelledError",
     "LifecycleError",
     "NucleusError",
     "RecipeError",
@@ -44,6 +48,14 @@ class ResolutionError(NucleusError):
 
 class LifecycleError(NucleusError):
     """Components that broke, or did not come up in time."""
+
+
+class ConfigurationRejectedError(NucleusError):
+    """A component rejects the configuration that a deployment has for it, or does not say in time."""
+
+
+class DeploymentCancelledError(NucleusError):
+    """A deployment that was taken back before it changed anything."""
 
 
 class RootInUseError(NucleusError):

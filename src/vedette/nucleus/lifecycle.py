@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final, Protocol
 
+from vedette.nucleus.errors import LifecycleError
 from vedette.nucleus.plan import ComponentPlan, PlannedStep
 from vedette.nucleus.process import ScriptProcess, describe_exit
 from vedette.nucleus.restarts import ErrorCount
@@ -110,6 +111,32 @@ class ComponentLifecycle:
             self._view = replace(self._view, version=self.plan.version)
             if self.state is not ComponentState.BROKEN:
                 self._begin()
+
+    async def pause(self) -> None:
+        """Halt every process of the component; it stays RUNNING.
+
+        :raises LifecycleError: if it is not running
+        """
+        async with self._serial:
+            if self.state is not ComponentState.RUNNING or self._process is None:
+                raise LifecycleError(f"Component {self.plan.name} is not running")
+            await self._process.pause()
+            self._view = replace(self._view, paused=True)
+
+    async def resume(self) -> None:
+        """Let the component's processes go on.
+
+        :raises LifecycleError: if it is not paused
+        """
+        async with self._serial:
+            if not self._view.paused:
+                raise LifecycleError(f"Component {self.plan.name} is not paused")
+            await self._let_go_on()
+
+    async def _let_go_on(self) -> None:
+        if self._process is not None and self._process.paused:
+            await self._process.resume()
+        self._view = replace(self._view, paused=False)
 
     def adopt(self, plan: ComponentPlan) -> None:
         """Take over a plan that changes nothing for the running process."""
@@ -252,6 +279,7 @@ class ComponentLifecycle:
             if self.state is not ComponentState.STOPPING:  # an earlier stop may have been interrupted
                 self._move(Move.STOP)
             if self._process is not None:
+                await self._let_go_on()
                 await self._last_words("shutdown", grace_s)
             await self._end_process(max(grace_s - (time.monotonic() - begun), 0.0))
             self._move(Move.STOPPED)
@@ -275,7 +303,7 @@ class ComponentLifecycle:
         self._runner.ended(process)
         if process is self._process:
             self._process = None
-            self._view = replace(self._view, pid=None)
+            self._view = replace(self._view, pid=None, paused=False)
 
     def _revoke(self) -> None:
         if self._token is not None:

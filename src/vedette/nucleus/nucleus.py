@@ -1,7 +1,7 @@
 """The local nucleus: runs Greengrass components on this machine, for development and tests.
 
-It is no replacement for AWS's nucleus: no cloud, no rollback, no users other than the one who runs it. Everything runs
-on one event loop in a thread of its own; the methods here may be called from any other thread.
+It is no replacement for AWS's nucleus: no cloud, no users other than the one who runs it. Everything runs on one event
+loop in a thread of its own; the methods here may be called from any other thread.
 """
 
 import asyncio
@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import vedette
+from vedette.nucleus.command_line_access import principal as command_line
+from vedette.nucleus.command_line_access import remove_access, write_access
 from vedette.nucleus.configuration import ConfigurationStore
 from vedette.nucleus.control import ControlServer
+from vedette.nucleus.deploying import Deployer
 from vedette.nucleus.deployment import Deployment
 from vedette.nucleus.environment import base_environment
 from vedette.nucleus.errors import LifecycleError, NucleusError
@@ -23,6 +26,7 @@ from vedette.nucleus.events import ComponentOutput, Event, Events, Listener
 from vedette.nucleus.guard import Guard
 from vedette.nucleus.instances import Instance, new_run_id, register, registry_folder
 from vedette.nucleus.ipc import Broker, IpcServer, ShadowService
+from vedette.nucleus.local_deployments import LocalDeployments
 from vedette.nucleus.planner import Planner
 from vedette.nucleus.recipe import Platform
 from vedette.nucleus.root import Root
@@ -38,7 +42,6 @@ logger = logging.getLogger(__name__)
 
 _START_LIMIT_S: Final = 10.0
 _CALL_LIMIT_S: Final = 10.0
-_DEPLOY_LIMIT_S: Final = 120.0
 _CLEAN_UP_S: Final = 1.0
 """Part of a stop's deadline for closing the sockets and for the guard."""
 _ResultT = TypeVar("_ResultT")
@@ -78,13 +81,15 @@ class Nucleus:
         self._secrets_file = secrets_file
         self._environment = environment
         self._changed = threading.Condition()
-        self._deploying = threading.Lock()
+        self._stopping = threading.Event()
         self._stopped = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._guard: Guard | None = None
         self._ipc: IpcServer | None = None
         self._supervisor: Supervisor | None = None
+        self._deployer: Deployer | None = None
+        self._local_deployments: LocalDeployments | None = None
         self._control: ControlServer | None = None
         self._health: Callable[[], Any] | None = None
         self.events.subscribe(self._wake)
@@ -131,6 +136,7 @@ class Nucleus:
         self._control.serve("health", lambda _: self._health() if self._health is not None else None)
         self._control.serve("stop", lambda _: self.stop_requested.set())
         self._control.start()
+        write_access(self.root, self._on_loop(self._command_line_token(), _CALL_LIMIT_S), folder / "ipc.sock")
 
     async def _assemble(self, socket: Path) -> None:
         self._ipc = IpcServer(
@@ -141,7 +147,6 @@ class Nucleus:
             thing_name=self.thing_name,
             on_state=self._report,
         )
-        await self._ipc.start()
         guard = self._guard
         if guard is None:
             raise NucleusError("the nucleus was stopped while it started")
@@ -160,6 +165,30 @@ class Nucleus:
             output=lambda component, stream, line: self.events.emit(ComponentOutput(component, stream, line)),
         )
         self._supervisor = Supervisor(runner=runner, tokens=self._ipc.tokens, events=self.events)
+        self._deployer = Deployer(
+            planner=Planner(
+                root=self.root,
+                store=self.store,
+                configuration=self.configuration,
+                thing_name=self.thing_name,
+                platform=Platform.of_this_machine(),
+            ),
+            configuration=self.configuration,
+            supervisor=self._supervisor,
+            updates=self._ipc.updates,
+            validation=self._ipc.validation,
+            loop=asyncio.get_running_loop(),
+            stopped=self._stopping,
+        )
+        self._local_deployments = LocalDeployments(
+            deployer=self._deployer, store=self.store, wait_running=self.wait_running, views=self.components
+        )
+        self._ipc.serve_components(self._supervisor)
+        self._ipc.serve_deployments(self._local_deployments)
+        await self._ipc.start()
+
+    async def _command_line_token(self) -> str:
+        return self._running_ipc().tokens.issue(command_line())
 
     def set_health(self, health: Callable[[], Any]) -> None:
         """Answer ``{"op": "health"}`` on the control socket with what ``health`` returns (a JSON document)."""
@@ -173,25 +202,17 @@ class Nucleus:
 
         :raises NucleusError: with every finding, before anything has changed
         """
-        with self._deploying:
-            supervisor = self._running_supervisor()
-            planner = Planner(
-                root=self.root,
-                store=self.store,
-                configuration=self.configuration,
-                thing_name=self.thing_name,
-                platform=Platform.of_this_machine(),
-            )
-            before = supervisor.plans()
-            plans = planner.plan(deployment)
-            try:
-                self._on_loop(supervisor.apply(plans), _DEPLOY_LIMIT_S)
-            except concurrent.futures.CancelledError as error:
-                raise NucleusError("the nucleus was stopped during the deployment") from error
-            except concurrent.futures.TimeoutError as error:
-                raise NucleusError(f"the deployment was not carried out in {_DEPLOY_LIMIT_S:g} s") from error
-            for name in before.keys() - {plan.name for plan in plans}:
-                self.configuration.remove(name)
+        self._running_supervisor()
+        if self._deployer is not None:
+            self._deployer.deploy(deployment)
+
+    @property
+    def local_deployments(self) -> LocalDeployments:
+        """Return the desk that takes deployments as ``greengrass-cli`` asks for them."""
+        self._running_supervisor()
+        if self._local_deployments is None:
+            raise NucleusError("the nucleus is not running; call start first")
+        return self._local_deployments
 
     def wait_running(self, components: Iterable[str] | None = None, timeout_s: float = 60.0) -> None:
         """Wait until the components (all, if none are named) are RUNNING or FINISHED.
@@ -229,6 +250,7 @@ class Nucleus:
         if self._stopped:
             return
         self._stopped = True
+        self._stopping.set()
         with self._changed:
             self._changed.notify_all()
         if self._loop is not None:
@@ -238,6 +260,10 @@ class Nucleus:
                 logger.warning("components did not stop in %.1f s; the guard ends them", deadline_s)
         if self._control is not None:
             self._control.close()
+        if self._local_deployments is not None:
+            self._local_deployments.close()
+        if self._ipc is not None:
+            remove_access(self.root)
         if self._loop is not None and self._thread is not None:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=_CLEAN_UP_S)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vedette.nucleus.configuration import ConfigurationStore
-from vedette.nucleus.deployment import ComponentDeployment, Deployment
+from vedette.nucleus.deployment import ComponentDeployment
 from vedette.nucleus.errors import NucleusError
 from vedette.nucleus.plan import ComponentPlan, plan_steps
 from vedette.nucleus.recipe import (
@@ -33,8 +33,16 @@ class _Prepared:
     content: str
 
 
+@dataclass(frozen=True)
+class Draft:
+    """A deployment of which everything is there: chosen recipes, unpacked artifacts. Nothing has changed yet."""
+
+    resolution: Resolution
+    prepared: Mapping[str, _Prepared]
+
+
 class Planner:
-    """Makes plans; changes configuration only when nothing is wrong with the deployment."""
+    """Makes plans in three steps: ``draft`` finds everything, ``configure`` sets configuration, ``plans`` fills in."""
 
     def __init__(
         self,
@@ -51,13 +59,12 @@ class Planner:
         self._thing_name = thing_name
         self._platform = platform
 
-    def plan(self, deployment: Deployment) -> list[ComponentPlan]:
-        """Return the plans in start order, with the deployment's configuration applied.
+    def draft(self, roots: Mapping[str, Sequence[str]]) -> Draft:
+        """Choose versions for ``roots`` (component -> version requirements) and unpack what they need.
 
-        :raises NucleusError: with every finding; configuration is then as it was
+        :raises NucleusError: with every finding
         """
-        roots = {name: component.version for name, component in deployment.components.items() if name not in PROVIDED}
-        resolution = resolve(roots, self._store)
+        resolution = resolve({name: texts for name, texts in roots.items() if name not in PROVIDED}, self._store)
         findings: list[str] = []
         prepared: dict[str, _Prepared] = {}
         for name in resolution.order:
@@ -68,9 +75,18 @@ class Planner:
                 findings += result
         if findings:
             raise NucleusError(*findings)
-        for name in resolution.order:
-            self._configure(resolution.recipes[name], deployment.components.get(name, ComponentDeployment()))
-        return [self._plan(name, resolution, prepared[name]) for name in resolution.order]
+        return Draft(resolution, prepared)
+
+    def configure(
+        self, draft: Draft, changes: Mapping[str, ComponentDeployment], configuration: ConfigurationStore
+    ) -> None:
+        """Set the components' defaults and a deployment's changes in ``configuration``."""
+        for name in draft.resolution.order:
+            self._configure(draft.resolution.recipes[name], changes.get(name, ComponentDeployment()), configuration)
+
+    def plans(self, draft: Draft) -> list[ComponentPlan]:
+        """Return the plans in start order, filled in with the configuration of this moment."""
+        return [self._plan(name, draft.resolution, draft.prepared[name]) for name in draft.resolution.order]
 
     def _prepare(self, recipe: Recipe) -> _Prepared | Sequence[str]:
         """Return lifecycle and content of a component, or what is wrong."""
@@ -87,12 +103,12 @@ class Planner:
             )
         return _Prepared(lifecycle, content)
 
-    def _configure(self, recipe: Recipe, change: ComponentDeployment) -> None:
+    def _configure(self, recipe: Recipe, change: ComponentDeployment, configuration: ConfigurationStore) -> None:
         name = recipe.component_name
         defaults = recipe.component_configuration.default_configuration
-        self._configuration.set_defaults(name, self._interpolated(defaults))
+        configuration.set_defaults(name, self._interpolated(defaults))
         if change.merge or change.reset:
-            self._configuration.apply(name, self._interpolated(change.merge), change.reset)
+            configuration.apply(name, self._interpolated(change.merge), change.reset)
 
     def _interpolated(self, document: Mapping[str, object]) -> dict[str, object]:
         filled = interpolate_names(document, root=self._root, thing_name=self._thing_name)

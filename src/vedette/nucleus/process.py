@@ -24,6 +24,8 @@ PROCESS_MARKER: Final = "VEDETTE_PROCESS"
 """Environment entry that names run, component, step and attempt: what finds processes that left the session."""
 _READ_SIZE: Final = 65536
 _POLL_S: Final = 0.02
+_SIGNAL_ROUNDS: Final = 10
+_HALT_LIMIT_S: Final = 2.0
 _KILL_LIMIT_S: Final = 2.0
 _OUTPUT_LIMIT_S: Final = 0.5
 
@@ -50,6 +52,8 @@ class ScriptProcess:
         self._mutex = threading.Lock()
         self._reaped = False
         self._stop_by: float | None = None
+        self.paused = False
+        """Whether ``pause`` halted it and ``resume`` has not let it go on."""
         self._open: dict[int, tuple[str, LineSplitter]] = {}
         self._sink = sink
         self._output_ended = asyncio.Event()
@@ -82,6 +86,8 @@ class ScriptProcess:
     async def stop(self, grace_s: float) -> None:
         """End the script and everything it started: SIGTERM, ``grace_s`` seconds, SIGKILL. Returns when all is gone."""
         self._stop_by = time.monotonic() + grace_s
+        if self.paused:
+            await self.resume()  # a halted process does not hear SIGTERM
         self._signal_group(signal.SIGTERM)
         done, _ = await asyncio.wait([self.exited], timeout=grace_s)
         if not done:
@@ -91,6 +97,16 @@ class ScriptProcess:
             left = max(self._stop_by - time.monotonic(), 0.0)
             await asyncio.to_thread(guard_process.sweep, self._marker, {}, left, left + _KILL_LIMIT_S)
         await self.drain()
+
+    async def pause(self) -> None:
+        """Halt the script and everything it started (SIGSTOP)."""
+        self.paused = True
+        await asyncio.to_thread(self._halt_family)
+
+    async def resume(self) -> None:
+        """Let the script and everything it started go on (SIGCONT)."""
+        await asyncio.to_thread(self._signal_family, signal.SIGCONT)
+        self.paused = False
 
     async def drain(self) -> None:
         """Read the rest of the output, for a short time; who still holds the pipes after that is not heard any more."""
@@ -139,6 +155,28 @@ class ScriptProcess:
                     os.killpg(self.pid, number)
                 except ProcessLookupError:
                     logger.debug("process group %d is gone already", self.pid)
+
+    def _halt_family(self) -> None:
+        self._signal_family(signal.SIGSTOP)
+        until = time.monotonic() + _HALT_LIMIT_S
+        while time.monotonic() < until:
+            family = guard_process.find(self._marker, {self.pid: self.start})
+            if all(known.state == "T" for known in family):
+                return
+            threading.Event().wait(_POLL_S)
+        logger.warning("some processes of process %d do not halt", self.pid)
+
+    def _signal_family(self, number: int) -> None:
+        """Send a signal to every process of the script; those that come up meanwhile get it as well."""
+        told: set[tuple[int, int]] = set()
+        for _ in range(_SIGNAL_ROUNDS):
+            family = guard_process.find(self._marker, {self.pid: self.start})
+            fresh = [known for known in family if (known.pid, known.start) not in told]
+            if not fresh:
+                return
+            for known in fresh:
+                guard_process.send(known, number)
+                told.add((known.pid, known.start))
 
     def _wait(self) -> None:
         status = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)

@@ -54,8 +54,8 @@ class Resolution:
         )
 
 
-def resolve(roots: Mapping[str, str], source: RecipeSource) -> Resolution:
-    """Choose versions for ``roots`` (component -> version requirement) and all they depend on.
+def resolve(roots: Mapping[str, str | Sequence[str]], source: RecipeSource) -> Resolution:
+    """Choose versions for ``roots`` (component -> version requirements) and all they depend on.
 
     :raises ResolutionError: with one finding for each component that cannot be had, saying who asked for what
     """
@@ -80,8 +80,14 @@ def resolve(roots: Mapping[str, str], source: RecipeSource) -> Resolution:
     )
 
 
-def _requirements(roots: Mapping[str, str], recipes: Iterable[Recipe]) -> dict[str, list[Requirement]]:
-    found = {name: [Requirement("the deployment", VersionRequirement.parse(text))] for name, text in roots.items()}
+def _requirements(roots: Mapping[str, str | Sequence[str]], recipes: Iterable[Recipe]) -> dict[str, list[Requirement]]:
+    found = {
+        name: [
+            Requirement("the deployment", VersionRequirement.parse(text))
+            for text in ([texts] if isinstance(texts, str) else texts)
+        ]
+        for name, texts in roots.items()
+    }
     for recipe in recipes:
         for name, dependency in recipe.component_dependencies.items():
             if name in PROVIDED and name not in roots:

@@ -15,6 +15,7 @@ from typing import Final
 
 from vedette.nucleus.errors import RecipeError, StoreError
 from vedette.nucleus.recipe import Artifact, Recipe, Version, read_recipe
+from vedette.nucleus.store_copy import copy_into
 from vedette.nucleus.unpacking import unpack
 
 logger = logging.getLogger(__name__)
@@ -28,11 +29,12 @@ class ComponentStore:
     def __init__(self, root: Path) -> None:
         self.packages = root / "packages"
         self.recipes = self.packages / "recipes"
+        self.artifacts = self.packages / "artifacts"
         self._read: dict[Path, tuple[tuple[int, int], Recipe]] = {}
 
     def artifacts_folder(self, name: str, version: str) -> Path:
         """Return the folder of a version's artifacts: ``{artifacts:path}``."""
-        return self.packages / "artifacts" / name / version
+        return self.artifacts / name / version
 
     def decompressed_folder(self, name: str, version: str) -> Path:
         """Return the folder of a version's unpacked artifacts: ``{artifacts:decompressedPath}``."""
@@ -60,6 +62,19 @@ class ComponentStore:
     def names(self) -> list[str]:
         """Return the names of all components in the store, sorted."""
         return sorted({self._recipe(path).component_name for path in self._files("")})
+
+    def add(self, recipe_folder: str | Path | None, artifact_folder: str | Path | None) -> list[Recipe]:
+        """Copy recipes and artifacts (``<component>/<version>/<file>``) into the store; return the recipes.
+
+        What is there of the same version is replaced, file by file.
+
+        :raises RecipeError: if a recipe cannot be read; nothing was copied
+        :raises StoreError: if a folder is not there, or something cannot be copied
+        """
+        try:
+            return copy_into(self, recipe_folder, artifact_folder)
+        except OSError as error:
+            raise StoreError(f"{error.filename or 'a file'} cannot be copied: {error.strerror}") from error
 
     def prepare(self, recipe: Recipe, artifacts: Iterable[Artifact]) -> str:
         """Check that every artifact is there, unpack the ZIP files, and return a digest of all their content.

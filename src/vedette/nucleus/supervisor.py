@@ -46,11 +46,60 @@ class Supervisor:
         """Return the plans that run now."""
         return {name: lifecycle.plan for name, lifecycle in self._lifecycles.items()}
 
+    def plans_in_order(self) -> list[ComponentPlan]:
+        """Return the plans that run now in start order."""
+        return [self._lifecycles[name].plan for name in self._order if name in self._lifecycles]
+
     def report(self, component: str, state: ComponentState) -> None:
         """Take note of a component's UpdateState."""
         lifecycle = self._lifecycles.get(component)
         if lifecycle is not None:
             lifecycle.report(state)
+
+    def restart_component(self, name: str) -> bool:
+        """Begin to restart a component and those that HARD depend on it; False when a restart does not help it.
+
+        :raises LookupError: if it is not there
+        """
+        lifecycle = self._lifecycles[name]
+        if lifecycle.state is ComponentState.BROKEN or self.closing:
+            return False
+        self._spawn(self._restart_in_order(name))
+        return True
+
+    async def _restart_in_order(self, name: str) -> None:
+        active = {ComponentState.STARTING, *READY}
+        dependents = {key for key in self._hard_dependents({name}) if self._lifecycles[key].state in active}
+        touched = {name, *dependents}
+        await self._stop_in_order(touched, STOP_GRACE_S)
+        for key in (key for key in self._order if key in touched):
+            if self._lifecycles[key].state is not ComponentState.BROKEN:
+                await self._lifecycles[key].start()
+
+    def stop_component(self, name: str) -> None:
+        """Begin to stop a component; it stays so until it is restarted or deployed again.
+
+        :raises LookupError: if it is not there
+        """
+        self._spawn(self._lifecycles[name].stop())
+
+    async def pause_component(self, name: str) -> None:
+        """Halt every process of a component.
+
+        :raises LookupError: if it is not there
+        :raises LifecycleError: if it is not running
+        """
+        await self._lifecycles[name].pause()
+        self._publish_views()
+
+    async def resume_component(self, name: str) -> None:
+        """Let the processes of a component go on.
+
+        :raises LookupError: if it is not there
+        :raises LifecycleError: if it is not paused
+        """
+        await self._lifecycles[name].resume()
+        self._publish_views()
 
     async def apply(self, plans: Sequence[ComponentPlan]) -> None:
         """Make the run what ``plans`` (in start order) say: stop what goes or changes, then start what is missing."""

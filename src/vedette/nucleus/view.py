@@ -18,6 +18,7 @@ class ComponentView:
     restarts: int = 0
     since: float = 0.0
     detail: str = ""
+    paused: bool = False
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""

@@ -170,6 +170,7 @@ def test_a_second_deployment_restarts_what_has_not_changed(bench: Bench) -> None
     bench.recipe("gone", {"run": SLEEPS})
     bench.deploy("plain", "text", "gone")
     bench.nucleus.wait_running(timeout_s=10)
+    assert bench.heard.line("text") == "1"
     before = {name: bench.pid(name) for name in ("plain", "text")}
     bench.deploy("plain", "text", plain={"level": "DEBUG", "list": [3]}, text={"port": 2})
     bench.nucleus.wait_running(timeout_s=10)

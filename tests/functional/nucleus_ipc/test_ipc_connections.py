@@ -278,12 +278,12 @@ def test_subscriptions_of_a_client_that_is_gone_stay(client: Client, nucleus: An
     own = client("own", camera={"fps": 5})
     own.subscribe_to_topic(topic="t", on_stream_event=lambda _event: None)
     own.subscribe_to_configuration_update(key_path=["camera"], on_stream_event=lambda _event: None)
-    assert nucleus.server.broker.subscribers == 1
+    assert nucleus.server.broker.subscribers == 2
     own.close().result(5)
     gone = threading.Event()
     while not nucleus.on_loop(lambda: not nucleus.server._connections):
         assert not gone.wait(0.01)
-    assert nucleus.server.broker.subscribers == 0
+    assert nucleus.server.broker.subscribers == 1
     assert not nucleus.configuration._listeners
 
 

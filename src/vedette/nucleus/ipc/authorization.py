@@ -20,20 +20,55 @@ from typing import Any, Final, Protocol
 from vedette.nucleus.ipc.errors import UnauthorizedError
 from vedette.nucleus.ipc.protocol import shape_name
 
-__all__ = ["OPERATIONS", "PUBSUB", "SECRETS", "SHADOWS", "Authorizer", "PolicySource", "resource_pattern"]
+__all__ = [
+    "CLI",
+    "LIFECYCLE",
+    "METRICS",
+    "MQTT_PROXY",
+    "OPERATIONS",
+    "PUBSUB",
+    "SECRETS",
+    "SHADOWS",
+    "Authorizer",
+    "PolicySource",
+    "is_command_line",
+    "resource_pattern",
+]
 
 _log = logging.getLogger(__name__)
 
 PUBSUB: Final = "aws.greengrass.ipc.pubsub"
 SECRETS: Final = "aws.greengrass.SecretManager"
 SHADOWS: Final = "aws.greengrass.ShadowManager"
+MQTT_PROXY: Final = "aws.greengrass.ipc.mqttproxy"
+LIFECYCLE: Final = "aws.greengrass.ipc.lifecycle"
+METRICS: Final = "aws.greengrass.ipc.componentmetric"
+CLI: Final = "aws.greengrass.Cli"
 OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
     PUBSUB: frozenset({"PublishToTopic", "SubscribeToTopic"}),
     SECRETS: frozenset({"GetSecretValue"}),
     SHADOWS: frozenset({"GetThingShadow", "UpdateThingShadow", "DeleteThingShadow", "ListNamedShadowsForThing"}),
+    MQTT_PROXY: frozenset({"PublishToIoTCore", "SubscribeToIoTCore"}),
+    LIFECYCLE: frozenset({"PauseComponent", "ResumeComponent"}),
+    METRICS: frozenset({"PutComponentMetric"}),
+    CLI: frozenset(
+        {
+            "CreateDebugPassword",
+            "CreateLocalDeployment",
+            "GetComponentDetails",
+            "GetLocalDeploymentStatus",
+            "ListComponents",
+            "ListLocalDeployments",
+            "RestartComponent",
+            "StopComponent",
+        }
+    ),
 }
-"""Operations that a policy of a service may name."""
+"""Operations that a policy of a service may name. CancelLocalDeployment is the command line's alone, as on a device."""
+_OPEN_TO_COMMAND_LINE: Final = frozenset({PUBSUB, MQTT_PROXY})
 _SPECIAL = re.compile(r"\$\{(?P<literal>.)\}|(?P<open>\$\{)|(?P<any>\*)|(?P<question>\?)", re.DOTALL)
+# Topic wildcards count only as whole levels after another level; ``a/#`` allows ``a`` too.
+_SPECIAL_MQTT = re.compile(rf"(?P<rest>/#\Z)|(?P<level>(?<=/)\+(?=/|\Z))|{_SPECIAL.pattern}", re.DOTALL)
 
 
 class PolicySource(Protocol):
@@ -43,17 +78,29 @@ class PolicySource(Protocol):
         """Return the value at a key path of a component's configuration, None when there is none."""
 
 
+def is_command_line(principal: str) -> bool:
+    """Tell whether a principal is the command line, which may do everything that the command line's service offers."""
+    return principal == CLI or principal.startswith("greengrass-cli#")
+
+
 @lru_cache(maxsize=1024)
-def resource_pattern(resource: str) -> re.Pattern[str]:
-    """Return the pattern of a policy's resource; ValueError when the Java nucleus refuses it, with the reason."""
+def resource_pattern(resource: str, *, mqtt: bool = False) -> re.Pattern[str]:
+    """Return the pattern of a policy's resource; ValueError when the Java nucleus refuses it, with the reason.
+
+    :param mqtt: read ``+`` and ``#`` as wildcards of topics, as for the policies of IoT Core topics
+    """
     if not resource:
         raise ValueError("a resource is empty")
     parts: list[str] = []
     at = 0
-    for found in _SPECIAL.finditer(resource):
+    for found in (_SPECIAL_MQTT if mqtt else _SPECIAL).finditer(resource):
         parts.append(re.escape(resource[at : found.start()]))
         at = found.end()
-        if found["any"]:
+        if mqtt and found["rest"]:
+            parts.append("(?:/.*)?")
+        elif mqtt and found["level"]:
+            parts.append("[^/]*")
+        elif found["any"]:
             parts.append(".*")
         elif found["literal"] in {"*", "?", "$"}:
             parts.append(re.escape(found["literal"]))
@@ -76,6 +123,10 @@ class Authorizer:
 
     def check(self, component: str, service: str, operation: str, resource: str) -> None:
         """Return when allowed; otherwise UnauthorizedError, worded as the Java nucleus does."""
+        if service in _OPEN_TO_COMMAND_LINE and is_command_line(component):
+            return
+        if operation not in OPERATIONS[service]:
+            raise UnauthorizedError(f"Component {service} not registered for operation {shape_name(operation)}")
         for allowed in self._resources(component, service, operation):
             if allowed.fullmatch(resource):
                 return
@@ -108,7 +159,10 @@ class Authorizer:
                 f"{service} has no operation {unknown[0]!r}; expected '*' or {', '.join(sorted(known - {'*'}))}"
             )
         resources = _texts(policy.get("resources"), "resources")
-        return operations, [resource_pattern(r.replace("{iot:thingName}", self._thing_name)) for r in resources]
+        mqtt = service == MQTT_PROXY
+        return operations, [
+            resource_pattern(resource.replace("{iot:thingName}", self._thing_name), mqtt=mqtt) for resource in resources
+        ]
 
     def _warn_once(self, component: str, policy: str, reason: str) -> None:
         if (component, policy, reason) not in self._warned:

@@ -1,6 +1,6 @@
 """What an operation gets to see of a request, and how it is described to the server."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -28,9 +28,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operation that is served: ``handle`` returns the answer's JSON object or raises IpcRefusal."""
+    """An operation that is served: ``handle`` returns the answer's JSON object or raises IpcRefusal.
 
-    handle: Callable[[Call], dict[str, Any]]
+    It may also return an awaitable of that, where the answer takes its time; the connection goes on meanwhile.
+    """
+
+    handle: Callable[[Call], dict[str, Any] | Awaitable[dict[str, Any]]]
     event_shape: str | None = None
     """Shape of its events; None for an operation that ends with its answer."""
     integers_as_floats: bool = False

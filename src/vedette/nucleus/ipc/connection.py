@@ -9,7 +9,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
 from typing import Any, Final, Protocol, cast
 
@@ -99,6 +99,8 @@ class Connection(asyncio.Protocol):
         self._pump_scheduled = False
         self._latest_stream = 0
         self._dropped = 0
+        self._pending: set[asyncio.Task[None]] = set()
+        """Answers that take their time; they are carried through even when the client has gone."""
 
     # -- asyncio.Protocol
 
@@ -236,13 +238,45 @@ class Connection(asyncio.Protocol):
             if operation.event_shape is not None:
                 self.streams[stream_id] = stream
             answer = self._handle(operation, name, Call(self.component or "", request, stream))
+            if not isinstance(answer, bytes):
+                self._answer_later(answer, operation, name, stream)
+                return
             frame = protocol.response(stream_id, f"{name}Response", answer, last=operation.event_shape is None)
         except IpcRefusal as refusal:
-            _log.debug("%s of %s refused: %s", name, self.component, refusal)
-            frame = protocol.error(stream_id, refusal)
-            if stream is not None:
-                self._close_stream(stream)
+            frame = self._refusal(refusal, name, stream_id, stream)
         self._answer(frame)
+
+    def _refusal(self, refusal: IpcRefusal, name: str, stream_id: int, stream: _Stream | None) -> bytes:
+        _log.debug("%s of %s refused: %s", name, self.component, refusal)
+        if stream is not None:
+            self._close_stream(stream)
+        return protocol.error(stream_id, refusal)
+
+    def _answer_later(
+        self, answer: Awaitable[dict[str, Any]], operation: Operation, name: str, stream: _Stream
+    ) -> None:
+        async def finish() -> None:
+            try:
+                body = protocol.to_json(await self._guarded(answer, name))
+                last = operation.event_shape is None
+                frame = protocol.response(stream.stream_id, f"{name}Response", body, last=last)
+            except IpcRefusal as refusal:
+                frame = self._refusal(refusal, name, stream.stream_id, stream)
+            if self._state is State.OPEN:
+                self._answer(frame)
+
+        task = self._loop.create_task(finish())
+        self._pending.add(task)
+        task.add_done_callback(self._pending.discard)
+
+    async def _guarded(self, answer: Awaitable[dict[str, Any]], name: str) -> dict[str, Any]:
+        try:
+            return await answer
+        except IpcRefusal:
+            raise
+        except Exception as error:
+            _log.exception("%s of %s failed", name, self.component)
+            raise ServiceError(f"{name} failed inside the nucleus; its log says why") from error
 
     def _operation(self, full_name: str, name: str) -> Operation:
         operation = self._owner.operations.get(name) if full_name != name else None
@@ -252,9 +286,10 @@ class Connection(asyncio.Protocol):
             raise ServiceError(f"Operation {full_name} is not supported by Greengrass")
         raise UnknownOperation(f"{full_name} operation is not part of this service")
 
-    def _handle(self, operation: Operation, name: str, call: Call) -> bytes:
+    def _handle(self, operation: Operation, name: str, call: Call) -> bytes | Awaitable[dict[str, Any]]:
         try:
-            return protocol.to_json(operation.handle(call))
+            answer = operation.handle(call)
+            return protocol.to_json(answer) if isinstance(answer, dict) else answer
         except IpcRefusal:
             raise
         except Exception as error:

@@ -5,7 +5,8 @@ NucleusError
 └── ProtocolError            bytes or messages that break the protocol: the connection ends
 IpcRefusal                   a request that is answered with an error; the connection goes on
 ├── ServiceError, InvalidArgumentsError, UnauthorizedError, ResourceNotFoundError, ConflictError,
-│   FailedUpdateConditionCheckError      shapes of the service model, named as there
+│   FailedUpdateConditionCheckError, InvalidRecipeDirectoryPathError, InvalidArtifactsDirectoryPathError
+│                            shapes of the service model, named as there
 ├── UnparsableRequest        a payload that is not the operation's request
 └── UnknownOperation         an operation that the service model does not have
 """
@@ -19,6 +20,8 @@ __all__ = [
     "ConflictError",
     "FailedUpdateConditionCheckError",
     "InvalidArgumentsError",
+    "InvalidArtifactsDirectoryPathError",
+    "InvalidRecipeDirectoryPathError",
     "IpcError",
     "IpcRefusal",
     "ModeledError",
@@ -100,6 +103,18 @@ class FailedUpdateConditionCheckError(ModeledError):
     """The configuration is newer than the request's timestamp."""
 
     code = "FailedUpdateConditionCheckError"
+
+
+class InvalidRecipeDirectoryPathError(ModeledError):
+    """A local deployment's folder of recipes cannot be used."""
+
+    code = "InvalidRecipeDirectoryPathError"
+
+
+class InvalidArtifactsDirectoryPathError(ModeledError):
+    """A local deployment's folder of artifacts cannot be used."""
+
+    code = "InvalidArtifactsDirectoryPathError"
 
 
 class UnparsableRequest(IpcRefusal):

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from vedette.nucleus.ipc.errors import UnparsableRequest
 
-__all__ = ["binary", "integer", "mapping", "number", "parse", "text", "texts"]
+__all__ = ["binary", "flag", "integer", "mapping", "number", "parse", "text", "texts"]
 
 
 def _float(literal: str) -> float:
@@ -80,6 +80,14 @@ def integer(request: dict[str, Any], key: str) -> int | None:
     if value is not None and not value.is_integer():
         raise _wrong(key, value, "an integer")
     return None if value is None else int(value)
+
+
+def flag(request: dict[str, Any], key: str) -> bool:
+    """Return a boolean, False when absent."""
+    value = request.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise _wrong(key, value, "true or false")
+    return bool(value)
 
 
 def mapping(request: dict[str, Any], key: str) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ import logging
 import os
 import socket
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,14 +13,23 @@ from vedette.nucleus.configuration import ConfigurationStore
 from vedette.nucleus.ipc.authorization import SHADOWS, Authorizer
 from vedette.nucleus.ipc.broker import Broker
 from vedette.nucleus.ipc.call import Operation
+from vedette.nucleus.ipc.component_control import ComponentControl
+from vedette.nucleus.ipc.component_updates import ComponentUpdates
+from vedette.nucleus.ipc.configuration_validation import ConfigurationValidation
 from vedette.nucleus.ipc.connection import Connection
+from vedette.nucleus.ipc.deployment_desk import DeploymentDesk
 from vedette.nucleus.ipc.errors import IpcError
+from vedette.nucleus.ipc.iot_core import IotCoreLoopBack
+from vedette.nucleus.ipc.operations.components import component_operations
 from vedette.nucleus.ipc.operations.configuration import configuration_operations
+from vedette.nucleus.ipc.operations.deployments import deployment_operations
 from vedette.nucleus.ipc.operations.lifecycle import StateReport, lifecycle_operations
+from vedette.nucleus.ipc.operations.metrics import metric_operations
 from vedette.nucleus.ipc.operations.pubsub import pubsub_operations
 from vedette.nucleus.ipc.operations.secrets import secret_operations
 from vedette.nucleus.ipc.operations.shadows import shadow_operations
 from vedette.nucleus.ipc.shadow_service import ShadowService
+from vedette.nucleus.ipc.shadow_topics import serve_shadow_topics
 from vedette.nucleus.ipc.tokens import TokenRegistry
 from vedette.nucleus.secrets import SecretStore
 from vedette.nucleus.shadows import ShadowStore
@@ -58,23 +67,43 @@ class IpcServer:
         """Tokens of components: ``issue`` one before a process starts, ``revoke`` it when it has ended."""
         self.broker = Broker()
         """Publish and subscribe within the nucleus process."""
-        authorizer = Authorizer(configuration, thing_name)
+        self._configuration = configuration
+        self._authorizer = authorizer = Authorizer(configuration, thing_name)
         self.shadows = ShadowService(
             shadows,
             self.broker,
             lambda component, operation, resource: authorizer.check(component, SHADOWS, operation, resource),
         )
         """Shadows, for the nucleus process itself; call on the loop's thread."""
-        self.operations: Mapping[str, Operation] = {
+        self.updates = ComponentUpdates()
+        """Who is told of component updates."""
+        self.validation = ConfigurationValidation()
+        """Who checks a new configuration."""
+        self.iot_core = IotCoreLoopBack(authorizer)
+        self._served: dict[str, Operation] = {
             **pubsub_operations(self.broker, authorizer),
             **configuration_operations(configuration),
             **lifecycle_operations(on_state),
             **secret_operations(secrets, authorizer),
             **shadow_operations(self.shadows),
+            **self.updates.operations(),
+            **self.validation.operations(),
+            **self.iot_core.operations(),
+            **metric_operations(),
         }
+        self.operations: Mapping[str, Operation] = self._served
         self._connections: set[Connection] = set()
         self._dropped = 0
         self._server: asyncio.Server | None = None
+        self._close_shadow_topics: Callable[[], None] | None = None
+
+    def serve_components(self, components: ComponentControl) -> None:
+        """Answer ListComponents, RestartComponent, ... with what ``components`` says and does."""
+        self._served.update(component_operations(components, self._configuration, self._authorizer))
+
+    def serve_deployments(self, desk: DeploymentDesk) -> None:
+        """Answer CreateLocalDeployment, ... with what ``desk`` says and does."""
+        self._served.update(deployment_operations(desk, self._authorizer))
 
     async def start(self) -> None:
         """Open the socket; IpcError when the path is too long, in use, or cannot be created."""
@@ -92,6 +121,7 @@ class IpcServer:
             path.chmod(0o666)
         except OSError as error:
             raise IpcError(f"socket {path} cannot be created: {error.strerror}") from error
+        self._close_shadow_topics = serve_shadow_topics(self.broker, self.shadows, loop)
         _log.debug("listening on %s", path)
 
     async def stop(self) -> None:
@@ -100,6 +130,8 @@ class IpcServer:
         if server is None:
             return
         server.close()
+        if self._close_shadow_topics is not None:
+            self._close_shadow_topics()
         for connection in list(self._connections):
             connection.close()
         try:

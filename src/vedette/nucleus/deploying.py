@@ -1,0 +1,183 @@
+"""Carries deployments out: agreement, validation, configuration, components; and goes back to what was before.
+
+The order is the Java nucleus's: resolve and unpack, ask components whether the update may come now, ask those whose
+configuration changes whether they take it, set configuration, stop and start, tell that the update is over.
+"""
+
+import asyncio
+import concurrent.futures
+import logging
+import threading
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from vedette.nucleus.configuration import ConfigurationStore
+from vedette.nucleus.deployment import Deployment
+from vedette.nucleus.errors import DeploymentCancelledError, NucleusError
+from vedette.nucleus.ipc.component_updates import ComponentUpdates
+from vedette.nucleus.ipc.configuration_validation import ConfigurationValidation
+from vedette.nucleus.plan import ComponentPlan
+from vedette.nucleus.planner import Draft, Planner
+from vedette.nucleus.supervisor import Supervisor
+
+logger = logging.getLogger(__name__)
+
+_APPLY_LIMIT_S: Final = 120.0
+_POLL_S: Final = 0.1
+
+Targets = Mapping[str, Mapping[str, str]]
+"""Target -> its root components -> version or range."""
+
+
+@dataclass(frozen=True)
+class DeployedState:
+    """What ran at one moment, complete enough to go back to it."""
+
+    targets: Targets
+    configuration: Mapping[str, Any]
+    plans: Sequence[ComponentPlan]
+
+
+class Deployer:
+    """Carries out one deployment at a time; the methods are called on threads other than the event loop's."""
+
+    def __init__(
+        self,
+        *,
+        planner: Planner,
+        configuration: ConfigurationStore,
+        supervisor: Supervisor,
+        updates: ComponentUpdates,
+        validation: ConfigurationValidation,
+        loop: asyncio.AbstractEventLoop,
+        stopped: threading.Event,
+    ) -> None:
+        """``stopped``: set when the nucleus stops; a deployment in progress then ends with an error."""
+        self.targets: Targets = {}
+        self._planner = planner
+        self._configuration = configuration
+        self._supervisor = supervisor
+        self._updates = updates
+        self._validation = validation
+        self._loop = loop
+        self._stopped = stopped
+        self._one_at_a_time = threading.RLock()
+
+    def deploy(self, deployment: Deployment) -> None:
+        """Make the run what ``deployment`` says; returns when its components have been set going.
+
+        :raises NucleusError: with every finding, before anything has changed
+        """
+        with self._one_at_a_time:
+            self.carry_out(deployment, self.prepare(deployment))
+
+    def state(self) -> DeployedState:
+        """Return what runs now."""
+        with self._one_at_a_time:
+            return DeployedState(self.targets, self._configuration.snapshot(), self._supervisor.plans_in_order())
+
+    def prepare(self, deployment: Deployment, cancelled: threading.Event | None = None) -> Draft:
+        """Find everything a deployment needs, and ask the components; nothing has changed after it.
+
+        :raises DeploymentCancelledError: when ``cancelled`` was set meanwhile
+        :raises NucleusError: with every finding
+        """
+        draft = self._planner.draft(_roots(self._targets_with(deployment)))
+        strangers = [
+            name
+            for name, component in deployment.components.items()
+            if not component.root and name not in draft.resolution.recipes
+        ]
+        if strangers:
+            raise NucleusError(
+                *(f"{name} is not part of the deployment: its configuration cannot change" for name in strangers)
+            )
+        wait = cancelled or threading.Event()
+        if deployment.notify_s is not None:
+            self._wait_for(self._updates.agree(deployment.deployment_id, deployment.notify_s), wait)
+        try:
+            self._wait_for(
+                self._validation.validate(
+                    deployment.deployment_id, self._proposed(deployment, draft), deployment.validation_s
+                ),
+                wait,
+            )
+        except NucleusError:
+            self._done(deployment)
+            raise
+        return draft
+
+    def carry_out(self, deployment: Deployment, draft: Draft) -> None:
+        """Set configuration, stop what goes or changes, start what is missing.
+
+        :raises NucleusError: if the components could not be set going; configuration has changed then
+        """
+        with self._one_at_a_time:
+            self._planner.configure(draft, deployment.components, self._configuration)
+            self._apply(self._planner.plans(draft), self._targets_with(deployment))
+        self._done(deployment)
+
+    def go_back(self, state: DeployedState) -> None:
+        """Make the run what it was at an earlier moment.
+
+        :raises NucleusError: if the components could not be set going
+        """
+        with self._one_at_a_time:
+            self._configuration.restore(state.configuration)
+            self._apply(state.plans, state.targets)
+
+    def _apply(self, plans: Sequence[ComponentPlan], targets: Targets) -> None:
+        before = self._supervisor.plans()
+        future = asyncio.run_coroutine_threadsafe(self._supervisor.apply(plans), self._loop)
+        try:
+            future.result(_APPLY_LIMIT_S)
+        except concurrent.futures.CancelledError as error:
+            raise NucleusError("the nucleus was stopped during the deployment") from error
+        except concurrent.futures.TimeoutError as error:
+            raise NucleusError(f"the deployment was not carried out in {_APPLY_LIMIT_S:g} s") from error
+        self.targets = targets
+        for name in before.keys() - {plan.name for plan in plans}:
+            self._configuration.remove(name)
+
+    def _targets_with(self, deployment: Deployment) -> Targets:
+        roots = {name: component.version for name, component in deployment.components.items() if component.root}
+        return {**self.targets, deployment.group: roots}
+
+    def _proposed(self, deployment: Deployment, draft: Draft) -> dict[str, dict[str, Any]]:
+        """Return the new configuration of the components that keep their version and get another configuration."""
+        trial = self._configuration.copy()
+        self._planner.configure(draft, deployment.components, trial)
+        proposed = {}
+        for name, plan in self._supervisor.plans().items():
+            recipe = draft.resolution.recipes.get(name)
+            if recipe is None or recipe.component_version != plan.version:
+                continue
+            new = trial.find(name, ())
+            if new != self._configuration.find(name, ()):
+                proposed[name] = new
+        return proposed
+
+    def _wait_for(self, work: Coroutine[Any, Any, None], cancelled: threading.Event) -> None:
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        while True:
+            try:
+                return future.result(_POLL_S)
+            except concurrent.futures.TimeoutError:
+                if self._stopped.is_set():
+                    raise NucleusError("the nucleus was stopped during the deployment") from None
+                if cancelled.is_set():
+                    future.cancel()
+                    raise DeploymentCancelledError("the deployment was cancelled") from None
+
+    def _done(self, deployment: Deployment) -> None:
+        if deployment.notify_s is not None and not self._stopped.is_set():
+            self._loop.call_soon_threadsafe(self._updates.done, deployment.deployment_id)
+
+
+def _roots(targets: Targets) -> dict[str, list[str]]:
+    roots: dict[str, list[str]] = {}
+    for components in targets.values():
+        for name, requirement in components.items():
+            roots.setdefault(name, []).append(requirement)
+    return roots
