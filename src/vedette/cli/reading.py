@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-Directory = Annotated[Path, typer.Argument(metavar="[DIR]", help="Panorama project; default: this folder.")]
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Panorama project; default: this folder.")]
 
 
 _credentials: Mapping[str, tuple[str, str]] = {}
