@@ -1,6 +1,7 @@
 """What processes use, out of /proc: CPU time, memory, and how busy the rest of the machine is."""
 
 import os
+import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -62,6 +63,16 @@ def machine_cpu_s() -> float:
         int(value) for value in (_PROC / "stat").read_text().splitlines()[0].split()[1:9]
     )
     return (user + nice + system + irq + softirq + steal) / _TICKS
+
+
+def wait_until_idle(load: float, patience_s: float) -> None:
+    """Wait until the machine uses less than ``load`` cores over a second; at most ``patience_s``."""
+    until = time.monotonic() + patience_s
+    while time.monotonic() < until:
+        began, busy = time.monotonic(), machine_cpu_s()
+        time.sleep(1.0)
+        if (machine_cpu_s() - busy) / (time.monotonic() - began) < load:
+            return
 
 
 def _parents() -> Iterator[tuple[int, int]]:
