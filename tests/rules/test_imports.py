@@ -9,7 +9,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 COMPONENTS = sorted(path for path in ROOT.glob("components/*/vedette_*") if path.is_dir())
 SHARED_PROBE = "vedette.doctor.bubblewrap"  # the sandbox and the doctor find out the same way whether it works
-NOT_FOR_COMPONENTS = tuple(f"vedette.{part}" for part in ("cli", "nucleus", "compiler", "build", "doctor", "projects"))
+NOT_FOR_COMPONENTS = tuple(
+    f"vedette.{part}" for part in ("cli", "nucleus", "compiler", "build", "doctor", "projects", "validation", "diagram")
+)
 
 
 def imported(path: Path) -> Iterator[str]:
