@@ -5,6 +5,7 @@ from typing import Final
 
 SPAN_S: Final = 10.0
 RATE_SPAN_S: Final = 3.0
+LEAST_RATE_SPAN_S: Final = 1.0
 MOST: Final = 2048
 
 
@@ -24,9 +25,10 @@ class Window:
         return values[min(len(values) - 1, int(part * len(values)))] if values else None
 
     def rate(self, now: float) -> float | None:
-        """Return values a second over the last ``RATE_SPAN_S``; None with fewer than two."""
+        """Return values a second over the last ``RATE_SPAN_S``; None with fewer than two, and in the first second."""
         times = [at for at, _ in self._values if now - at <= RATE_SPAN_S]
-        if len(times) < 2 or times[-1] <= times[0]:
+        # The first pictures for a page come in one go: two of them would make a rate that no camera has.
+        if len(times) < 2 or times[-1] <= times[0] or now - times[0] < LEAST_RATE_SPAN_S:
             return None
         # A stream that stopped counts down instead of keeping its last rate.
         span = max(times[-1] - times[0], (now - times[0]) * (len(times) - 1) / len(times))

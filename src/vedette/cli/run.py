@@ -51,7 +51,7 @@ class RunOptions:
 
 
 class StopOnSignal(AbstractContextManager[threading.Event]):
-    """Turns SIGINT, SIGTERM and SIGHUP into an event; a second SIGINT while stopping changes nothing."""
+    """Turns SIGINT, SIGTERM and SIGHUP into an event; more of them while stopping change nothing."""
 
     def __init__(self) -> None:
         self._stop = threading.Event()
@@ -70,7 +70,8 @@ class StopOnSignal(AbstractContextManager[threading.Event]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for number, handler in self._old.items():
-            signal.signal(number, handler)
+            # Who presses Ctrl-C twice must not break off what is left to do between here and the process's end.
+            signal.signal(number, signal.SIG_IGN if self._stop.is_set() else handler)
 
 
 def run_application(options: RunOptions, credentials: Credentials, terminal: Terminal) -> int:

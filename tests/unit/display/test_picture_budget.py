@@ -154,6 +154,14 @@ def test_figures_never_forget() -> None:
     assert window.rate(60.0) is None
 
 
+def test_first_pictures_that_come_in_one_go_make_a_rate() -> None:
+    window = Window()
+    for number in range(5):
+        window.add(number * 0.02, 1.0)
+    assert window.rate(0.1) is None
+    assert window.rate(1.1) == pytest.approx(4.5, abs=0.5)
+
+
 def test_stream_that_stopped_keeps_its_frame_rate() -> None:
     window = Window()
     for tick in range(45):
