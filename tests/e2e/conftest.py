@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from vedette.doctor.bubblewrap import probe_bubblewrap
 from vedette.rtsp_server import missing_packages
 
 from . import report
@@ -24,15 +25,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.line(line)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def camera_server_installed() -> None:
-    """Skip where no camera can be served: it plays videos as a camera does, with GStreamer."""
+@pytest.fixture(scope="session")
+def machine_runs_suites() -> None:
+    """Skip where a camera cannot be served (it plays videos as one does, with GStreamer) or nothing be sandboxed."""
     if missing := missing_packages():
         pytest.skip(f"the camera's packages are missing: apt install {' '.join(missing)}")
+    sandbox = probe_bubblewrap()
+    if not sandbox.works:
+        pytest.skip(f"applications cannot be sandboxed here: {sandbox.reason}; {sandbox.remedy}")
 
 
 @pytest.fixture(scope="module")
-def start_suite() -> Iterator[Callable[..., Suite]]:
+def start_suite(machine_runs_suites: None) -> Iterator[Callable[..., Suite]]:
     """Start suites; those still running are stopped at the end of the module."""
     started: list[Suite] = []
 
