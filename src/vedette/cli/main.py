@@ -94,6 +94,9 @@ def run(
     watch: Annotated[
         bool, typer.Option("--watch", help="Start the application again when a file of the project is saved.")
     ] = False,
+    nucleus: Annotated[
+        str, typer.Option(metavar="java|lite", help="Which of AWS's nuclei the local one behaves as.")
+    ] = "java",
     for_seconds: ForSeconds = None,
     no_browser: NoBrowser = False,
     port: Port = 8790,
@@ -126,6 +129,7 @@ def run(
         model_threads=model_threads,
         log_level=log_level,
         watch=watch,
+        nucleus=nucleus,
     )
     raise typer.Exit(run_application(options, _hidden, Terminal()))
 

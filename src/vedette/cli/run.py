@@ -48,6 +48,7 @@ class RunOptions:
     model_threads: int = 0
     log_level: str = "INFO"
     watch: bool = False
+    nucleus: str = "java"
 
 
 class StopOnSignal(AbstractContextManager[threading.Event]):
@@ -119,7 +120,13 @@ def _serve(
         "vedette.Display": {"logLevel": options.log_level, "port": port_for_page(options.port)},
     }
     try:
-        with Session(root, secrets=compiled.secrets, listener=progress.hear, region=compiled.region) as session:
+        with Session(
+            root,
+            secrets=compiled.secrets,
+            listener=progress.hear,
+            region=compiled.region,
+            personality=options.nucleus,
+        ) as session:
             session.deploy(compiled.deployments, suite)
 
             def redeploy() -> None:

@@ -55,11 +55,13 @@ class Session:
         secrets: Mapping[str, Mapping[str, str]],
         listener: Callable[[Event], None],
         region: str = "us-east-1",
+        personality: str = "java",
     ) -> None:
         self.root = root
         self._secrets = secrets
         self._listener = listener
         self._region = region
+        self._personality = personality
         self._book = HealthBook()
         self._book_lock = threading.Lock()
         self._closing = contextlib.ExitStack()
@@ -81,6 +83,7 @@ class Session:
                 run_id=run_id,
                 secrets_file=secrets_file,
                 listeners=[self._listener],
+                personality=self._personality,
             )
             self.nucleus.start()
             stack.callback(self.nucleus.stop, 4.0)

@@ -41,9 +41,14 @@ def _wall_clock_ms() -> int:
 class ConfigurationStore:
     """Configuration in memory. Methods may be called from any thread; listeners run on the thread that changes."""
 
-    def __init__(self, clock_ms: Callable[[], int] = _wall_clock_ms) -> None:
-        """``clock_ms`` gives the timestamp of changes: Unix time in milliseconds."""
+    def __init__(self, clock_ms: Callable[[], int] = _wall_clock_ms, *, lite: bool = False) -> None:
+        """Begin empty.
+
+        :param clock_ms: gives the timestamp of changes, Unix time in milliseconds
+        :param lite: keep nucleus lite's rules: new defaults replace earlier defaults, never what was merged
+        """
         self._clock_ms = clock_ms
+        self._lite = lite
         self._components: dict[str, _Component] = {}
         self._listeners: dict[object, tuple[str, KeyPath, Callable[[KeyPath], None]]] = {}
         self._lock = threading.RLock()
@@ -53,7 +58,7 @@ class ConfigurationStore:
 
         def change(entry: _Component) -> None:
             entry.defaults = defaults
-            entry.tree.add_absent(defaults)
+            entry.tree.add_absent(defaults, over_defaults=self._lite)
 
         self._change(component, change)
 
@@ -75,7 +80,8 @@ class ConfigurationStore:
                 entry.tree.remove(pointer)
             entry.tree.add_absent(entry.defaults)
             entry.tree.merge(merge or {}, now, newer_only=False)
-            entry.tree.touch(now)
+            if not self._lite:
+                entry.tree.touch(now)
 
         self._change(component, change)
 
@@ -104,7 +110,7 @@ class ConfigurationStore:
 
     def copy(self) -> "ConfigurationStore":
         """Return a store with the same content and nobody listening, to try changes on."""
-        twin = ConfigurationStore(self._clock_ms)
+        twin = ConfigurationStore(self._clock_ms, lite=self._lite)
         twin.restore(self.snapshot())
         return twin
 

@@ -66,14 +66,15 @@ class Branch:
             node = child
         return node
 
-    def add_absent(self, values: Mapping[str, Any]) -> None:
-        """Add what is not there yet, with the timestamp of a default."""
+    def add_absent(self, values: Mapping[str, Any], *, over_defaults: bool = False) -> None:
+        """Add what is not there yet, with the timestamp of a default; ``over_defaults``: earlier defaults give way."""
         for key, value in values.items():
             child = self.children.get(key)
-            if child is None:
+            earlier = over_defaults and isinstance(child, Leaf) and child.modified_ms == DEFAULT_MS
+            if child is None or earlier:
                 self._set(key, value, DEFAULT_MS, newer_only=False)
             elif isinstance(child, Branch) and isinstance(value, Mapping):
-                child.add_absent(value)
+                child.add_absent(value, over_defaults=over_defaults)
 
     def merge(self, values: Mapping[str, Any], stamp_ms: int, *, newer_only: bool) -> None:
         """Write values over what is there; with ``newer_only`` a leaf that was written later stays."""

@@ -114,6 +114,8 @@ class Deployer:
         :raises NucleusError: if the components could not be set going; configuration has changed then
         """
         with self._one_at_a_time:
+            changed = [] if not self._supervisor.plans() else list(self._proposed(deployment, draft))
+            self._planner.note_configured(changed, deployment.deployment_id)
             self._planner.configure(draft, deployment.components, self._configuration)
             self._apply(self._planner.plans(draft), self._targets_with(deployment))
         self._done(deployment)

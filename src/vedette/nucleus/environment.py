@@ -27,8 +27,12 @@ def base_environment(
     version: str,
     inherited: Mapping[str, str] = os.environ,
     extra: Mapping[str, str] | None = None,
+    lite: bool = False,
 ) -> dict[str, str]:
-    """Return what every component process of a run gets; the token is added for each component."""
+    """Return what every component process of a run gets; the token is added for each component.
+
+    :param lite: leave out what nucleus lite does not set
+    """
     environment = {key: value for key, value in inherited.items() if key in _KEPT or key.startswith(_KEPT_PREFIXES)}
     environment.setdefault("PATH", _DEFAULT_PATH)
     environment.update(
@@ -42,6 +46,8 @@ def base_environment(
             "GGC_VERSION": version,
         }
     )
+    if lite:
+        del environment["AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH"]  # the Java nucleus's alone
     environment.update(extra or {})
     return environment
 

@@ -57,6 +57,7 @@ class LocalDeployments:
         views: Callable[[], Sequence[ComponentView]],
         records: Sequence[DeploymentRecord] = (),
         changed: Callable[[], None] = lambda: None,
+        rolls_back: bool = True,
     ) -> None:
         """Start to work.
 
@@ -64,6 +65,7 @@ class LocalDeployments:
         :param views: returns every component
         :param records: deployments of earlier runs
         :param changed: called after every change of the records
+        :param rolls_back: False for nucleus lite, which never does
         """
         self._deployer = deployer
         self._store = store
@@ -71,6 +73,7 @@ class LocalDeployments:
         self._views = views
         self._closing = threading.Event()
         self._changed = changed
+        self._rolls_back = rolls_back
         self._records = {record.deployment_id: record for record in records}
         self._cancelled: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
@@ -155,7 +158,7 @@ class LocalDeployments:
             self._deployer.carry_out(deployment, draft)
             self._wait_settled(draft.resolution.order)
         except NucleusError as error:
-            if not request.roll_back:
+            if not (request.roll_back and self._rolls_back):
                 self._fail(deployment_id, error, "FAILED_ROLLBACK_NOT_REQUESTED")
                 return
             self._fail(deployment_id, error, self._roll_back(deployment_id, before))

@@ -25,7 +25,7 @@ from vedette.nucleus.errors import LifecycleError, NucleusError
 from vedette.nucleus.events import ComponentOutput, Event, Events, Listener
 from vedette.nucleus.guard import Guard
 from vedette.nucleus.instances import Instance, new_run_id, register, registry_folder
-from vedette.nucleus.ipc import Broker, IpcServer, ShadowService
+from vedette.nucleus.ipc import JAVA, Broker, IpcServer, ShadowService, personality_named
 from vedette.nucleus.local_deployments import LocalDeployments
 from vedette.nucleus.planner import Planner
 from vedette.nucleus.recipe import Platform
@@ -60,6 +60,7 @@ class Nucleus:
         run_id: str | None = None,
         environment: Mapping[str, str] | None = None,
         listeners: Sequence[Listener] = (),
+        personality: str = JAVA.name,
     ) -> None:
         """Prepare a nucleus; nothing is opened before ``start``.
 
@@ -67,16 +68,19 @@ class Nucleus:
         :param secrets_file: JSON of secrets, see ``vedette.nucleus.secrets``; without it there are none
         :param environment: added to what component processes get
         :param listeners: called with every event, from the start
+        :param personality: ``java`` or ``lite``: which of AWS's nuclei to behave as
+        :raises NucleusError: for another personality
         """
         self.run_id = run_id or new_run_id()
         self.thing_name = thing_name
         self.events = Events()
         self.stop_requested = threading.Event()
         """Set when somebody asks over the control socket to stop; whoever owns the nucleus then calls ``stop``."""
-        self.configuration = ConfigurationStore()
+        self.personality = personality_named(personality)
+        self.configuration = ConfigurationStore(lite=self.personality.lite)
         self.instance: Instance | None = None
         self._root = Root(root)
-        self.store = ComponentStore(self._root.path)
+        self.store = ComponentStore(self._root.path, lite=self.personality.lite)
         self._region = region
         self._secrets_file = secrets_file
         self._environment = environment
@@ -130,13 +134,15 @@ class Nucleus:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, args=(self._loop,), name="nucleus", daemon=True)
         self._thread.start()
-        self._on_loop(self._assemble(folder / "ipc.sock"), _START_LIMIT_S)
+        socket = folder / self.personality.socket_name
+        self._on_loop(self._assemble(socket), _START_LIMIT_S)
         self._control = ControlServer(self.instance.control_socket)
         self._control.serve("components", lambda _: [view.document() for view in self.components()])
         self._control.serve("health", lambda _: self._health() if self._health is not None else None)
         self._control.serve("stop", lambda _: self.stop_requested.set())
         self._control.start()
-        write_access(self.root, self._on_loop(self._command_line_token(), _CALL_LIMIT_S), folder / "ipc.sock")
+        if not self.personality.lite:
+            write_access(self.root, self._on_loop(self._command_line_token(), _CALL_LIMIT_S), socket)
 
     async def _assemble(self, socket: Path) -> None:
         self._ipc = IpcServer(
@@ -146,6 +152,7 @@ class Nucleus:
             shadows=ShadowStore(self._root.shadows),
             thing_name=self.thing_name,
             on_state=self._report,
+            personality=self.personality,
         )
         guard = self._guard
         if guard is None:
@@ -159,6 +166,7 @@ class Nucleus:
                 region=self._region,
                 version=vedette.__version__,
                 extra=self._environment,
+                lite=self.personality.lite,
             ),
             logs=self._root.logs,
             guard=guard,
@@ -171,7 +179,8 @@ class Nucleus:
                 store=self.store,
                 configuration=self.configuration,
                 thing_name=self.thing_name,
-                platform=Platform.of_this_machine(),
+                platform=Platform.of_this_machine(self.personality.runtime, strict=self.personality.lite),
+                lite=self.personality.lite,
             ),
             configuration=self.configuration,
             supervisor=self._supervisor,
@@ -181,7 +190,11 @@ class Nucleus:
             stopped=self._stopping,
         )
         self._local_deployments = LocalDeployments(
-            deployer=self._deployer, store=self.store, wait_running=self.wait_running, views=self.components
+            deployer=self._deployer,
+            store=self.store,
+            wait_running=self.wait_running,
+            views=self.components,
+            rolls_back=not self.personality.lite,
         )
         self._ipc.serve_components(self._supervisor)
         self._ipc.serve_deployments(self._local_deployments)

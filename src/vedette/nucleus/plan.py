@@ -10,6 +10,7 @@ from typing import Final
 
 from vedette.nucleus.recipe import DEFAULT_TIMEOUTS_S, Lifecycle, Variables
 
+LITE_STEPS: Final = frozenset({"bootstrap", "install", "startup", "run"})
 _INSTALL_STEPS: Final = ("bootstrap", "install")
 
 
@@ -43,12 +44,14 @@ class ComponentPlan:
     work_folder: Path
     content: str = ""
     hard_dependencies: Sequence[str] = ()
+    configured_by: str = ""
+    """The deployment that last changed its configuration, where such a change restarts it (nucleus lite)."""
 
     def change_from(self, old: "ComponentPlan") -> Change:
         """Tell what has to happen for ``old`` to become this: AWS's rules, plus artifacts rebuilt under one version."""
         if self.install_key != old.install_key:
             return Change.REINSTALL
-        if self.run_key != old.run_key:
+        if (self.run_key, self.configured_by) != (old.run_key, old.configured_by):
             return Change.RESTART
         return Change.NONE
 
@@ -71,10 +74,15 @@ class ComponentPlan:
         return hashlib.sha256(json.dumps(steps, sort_keys=True).encode()).hexdigest()
 
 
-def plan_steps(lifecycle: Lifecycle, variables: Variables) -> dict[str, PlannedStep]:
-    """Return the steps of ``lifecycle`` with recipe variables filled in."""
+def plan_steps(lifecycle: Lifecycle, variables: Variables, *, lite: bool = False) -> dict[str, PlannedStep]:
+    """Return the steps of ``lifecycle`` with recipe variables filled in.
+
+    :param lite: leave out what nucleus lite does not do: shutdown, recover, uninstall, Skipif
+    """
     planned: dict[str, PlannedStep] = {}
     for name, step in lifecycle.steps().items():
+        if lite and name not in LITE_STEPS:
+            continue
         environment = {**lifecycle.set_env, **step.set_env}
         planned[name] = PlannedStep(
             name=name,
@@ -82,6 +90,6 @@ def plan_steps(lifecycle: Lifecycle, variables: Variables) -> dict[str, PlannedS
             timeout_s=step.timeout if step.timeout is not None else DEFAULT_TIMEOUTS_S.get(name),
             environment={key: variables.render(value) for key, value in environment.items()},
             requires_privilege=step.requires_privilege,
-            skip_if=None if step.skip_if is None else variables.render(step.skip_if),
+            skip_if=None if step.skip_if is None or lite else variables.render(step.skip_if),
         )
     return planned

@@ -1,7 +1,7 @@
 """Turns a deployment into component plans: resolves, unpacks, sets configuration, fills variables in."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +52,11 @@ class Planner:
         configuration: ConfigurationStore,
         thing_name: str,
         platform: Platform,
+        lite: bool = False,
     ) -> None:
+        """``lite``: plan as nucleus lite does; a change of configuration by a deployment restarts a component."""
+        self._lite = lite
+        self._configured_by: dict[str, str] = {}
         self._root = root
         self._store = store
         self._configuration = configuration
@@ -83,6 +87,11 @@ class Planner:
         """Set the components' defaults and a deployment's changes in ``configuration``."""
         for name in draft.resolution.order:
             self._configure(draft.resolution.recipes[name], changes.get(name, ComponentDeployment()), configuration)
+
+    def note_configured(self, names: Iterable[str], deployment_id: str) -> None:
+        """Take note that a deployment changes the configuration of components."""
+        if self._lite:
+            self._configured_by.update(dict.fromkeys(names, deployment_id))
 
     def plans(self, draft: Draft) -> list[ComponentPlan]:
         """Return the plans in start order, filled in with the configuration of this moment."""
@@ -127,10 +136,11 @@ class Planner:
         return ComponentPlan(
             name=name,
             version=recipe.component_version,
-            steps=plan_steps(prepared.lifecycle, variables),
+            steps=plan_steps(prepared.lifecycle, variables, lite=self._lite),
             work_folder=self._root / "work" / name,
             content=prepared.content,
             hard_dependencies=resolution.hard_dependencies(name),
+            configured_by=self._configured_by.get(name, ""),
         )
 
     def _scope(self, recipe: Recipe) -> Scope:

@@ -26,7 +26,9 @@ _SUFFIXES: Final = (".yaml", ".yml", ".json")
 class ComponentStore:
     """Finds recipes and artifacts below ``root``; makes nothing but unpacked folders."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, lite: bool = False) -> None:
+        """``lite``: read recipes as nucleus lite does."""
+        self.lite = lite
         self.packages = root / "packages"
         self.recipes = self.packages / "recipes"
         self.artifacts = self.packages / "artifacts"
@@ -130,6 +132,6 @@ class ComponentStore:
         stamp = (status.st_mtime_ns, status.st_size)
         known = self._read.get(path)
         if known is None or known[0] != stamp:
-            known = (stamp, read_recipe(path))
+            known = (stamp, read_recipe(path, lite=self.lite))
             self._read[path] = known
         return known[1]

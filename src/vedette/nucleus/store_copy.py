@@ -16,6 +16,7 @@ class StoreFolders(Protocol):
 
     recipes: Path
     artifacts: Path
+    lite: bool
 
 
 def copy_into(
@@ -29,7 +30,7 @@ def copy_into(
     :raises StoreError: if a folder is not there, or has no recipe
     :raises OSError: if something cannot be copied
     """
-    recipes = {} if recipe_folder is None else _recipes(_folder(recipe_folder, "recipes"))
+    recipes = {} if recipe_folder is None else _recipes(_folder(recipe_folder, "recipes"), lite=store.lite)
     artifacts = None if artifact_folder is None else _folder(artifact_folder, "artifacts")
     if artifacts is not None:
         for path in sorted(artifacts.rglob("*")):
@@ -51,9 +52,9 @@ def _folder(path: str | Path, what: str) -> Path:
     return folder
 
 
-def _recipes(folder: Path) -> dict[Path, Recipe]:
+def _recipes(folder: Path, *, lite: bool) -> dict[Path, Recipe]:
     found = {
-        path: read_recipe(path)
+        path: read_recipe(path, lite=lite)
         for path in sorted(folder.iterdir())
         if path.suffix in RECIPE_SUFFIXES and not path.name.startswith(("gdk-config.", "."))
     }

@@ -14,14 +14,19 @@ from awsiot.greengrasscoreipc import connect
 from awsiot.greengrasscoreipc.clientv2 import GreengrassCoreIPCClientV2
 
 from vedette.nucleus.configuration import ConfigurationStore
-from vedette.nucleus.ipc import IpcServer
+from vedette.nucleus.ipc import JAVA, IpcServer, Personality
 from vedette.nucleus.secrets import SecretStore
 from vedette.nucleus.shadows import ShadowStore
 
 THING = "bench-1"
 EVERYTHING = {
     service: {f"{service}:all": {"operations": ["*"], "resources": ["*"]}}
-    for service in ("aws.greengrass.ipc.pubsub", "aws.greengrass.SecretManager", "aws.greengrass.ShadowManager")
+    for service in (
+        "aws.greengrass.ipc.pubsub",
+        "aws.greengrass.SecretManager",
+        "aws.greengrass.ShadowManager",
+        "aws.greengrass.ipc.mqttproxy",
+    )
 }
 
 
@@ -30,12 +35,13 @@ class Nucleus:
     """An IpcServer on a thread of its own, with its stores."""
 
     folder: Path
+    personality: Personality = JAVA
     configuration: ConfigurationStore = field(default_factory=ConfigurationStore)
     states: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.secrets_file = self.folder / "secrets.json"
-        self.socket_path = self.folder / "ipc.socket"
+        self.socket_path = self.folder / self.personality.socket_name
         self.shadows = ShadowStore(self.folder / "shadows")
         self.server = IpcServer(
             self.socket_path,
@@ -44,6 +50,7 @@ class Nucleus:
             shadows=self.shadows,
             thing_name=THING,
             on_state=lambda component, state: self.states.append((component, state)),
+            personality=self.personality,
         )
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="nucleus", daemon=True)
@@ -79,10 +86,16 @@ class Nucleus:
 
 
 @pytest.fixture
-def nucleus() -> Iterator[Nucleus]:
+def personality() -> Personality:
+    """Which nucleus is under test; overridden where both are."""
+    return JAVA
+
+
+@pytest.fixture
+def nucleus(personality: Personality) -> Iterator[Nucleus]:
     """A running nucleus; its socket lies in a short folder, as the limit of 107 bytes demands."""
     with tempfile.TemporaryDirectory(prefix="ipc-") as folder:
-        running = Nucleus(Path(folder))
+        running = Nucleus(Path(folder), personality)
         running.start()
         yield running
         running.stop()

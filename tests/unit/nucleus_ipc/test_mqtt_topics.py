@@ -3,7 +3,8 @@
 import pytest
 
 from vedette.nucleus.ipc.authorization import resource_pattern
-from vedette.nucleus.ipc.iot_core import filter_pattern, topic_problem
+from vedette.nucleus.ipc.iot_core import topic_problem
+from vedette.nucleus.ipc.topics import filter_pattern
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from vedette.nucleus.ipc.errors import InvalidArgumentsError
-from vedette.nucleus.ipc.topics import SubscriptionTrie, has_wildcard
+from vedette.nucleus.ipc.topics import FilterList, SubscriptionTrie, has_wildcard
 
 __all__ = ["Broker", "Delivery", "Subscriber"]
 
@@ -16,12 +16,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Delivery:
-    """One published message on its way to its subscribers; ``document`` only for a jsonMessage."""
+    """One published message on its way to its subscribers; ``document`` only for a jsonMessage (``is_json``)."""
 
     topic: str
     payload: bytes
     source: str
-    document: dict[str, Any] | None = None
+    document: Any = None
+    is_json: bool = False
 
 
 class Subscriber(Protocol):
@@ -40,25 +41,31 @@ class _Subscription:
 class Broker:
     """Hands messages to subscribers in the order they were published. Methods may be called from any thread."""
 
-    def __init__(self) -> None:
-        self._subscriptions: SubscriptionTrie[_Subscription] = SubscriptionTrie()
+    def __init__(self, *, lite: bool = False) -> None:
+        """``lite``: match topics as nucleus lite does (MQTT), and take wildcards in the topic of a message."""
+        self._lite = lite
+        self._subscriptions: SubscriptionTrie[_Subscription] | FilterList[_Subscription]
+        self._subscriptions = FilterList() if lite else SubscriptionTrie()
         self._lock = threading.Lock()
         self.published = 0
         """Messages accepted so far."""
 
-    def publish(self, topic: str, payload: bytes, source: str, document: dict[str, Any] | None = None) -> int:
+    def publish(
+        self, topic: str, payload: bytes, source: str, document: Any = None, *, is_json: bool | None = None
+    ) -> int:
         """Hand a message to everybody subscribed, and return to how many.
 
         :param source: name of the component that publishes
         :param document: the object, when the message is a jsonMessage (``payload`` is then its JSON)
+        :param is_json: whether it is one; None: when there is a document
         :raises InvalidArgumentsError: the topic contains a wildcard
         """
-        if any(wildcard in topic for wildcard in "+#*"):
+        if not self._lite and any(wildcard in topic for wildcard in "+#*"):
             raise InvalidArgumentsError("Publish topic must not contain a wildcard.")
         with self._lock:
             self.published += 1
             subscriptions = self._subscriptions.match(topic)
-        delivery = Delivery(topic, payload, source, document)
+        delivery = Delivery(topic, payload, source, document, document is not None if is_json is None else is_json)
         delivered = 0
         for subscription in subscriptions:
             if subscription.others_only and subscription.component == source:

@@ -16,8 +16,9 @@ from typing import Any, Final, Protocol, cast
 from vedette.nucleus.ipc import protocol
 from vedette.nucleus.ipc.call import Call, Operation
 from vedette.nucleus.ipc.errors import IpcRefusal, ProtocolError, ServiceError, UnknownOperation, UnparsableRequest
-from vedette.nucleus.ipc.eventstream import MAX_MESSAGE_BYTES, Decoder, Message
+from vedette.nucleus.ipc.eventstream import Decoder, Message
 from vedette.nucleus.ipc.outbox import EventQueue, Outbox
+from vedette.nucleus.ipc.personality import Personality
 from vedette.nucleus.ipc.protocol import MessageType
 from vedette.nucleus.ipc.requests import parse, text
 from vedette.nucleus.ipc.service_model import UNSUPPORTED
@@ -45,6 +46,7 @@ class Owner(Protocol):
     """What a connection needs of its server."""
 
     operations: Mapping[str, Operation]
+    personality: Personality
 
     def authenticate(self, token: str) -> str | None:
         """Return the component a token belongs to, None when it is not valid."""
@@ -87,9 +89,10 @@ class Connection(asyncio.Protocol):
         """Name of the component at the other end, once it has proved it."""
         self.streams: dict[int, _Stream] = {}
         self._owner = owner
+        self._personality = owner.personality
         self._loop = loop
         self._thread = threading.get_ident()
-        self._decoder = Decoder(_BEFORE_CONNECT_BYTES)
+        self._decoder = Decoder(min(_BEFORE_CONNECT_BYTES, self._personality.max_packet_bytes))
         self._outbox = Outbox()
         self._state = State.NEW
         self._transport: asyncio.Transport | None = None
@@ -107,6 +110,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport and wait for CONNECT, though not for ever."""
         self._transport = cast("asyncio.Transport", transport)
+        if not self._alive:
+            self._transport.abort()
+            return
         self._transport.set_write_buffer_limits(high=_WRITE_BUFFER_BYTES)
         self._deadline = self._loop.call_later(CONNECT_TIMEOUT_S, self._end, "it did not send CONNECT in time")
 
@@ -178,9 +184,9 @@ class Connection(asyncio.Protocol):
             self._connect(message)
         elif kind == MessageType.APPLICATION_MESSAGE and stream_id > 0:
             self._application_message(stream_id, message)
-        elif kind == MessageType.PING and stream_id == 0:
+        elif kind == MessageType.PING and stream_id == 0 and self._personality.strict:
             self._answer(protocol.ping_response(message))
-        elif kind != MessageType.PING_RESPONSE:
+        elif kind != MessageType.PING_RESPONSE or not self._personality.strict:
             raise ProtocolError(f"message of type {kind} on stream {stream_id}")
 
     def _connect(self, message: Message) -> None:
@@ -201,11 +207,14 @@ class Connection(asyncio.Protocol):
             self._refuse(reason)
             return
         self._state = State.OPEN
-        self._decoder.limit = MAX_MESSAGE_BYTES
+        self._decoder.limit = self._personality.max_packet_bytes
         self._answer(protocol.connect_ack(accepted=True))
         _log.debug("%s connected", self.component)
 
     def _refuse(self, reason: str) -> None:
+        if not self._personality.strict:
+            self._end(reason)
+            return
         _log.warning("connection refused: %s", reason)
         self._state = State.CLOSED
         if self._transport is not None:
@@ -214,6 +223,9 @@ class Connection(asyncio.Protocol):
             self._deadline = self._loop.call_later(_REFUSAL_S, self._transport.close)
 
     def _application_message(self, stream_id: int, message: Message) -> None:
+        if not self._personality.strict:
+            self._any_message(stream_id, message)
+            return
         if stream_id <= self._latest_stream:
             # A late message of a stream that has ended is nothing to complain about: the two ends crossed.
             stream = self.streams.get(stream_id)
@@ -226,6 +238,20 @@ class Connection(asyncio.Protocol):
         name = message.text(protocol.OPERATION)
         if name is None:
             raise ProtocolError(f"stream {stream_id} begins without an operation")
+        self._call(stream_id, name, message.payload)
+
+    def _any_message(self, stream_id: int, message: Message) -> None:
+        """Serve a message as nucleus lite does: the number of its stream means nothing."""
+        flags = message.integer(protocol.FLAGS)
+        if flags & protocol.TERMINATE:
+            stream = self.streams.get(stream_id)
+            if stream is not None:
+                self._close_stream(stream)
+            return
+        name = message.text(protocol.OPERATION)
+        if flags or name is None:
+            self._answer(protocol.lite_error(stream_id, UnparsableRequest("it has flags, or no operation")))
+            return
         self._call(stream_id, name, message.payload)
 
     def _call(self, stream_id: int, full_name: str, payload: bytes) -> None:
@@ -241,16 +267,20 @@ class Connection(asyncio.Protocol):
             if not isinstance(answer, bytes):
                 self._answer_later(answer, operation, name, stream)
                 return
-            frame = protocol.response(stream_id, f"{name}Response", answer, last=operation.event_shape is None)
+            frame = self._response(operation, name, stream_id, answer)
         except IpcRefusal as refusal:
             frame = self._refusal(refusal, name, stream_id, stream)
         self._answer(frame)
+
+    def _response(self, operation: Operation, name: str, stream_id: int, answer: bytes) -> bytes:
+        last = operation.event_shape is None and self._personality.terminates
+        return protocol.response(stream_id, f"{name}Response", answer, last=last)
 
     def _refusal(self, refusal: IpcRefusal, name: str, stream_id: int, stream: _Stream | None) -> bytes:
         _log.debug("%s of %s refused: %s", name, self.component, refusal)
         if stream is not None:
             self._close_stream(stream)
-        return protocol.error(stream_id, refusal)
+        return (protocol.lite_error if self._personality.lite else protocol.error)(stream_id, refusal)
 
     def _answer_later(
         self, answer: Awaitable[dict[str, Any]], operation: Operation, name: str, stream: _Stream
@@ -258,8 +288,7 @@ class Connection(asyncio.Protocol):
         async def finish() -> None:
             try:
                 body = protocol.to_json(await self._guarded(answer, name))
-                last = operation.event_shape is None
-                frame = protocol.response(stream.stream_id, f"{name}Response", body, last=last)
+                frame = self._response(operation, name, stream.stream_id, body)
             except IpcRefusal as refusal:
                 frame = self._refusal(refusal, name, stream.stream_id, stream)
             if self._state is State.OPEN:
@@ -282,7 +311,7 @@ class Connection(asyncio.Protocol):
         operation = self._owner.operations.get(name) if full_name != name else None
         if operation is not None:
             return operation
-        if full_name != name and name in UNSUPPORTED:
+        if full_name != name and name in UNSUPPORTED and not self._personality.lite:
             raise ServiceError(f"Operation {full_name} is not supported by Greengrass")
         raise UnknownOperation(f"{full_name} operation is not part of this service")
 
@@ -307,7 +336,9 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _queue_event(self, stream: _Stream, frame: bytes) -> None:
-        if self._state is State.OPEN and self.streams.get(stream.stream_id) is stream:
+        if len(frame) > self._personality.max_event_bytes:
+            _log.warning("an event of %d bytes for %s is left out: it is too long", len(frame), self.component)
+        elif self._state is State.OPEN and self.streams.get(stream.stream_id) is stream:
             before = stream.queue.dropped
             self._outbox.event(stream.queue, frame)
             if not before and stream.queue.dropped:

@@ -16,8 +16,9 @@ from vedette.nucleus.ipc.call import Call, Operation
 from vedette.nucleus.ipc.errors import InvalidArgumentsError, ServiceError, UnauthorizedError
 from vedette.nucleus.ipc.protocol import to_json
 from vedette.nucleus.ipc.requests import binary, flag, integer, text
+from vedette.nucleus.ipc.topics import filter_pattern
 
-__all__ = ["IotCoreLoopBack", "filter_pattern", "topic_problem"]
+__all__ = ["IotCoreLoopBack", "topic_problem"]
 
 _log = logging.getLogger(__name__)
 
@@ -27,17 +28,6 @@ MAX_RESERVED_LENGTH: Final = 512
 MAX_SLASHES: Final = 7
 _KEPT: Final = ("userProperties", "messageExpiryIntervalSeconds", "correlationData", "responseTopic", "contentType")
 _DIRECT_INGEST: Final = re.compile(r"\$aws/rules/\S+?/")
-
-
-def filter_pattern(topic_filter: str) -> re.Pattern[str]:
-    """Return the pattern of an MQTT topic filter: ``a/#`` takes ``a`` too, ``#`` and ``+`` take no ``$`` topics."""
-    head = "(?!\\$)" if topic_filter[:1] in {"+", "#"} else ""
-    body = "/".join("[^/]*" if level == "+" else re.escape(level) for level in topic_filter.split("/"))
-    if body == re.escape("#"):
-        body = ".*"
-    elif body.endswith("/" + re.escape("#")):
-        body = body[: -len("/" + re.escape("#"))] + "(?:/.*)?"
-    return re.compile(head + body, re.DOTALL)
 
 
 def topic_problem(topic: str, *, publish: bool) -> str | None:

@@ -23,6 +23,7 @@ __all__ = [
     "connect_ack",
     "error",
     "event",
+    "lite_error",
     "ping_response",
     "response",
     "shape_name",
@@ -93,6 +94,14 @@ def response(stream_id: int, shape: str, payload: bytes, *, last: bool) -> bytes
 def event(stream_id: int, shape: str, payload: bytes) -> bytes:
     """Return an event of a stream."""
     return response(stream_id, shape, payload, last=False)
+
+
+def lite_error(stream_id: int, refusal: IpcRefusal) -> bytes:
+    """Return the error frame as nucleus lite sends it: without ``message``, so SDK clients see None."""
+    code, words = (refusal.code, refusal.message) if isinstance(refusal, ModeledError) else ("ServiceError", "")
+    extra: dict[str, HeaderValue] = {CONTENT_TYPE: _JSON, SHAPE: shape_name(code)}
+    payload = to_json({"_message": words, "_errorCode": code})
+    return _frame(MessageType.APPLICATION_ERROR, TERMINATE, stream_id, payload, **extra)
 
 
 def error(stream_id: int, refusal: IpcRefusal) -> bytes:

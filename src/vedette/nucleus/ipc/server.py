@@ -24,10 +24,12 @@ from vedette.nucleus.ipc.operations.components import component_operations
 from vedette.nucleus.ipc.operations.configuration import configuration_operations
 from vedette.nucleus.ipc.operations.deployments import deployment_operations
 from vedette.nucleus.ipc.operations.lifecycle import StateReport, lifecycle_operations
+from vedette.nucleus.ipc.operations.lite import lite_operations
 from vedette.nucleus.ipc.operations.metrics import metric_operations
 from vedette.nucleus.ipc.operations.pubsub import pubsub_operations
 from vedette.nucleus.ipc.operations.secrets import secret_operations
 from vedette.nucleus.ipc.operations.shadows import shadow_operations
+from vedette.nucleus.ipc.personality import JAVA, Personality
 from vedette.nucleus.ipc.shadow_service import ShadowService
 from vedette.nucleus.ipc.shadow_topics import serve_shadow_topics
 from vedette.nucleus.ipc.tokens import TokenRegistry
@@ -55,18 +57,21 @@ class IpcServer:
         shadows: ShadowStore,
         thing_name: str,
         on_state: StateReport,
+        personality: Personality = JAVA,
     ) -> None:
         """Prepare a server; nothing is opened before ``start``.
 
         :param socket_path: at most 107 bytes; created with mode 0666, since components may run as other users
         :param thing_name: what ``{iot:thingName}`` stands for in policies
         :param on_state: called with a component and RUNNING or ERRORED for each UpdateState; LookupError when unknown
+        :param personality: which of AWS's nuclei to answer as
         """
         self.socket_path = socket_path
-        self.tokens = TokenRegistry(self._close_connections_of)
+        self.tokens = TokenRegistry(self._close_connections_of, lite=personality.lite)
         """Tokens of components: ``issue`` one before a process starts, ``revoke`` it when it has ended."""
-        self.broker = Broker()
+        self.broker = Broker(lite=personality.lite)
         """Publish and subscribe within the nucleus process."""
+        self.personality = personality
         self._configuration = configuration
         self._authorizer = authorizer = Authorizer(configuration, thing_name)
         self.shadows = ShadowService(
@@ -91,7 +96,8 @@ class IpcServer:
             **self.iot_core.operations(),
             **metric_operations(),
         }
-        self.operations: Mapping[str, Operation] = self._served
+        self.operations: Mapping[str, Operation] = {}
+        self._offer()
         self._connections: set[Connection] = set()
         self._dropped = 0
         self._server: asyncio.Server | None = None
@@ -100,10 +106,16 @@ class IpcServer:
     def serve_components(self, components: ComponentControl) -> None:
         """Answer ListComponents, RestartComponent, ... with what ``components`` says and does."""
         self._served.update(component_operations(components, self._configuration, self._authorizer))
+        self._offer()
 
     def serve_deployments(self, desk: DeploymentDesk) -> None:
         """Answer CreateLocalDeployment, ... with what ``desk`` says and does."""
         self._served.update(deployment_operations(desk, self._authorizer))
+        self._offer()
+
+    def _offer(self) -> None:
+        lite = self.personality.lite
+        self.operations = lite_operations(self._served, self.broker, self._authorizer) if lite else dict(self._served)
 
     async def start(self) -> None:
         """Open the socket; IpcError when the path is too long, in use, or cannot be created."""
@@ -121,7 +133,8 @@ class IpcServer:
             path.chmod(0o666)
         except OSError as error:
             raise IpcError(f"socket {path} cannot be created: {error.strerror}") from error
-        self._close_shadow_topics = serve_shadow_topics(self.broker, self.shadows, loop)
+        if not self.personality.lite:
+            self._close_shadow_topics = serve_shadow_topics(self.broker, self.shadows, loop)
         _log.debug("listening on %s", path)
 
     async def stop(self) -> None:
@@ -167,6 +180,10 @@ class IpcServer:
 
     def _connection(self, loop: asyncio.AbstractEventLoop) -> Connection:
         connection = Connection(self, loop)
+        limit = self.personality.max_connections
+        if limit is not None and len(self._connections) >= limit:
+            _log.warning("a connection is refused: there are %d already", limit)
+            connection.close()
         self._connections.add(connection)
         return connection
 

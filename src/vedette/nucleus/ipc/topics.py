@@ -1,12 +1,14 @@
 """Topic filters: who is subscribed to what, matched as the Java nucleus matches (its ``SubscriptionTrie``).
 
-``+`` matches one level, ``#`` one level or more (so ``a/#`` does not match ``a``); both only as a whole level.
+``+`` matches one level, ``#`` one level or more (so ``a/#`` does not match ``a``); both only as a whole level. Nucleus
+lite and IoT Core match as MQTT says: ``a/#`` matches ``a``, and no wildcard matches the first level of a ``$`` topic.
 """
 
+import re
 from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
 
-__all__ = ["SubscriptionTrie", "has_wildcard"]
+__all__ = ["FilterList", "SubscriptionTrie", "filter_pattern", "has_wildcard"]
 
 T = TypeVar("T", bound=Hashable)
 
@@ -23,6 +25,17 @@ def has_wildcard(topic_filter: str) -> bool:
     """Return whether the filter has a ``+`` level, or a ``#`` as its last level."""
     levels = _levels(topic_filter)
     return "+" in levels or levels[-1] == "#"
+
+
+def filter_pattern(topic_filter: str) -> re.Pattern[str]:
+    """Return the pattern of an MQTT topic filter: ``a/#`` takes ``a`` too, ``#`` and ``+`` take no ``$`` topics."""
+    head = "(?!\\$)" if topic_filter[:1] in {"+", "#"} else ""
+    body = "/".join("[^/]*" if level == "+" else re.escape(level) for level in topic_filter.split("/"))
+    if body == re.escape("#"):
+        body = ".*"
+    elif body.endswith("/" + re.escape("#")):
+        body = body[: -len("/" + re.escape("#"))] + "(?:/.*)?"
+    return re.compile(head + body, re.DOTALL)
 
 
 class _Node(Generic[T]):
@@ -85,3 +98,26 @@ class SubscriptionTrie(Generic[T]):
 
     def __len__(self) -> int:
         return self._root.count()
+
+
+class FilterList(Generic[T]):
+    """Subscribers by topic filter, matched as MQTT says. Not for several threads at once."""
+
+    def __init__(self) -> None:
+        self._filters: dict[tuple[str, T], re.Pattern[str]] = {}
+
+    def add(self, topic_filter: str, subscriber: T) -> None:
+        """Add a subscriber; adding it twice to one filter is adding it once."""
+        self._filters[topic_filter, subscriber] = filter_pattern(topic_filter)
+
+    def remove(self, topic_filter: str, subscriber: T) -> None:
+        """Remove a subscriber; nothing happens when it is not there."""
+        self._filters.pop((topic_filter, subscriber), None)
+
+    def match(self, topic: str) -> list[T]:
+        """Return who is subscribed to a topic, each once."""
+        found = (subscriber for (_, subscriber), pattern in self._filters.items() if pattern.fullmatch(topic))
+        return list(dict.fromkeys(found))
+
+    def __len__(self) -> int:
+        return len(self._filters)

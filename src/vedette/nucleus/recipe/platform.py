@@ -25,9 +25,11 @@ class Platform:
     """Platform attributes: ``os``, ``architecture`` (in Greengrass's words: amd64, aarch64, ...) and ``runtime``."""
 
     attributes: Mapping[str, str] = field(default_factory=dict)
+    strict: bool = False
+    """As nucleus lite: a manifest must name the runtime, and there are no regular expressions."""
 
     @classmethod
-    def of_this_machine(cls, runtime: str = DEFAULT_RUNTIME) -> "Platform":
+    def of_this_machine(cls, runtime: str = DEFAULT_RUNTIME, *, strict: bool = False) -> "Platform":
         """Return the attributes of the machine that this runs on."""
         machine = machine_platform.machine().lower()
         return cls(
@@ -35,7 +37,8 @@ class Platform:
                 "os": machine_platform.system().lower(),
                 "architecture": _ARCHITECTURES.get(machine, machine),
                 "runtime": runtime,
-            }
+            },
+            strict=strict,
         )
 
     def matches(self, wanted: Mapping[str, str]) -> bool:
@@ -43,6 +46,10 @@ class Platform:
 
         ``*`` holds even for an attribute this machine does not have; attributes that are not asked for do not count.
         """
+        if self.strict:
+            return "runtime" in wanted and all(
+                value in {"*", self.attributes.get(key)} for key, value in wanted.items()
+            )
         return all(_value_matches(value, self.attributes.get(key.lower())) for key, value in wanted.items())
 
     def __str__(self) -> str:

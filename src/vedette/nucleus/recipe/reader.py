@@ -9,12 +9,13 @@ import yaml
 from pydantic import ValidationError
 
 from vedette.nucleus.errors import RecipeError
+from vedette.nucleus.recipe.key_cases import wrong_cases
 from vedette.nucleus.recipe.model import MAX_RECIPE_BYTES, Artifact, Lifecycle, Recipe
 from vedette.nucleus.recipe.platform import Platform, first_match
 
 
-def read_recipe(path: Path) -> Recipe:
-    """Read one recipe file.
+def read_recipe(path: Path, *, lite: bool = False) -> Recipe:
+    """Read one recipe file; ``lite``: as nucleus lite reads it.
 
     :raises RecipeError: if it cannot be read or breaks a rule; the findings name the keys
     """
@@ -22,11 +23,13 @@ def read_recipe(path: Path) -> Recipe:
         data = path.read_bytes()
     except OSError as error:
         raise RecipeError(f"recipe {path} cannot be read: {error.strerror}") from error
-    return parse_recipe(data, str(path))
+    return parse_recipe(data, str(path), lite=lite)
 
 
-def parse_recipe(data: bytes, source: str) -> Recipe:
+def parse_recipe(data: bytes, source: str, *, lite: bool = False) -> Recipe:
     """Parse a recipe's text; ``source`` names it in errors.
+
+    :param lite: read it as nucleus lite does: keys with regard to case, every YAML scalar as a string
 
     :raises RecipeError: if it breaks a rule; the findings name the keys
     """
@@ -34,16 +37,22 @@ def parse_recipe(data: bytes, source: str) -> Recipe:
         raise RecipeError(f"recipe {source} has {len(data)} bytes; AWS takes at most {MAX_RECIPE_BYTES}")
     try:
         # JSON is read as JSON: a tab is white space there, and an error in YAML.
-        document = json.loads(data) if data.lstrip().startswith(b"{") else yaml.safe_load(data)
+        document = json.loads(data) if data.lstrip().startswith(b"{") else yaml.load(data, _loader(lite=lite))  # noqa: S506
     except (yaml.YAMLError, ValueError) as error:
         raise RecipeError(f"recipe {source} is neither YAML nor JSON: {' '.join(str(error).split())}") from error
     if not isinstance(document, Mapping):
         raise RecipeError(f"recipe {source} is not an object with keys such as ComponentName")
+    if lite and (wrong := wrong_cases(document)):
+        raise RecipeError(*(f"recipe {source}: nucleus lite does not know the key {finding}" for finding in wrong))
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:
         findings = [f"recipe {source}: {_place(item['loc'])}: {_words(item)}" for item in error.errors()]
         raise RecipeError(*findings) from error
+
+
+def _loader(*, lite: bool) -> type[yaml.BaseLoader] | type[yaml.SafeLoader]:
+    return yaml.BaseLoader if lite else yaml.SafeLoader
 
 
 def lifecycle_for(recipe: Recipe, platform: Platform) -> tuple[Lifecycle, Sequence[Artifact]]:

@@ -11,7 +11,7 @@ from vedette.nucleus.ipc.errors import InvalidArgumentsError, UnparsableRequest
 from vedette.nucleus.ipc.protocol import to_json
 from vedette.nucleus.ipc.requests import binary, mapping, text
 
-__all__ = ["pubsub_operations"]
+__all__ = ["event_of", "pubsub_operations"]
 
 _OTHERS_ONLY = {None: None, "RECEIVE_ALL_MESSAGES": False, "RECEIVE_MESSAGES_FROM_OTHERS": True}
 
@@ -43,7 +43,7 @@ def pubsub_operations(broker: Broker, authorizer: Authorizer) -> Mapping[str, Op
             raise UnparsableRequest(f"receiveMode {mode!r}, expected one of {', '.join(filter(None, _OTHERS_ONLY))}")
 
         def deliver(delivery: Delivery) -> None:
-            call.stream.send(_event(delivery))
+            call.stream.send(event_of(delivery))
 
         closer = broker.add(topic or "", call.component, deliver, others_only=_OTHERS_ONLY[mode])
         call.stream.on_close(closer)
@@ -55,9 +55,10 @@ def pubsub_operations(broker: Broker, authorizer: Authorizer) -> Mapping[str, Op
     }
 
 
-def _event(delivery: Delivery) -> bytes:
+def event_of(delivery: Delivery) -> bytes:
+    """Return a delivery as the event of its subscription."""
     context = {"topic": delivery.topic}
-    if delivery.document is not None:
+    if delivery.is_json:
         return to_json({"jsonMessage": {"message": delivery.document, "context": context}})
     message = base64.b64encode(delivery.payload).decode()
     return to_json({"binaryMessage": {"message": message, "context": context}})
