@@ -141,7 +141,7 @@ class VideoFile:
         while not self._stop.is_set():
             self._beat()
             if fastest:
-                if self._ring.wait_for_want(_POLL_S):
+                if self._ring.wait_for_taken(_POLL_S):
                     return True
                 continue
             if not first and not self._ring.readers:

@@ -132,6 +132,18 @@ class RingWriter:
             self._changed.wait_for(lambda: self._closed or any(r.wants() for r in self._readers), timeout_s)
             return any(r.wants() for r in self._readers)
 
+    def wait_for_taken(self, timeout_s: float) -> bool:
+        """Wait until some reader has the newest frame or can take one; False when that takes over ``timeout_s``.
+
+        Who publishes then has one frame ready whenever a reader gives its lease back, and none is passed over.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._newest_is_taken(), timeout_s)
+            return self._newest_is_taken()
+
+    def _newest_is_taken(self) -> bool:
+        return any(reader.wants() or 0 < self._sequence == reader.last_sequence for reader in self._readers)
+
     def reserve(self, nbytes: int) -> Optional[Slot]:
         """Return a slot of ``nbytes`` to fill, or None when every slot is leased (counted as dropped).
 

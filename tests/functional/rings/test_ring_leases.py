@@ -149,6 +149,25 @@ def test_slow_reader_gets_old_frames(writer: RingWriter, socket_path: str) -> No
     reader.close()
 
 
+def test_publishing_one_ahead_passes_frames_over(writer: RingWriter, socket_path: str) -> None:
+    assert not writer.wait_for_taken(0.0)
+    reader = RingReader(connect(socket_path))
+    assert writer.wait_for_taken(5.0)
+    put(writer, 10, 1)
+    held = take(reader)
+    for sequence in range(2, 20):
+        # While the reader holds one, the next is made ready; the one after that has to wait.
+        assert writer.wait_for_taken(5.0)
+        put(writer, 10, sequence)
+        assert not writer.wait_for_taken(0.0)
+        held.release()
+        held = take(reader)
+        assert held.header.sequence == sequence
+    assert writer.stats.skipped == 0
+    held.release()
+    reader.close()
+
+
 def test_late_reader_waits_for_the_next_frame(writer: RingWriter, socket_path: str) -> None:
     put(writer, 10, 1, b"meta")
     reader = RingReader(connect(socket_path))
