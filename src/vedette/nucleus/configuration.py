@@ -6,7 +6,8 @@ a deployment does are the Java nucleus's (``config/Topics.java``, ``componentman
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
@@ -49,6 +50,8 @@ class ConfigurationStore:
         """
         self._clock_ms = clock_ms
         self._lite = lite
+        self.journal: Callable[[str, Sequence[str], Mapping[str, Any], int], None] = lambda *_change: None
+        """Called with component, key path, value and timestamp before a component's own change is acknowledged."""
         self._components: dict[str, _Component] = {}
         self._listeners: dict[object, tuple[str, KeyPath, Callable[[KeyPath], None]]] = {}
         self._lock = threading.RLock()
@@ -101,12 +104,24 @@ class ConfigurationStore:
             nonlocal stale
             existed = entry.tree.find(key_path) is not None
             # The Java nucleus stamps what an update creates with the current time, whatever the request says.
-            entry.tree.merge_at(key_path, value, timestamp_ms if existed else self._clock_ms())
+            stamp_ms = timestamp_ms if existed else self._clock_ms()
+            self.journal(component, key_path, value, stamp_ms)
+            entry.tree.merge_at(key_path, value, stamp_ms)
             stale = existed and entry.tree.modified_ms(key_path) > timestamp_ms
 
         self._change(component, change)
         if stale:
             raise StaleUpdateError("Proposed timestamp is older than the config's latest modified timestamp")
+
+    def replay(self, component: str, key_path: Sequence[str], value: Mapping[str, Any], stamp_ms: int) -> None:
+        """Carry out again what ``journal`` was called with."""
+        self._change(component, lambda entry: entry.tree.merge_at(key_path, value, stamp_ms))
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let nobody change anything for as long as the context lasts."""
+        with self._lock:
+            yield
 
     def copy(self) -> "ConfigurationStore":
         """Return a store with the same content and nobody listening, to try changes on."""

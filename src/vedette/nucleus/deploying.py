@@ -14,11 +14,12 @@ from typing import Any, Final
 
 from vedette.nucleus.configuration import ConfigurationStore
 from vedette.nucleus.deployment import Deployment
-from vedette.nucleus.errors import DeploymentCancelledError, NucleusError
+from vedette.nucleus.errors import DeploymentCancelledError, NucleusError, NucleusStoppedError
 from vedette.nucleus.ipc.component_updates import ComponentUpdates
 from vedette.nucleus.ipc.configuration_validation import ConfigurationValidation
 from vedette.nucleus.plan import ComponentPlan
 from vedette.nucleus.planner import Draft, Planner
+from vedette.nucleus.state_store import Change, Deployed, SavedState, StateStore
 from vedette.nucleus.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,11 @@ class DeployedState:
     configuration: Mapping[str, Any]
     plans: Sequence[ComponentPlan]
 
+    def saved(self) -> Deployed:
+        """Return it as it is kept on disk."""
+        versions = {plan.name: plan.version for plan in self.plans}
+        return Deployed(targets=self.targets, versions=versions, configuration=self.configuration)
+
 
 class Deployer:
     """Carries out one deployment at a time; the methods are called on threads other than the event loop's."""
@@ -52,9 +58,15 @@ class Deployer:
         validation: ConfigurationValidation,
         loop: asyncio.AbstractEventLoop,
         stopped: threading.Event,
+        kept: StateStore | None = None,
     ) -> None:
-        """``stopped``: set when the nucleus stops; a deployment in progress then ends with an error."""
+        """Begin with nothing deployed.
+
+        :param stopped: set when the nucleus stops; a deployment in progress then ends with an error
+        :param kept: where each deployment is written down before it is carried out
+        """
         self.targets: Targets = {}
+        self._kept = kept
         self._planner = planner
         self._configuration = configuration
         self._supervisor = supervisor
@@ -108,17 +120,40 @@ class Deployer:
             raise
         return draft
 
-    def carry_out(self, deployment: Deployment, draft: Draft) -> None:
+    def carry_out(self, deployment: Deployment, draft: Draft, before: DeployedState | None = None) -> None:
         """Set configuration, stop what goes or changes, start what is missing.
 
+        :param before: where to go back to should the nucleus end before its components are up; ``confirm`` forgets it
         :raises NucleusError: if the components could not be set going; configuration has changed then
         """
         with self._one_at_a_time:
             changed = [] if not self._supervisor.plans() else list(self._proposed(deployment, draft))
             self._planner.note_configured(changed, deployment.deployment_id)
             self._planner.configure(draft, deployment.components, self._configuration)
-            self._apply(self._planner.plans(draft), self._targets_with(deployment))
+            plans, targets = self._planner.plans(draft), self._targets_with(deployment)
+            self._forget_others(plans)
+            self._keep(plans, targets, deployment.deployment_id, before)
+            self._apply(plans, targets)
         self._done(deployment)
+
+    def confirm(self) -> None:
+        """Take note that the components of the last deployment are up: there is no way back any more."""
+        with self._one_at_a_time:
+            self._keep(self._supervisor.plans_in_order(), self.targets)
+
+    def resume(self, deployed: Deployed, changes: Sequence[Change] = ()) -> None:
+        """Make the run what was kept on disk, and carry out what components changed since.
+
+        :raises NucleusError: if recipes or artifacts are not there any more; configuration is as it was kept
+        """
+        with self._one_at_a_time:
+            self._configuration.restore(deployed.configuration)
+            for change in changes:
+                self._configuration.replay(change.component, change.path, change.value, change.stamp_ms)
+            plans = self._planner.plans(
+                self._planner.draft({name: [version] for name, version in deployed.versions.items()})
+            )
+            self._apply(plans, deployed.targets)
 
     def go_back(self, state: DeployedState) -> None:
         """Make the run what it was at an earlier moment.
@@ -127,20 +162,38 @@ class Deployer:
         """
         with self._one_at_a_time:
             self._configuration.restore(state.configuration)
+            self._keep(state.plans, state.targets)
             self._apply(state.plans, state.targets)
 
     def _apply(self, plans: Sequence[ComponentPlan], targets: Targets) -> None:
-        before = self._supervisor.plans()
         future = asyncio.run_coroutine_threadsafe(self._supervisor.apply(plans), self._loop)
         try:
             future.result(_APPLY_LIMIT_S)
         except concurrent.futures.CancelledError as error:
-            raise NucleusError("the nucleus was stopped during the deployment") from error
+            raise NucleusStoppedError("the nucleus was stopped during the deployment") from error
         except concurrent.futures.TimeoutError as error:
             raise NucleusError(f"the deployment was not carried out in {_APPLY_LIMIT_S:g} s") from error
         self.targets = targets
-        for name in before.keys() - {plan.name for plan in plans}:
+        self._forget_others(plans)
+
+    def _forget_others(self, plans: Sequence[ComponentPlan]) -> None:
+        """Remove the configuration of components that are not among ``plans`` but were deployed."""
+        for name in self._supervisor.plans().keys() - {plan.name for plan in plans}:
             self._configuration.remove(name)
+
+    def _keep(
+        self,
+        plans: Sequence[ComponentPlan],
+        targets: Targets,
+        deployment_id: str = "",
+        before: DeployedState | None = None,
+    ) -> None:
+        if self._kept is None:
+            return
+        with self._configuration.frozen():
+            state = DeployedState(targets, self._configuration.snapshot(), plans)
+            previous = None if before is None else before.saved()
+            self._kept.save(SavedState(state.saved(), deployment_id, previous))
 
     def _targets_with(self, deployment: Deployment) -> Targets:
         roots = {name: component.version for name, component in deployment.components.items() if component.root}
@@ -167,7 +220,7 @@ class Deployer:
                 return future.result(_POLL_S)
             except concurrent.futures.TimeoutError:
                 if self._stopped.is_set():
-                    raise NucleusError("the nucleus was stopped during the deployment") from None
+                    raise NucleusStoppedError("the nucleus was stopped during the deployment") from None
                 if cancelled.is_set():
                     future.cancel()
                     raise DeploymentCancelledError("the deployment was cancelled") from None

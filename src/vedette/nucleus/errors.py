@@ -6,6 +6,7 @@ NucleusError                 anything the nucleus refuses; ``findings`` lists ev
 ├── ResolutionError          dependencies or versions that do not fit together
 ├── LifecycleError           a component that broke or did not come up in time
 ├── ConfigurationRejectedError  a component that does not take its new configuration
+├── NucleusStoppedError      something that the end of the nucleus interrupted
 ├── DeploymentCancelledError a deployment that was taken back before it changed anything
 ├── RootInUseError           another nucleus runs on the same root folder
 └── ControlError             a running instance that could not be asked
@@ -19,6 +20,7 @@ __all__ = [
     "DeploymentCancelledError",
     "LifecycleError",
     "NucleusError",
+    "NucleusStoppedError",
     "RecipeError",
     "ResolutionError",
     "RootInUseError",
@@ -52,6 +54,10 @@ class LifecycleError(NucleusError):
 
 class ConfigurationRejectedError(NucleusError):
     """A component rejects the configuration that a deployment has for it, or does not say in time."""
+
+
+class NucleusStoppedError(NucleusError):
+    """The nucleus was stopped before something was done."""
 
 
 class DeploymentCancelledError(NucleusError):

@@ -1,5 +1,6 @@
 """Local deployments: asked for over IPC or by the command line, queued, carried out one after the other."""
 
+import functools
 import logging
 import queue
 import threading
@@ -19,10 +20,12 @@ from vedette.nucleus.errors import (
     DeploymentCancelledError,
     LifecycleError,
     NucleusError,
+    NucleusStoppedError,
     RecipeError,
     ResolutionError,
 )
 from vedette.nucleus.ipc.deployment_desk import ConfigurationChange, DeploymentRecord, LocalDeploymentRequest
+from vedette.nucleus.state_store import SavedState
 from vedette.nucleus.states import ComponentState
 from vedette.nucleus.store import ComponentStore
 from vedette.nucleus.view import ComponentView
@@ -56,7 +59,7 @@ class LocalDeployments:
         wait_running: Callable[[Sequence[str], float], None],
         views: Callable[[], Sequence[ComponentView]],
         records: Sequence[DeploymentRecord] = (),
-        changed: Callable[[], None] = lambda: None,
+        changed: Callable[[Sequence[DeploymentRecord]], None] = lambda _records: None,
         rolls_back: bool = True,
     ) -> None:
         """Start to work.
@@ -64,7 +67,7 @@ class LocalDeployments:
         :param wait_running: waits until components are up; LifecycleError when one breaks
         :param views: returns every component
         :param records: deployments of earlier runs
-        :param changed: called after every change of the records
+        :param changed: called with all records after every change
         :param rolls_back: False for nucleus lite, which never does
         """
         self._deployer = deployer
@@ -77,7 +80,7 @@ class LocalDeployments:
         self._records = {record.deployment_id: record for record in records}
         self._cancelled: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
-        self._queue: queue.SimpleQueue[tuple[str, LocalDeploymentRequest] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="deployments", daemon=True)
         self._thread.start()
 
@@ -91,9 +94,24 @@ class LocalDeployments:
             self._cancelled[deployment_id] = threading.Event()
             for oldest in [key for key in self._records if key not in self._cancelled][: len(self._records) - _KEPT]:
                 del self._records[oldest]
-        self._changed()
-        self._queue.put((deployment_id, request))
+        self._changed(self.records())
+        self._queue.put(lambda: self._guarded(deployment_id, lambda: self._one(deployment_id, request)))
         return deployment_id
+
+    def take_up(self, saved: SavedState) -> None:
+        """Go on with what a nucleus before this one left: its last deployment is judged, the others have failed.
+
+        Call it once, when what ``saved`` says has been started again.
+        """
+        for record in self.records():
+            if record.status not in {"QUEUED", "IN_PROGRESS"}:
+                continue
+            if record.deployment_id == saved.deployment_id:
+                self._cancelled[record.deployment_id] = threading.Event()
+                self._queue.put(functools.partial(self._guarded, record.deployment_id, lambda: self._judge(saved)))
+            else:
+                error = NucleusError("the nucleus ended before the deployment was carried out")
+                self._fail(record.deployment_id, error, "FAILED_NO_STATE_CHANGE")
 
     def find(self, deployment_id: str) -> DeploymentRecord | None:
         """Return a deployment, None when there is none of that id."""
@@ -120,6 +138,14 @@ class LocalDeployments:
         """Tell whether the store of artifacts lies in ``folder``."""
         return self._store.artifacts.resolve().is_relative_to(Path(folder).resolve())
 
+    def later(self, job: Callable[[], None]) -> None:
+        """Do something when no local deployment is under way."""
+        self._queue.put(job)
+
+    def abandon(self) -> None:
+        """Leave a deployment that waits for its components to the next start of the nucleus."""
+        self._closing.set()
+
     def close(self, timeout_s: float = 1.0) -> None:
         """Take no more deployments."""
         self._closing.set()
@@ -129,13 +155,22 @@ class LocalDeployments:
     # -- carrying out
 
     def _work(self) -> None:
-        while (item := self._queue.get()) is not None:
-            deployment_id, request = item
+        while (job := self._queue.get()) is not None:
+            if self._closing.is_set():
+                return
             try:
-                self._one(deployment_id, request)
-            except Exception:  # the next deployment must not suffer from a fault in this one
-                logger.exception("deployment %s failed inside the nucleus", deployment_id)
-                self._end(deployment_id, status="FAILED", cause="the nucleus itself failed; its log says why")
+                job()
+            except NucleusError as error:
+                logger.warning("%s", error)
+
+    def _guarded(self, deployment_id: str, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except NucleusStoppedError:
+            logger.info("deployment %s goes on when the nucleus starts again", deployment_id)
+        except Exception:  # the next deployment must not suffer from a fault in this one
+            logger.exception("deployment %s failed inside the nucleus", deployment_id)
+            self._end(deployment_id, status="FAILED", cause="the nucleus itself failed; its log says why")
 
     def _one(self, deployment_id: str, request: LocalDeploymentRequest) -> None:
         cancelled = self._cancelled[deployment_id]
@@ -154,33 +189,68 @@ class LocalDeployments:
         except NucleusError as error:
             self._fail(deployment_id, error, "FAILED_NO_STATE_CHANGE")
             return
+        roll_back = request.roll_back and self._rolls_back
         try:
-            self._deployer.carry_out(deployment, draft)
+            self._deployer.carry_out(deployment, draft, before if roll_back else None)
             self._wait_settled(draft.resolution.order)
+        except NucleusStoppedError:
+            raise
         except NucleusError as error:
-            if not (request.roll_back and self._rolls_back):
+            if not roll_back:
                 self._fail(deployment_id, error, "FAILED_ROLLBACK_NOT_REQUESTED")
                 return
-            self._fail(deployment_id, error, self._roll_back(deployment_id, before))
+            names = [plan.name for plan in before.plans]
+            detail = self._roll_back(deployment_id, lambda: self._deployer.go_back(before), names)
+            self._fail(deployment_id, error, detail)
             return
+        self._deployer.confirm()
         self._end(deployment_id, status="SUCCEEDED", detail="SUCCESSFUL")
+
+    def _judge(self, saved: SavedState) -> None:
+        """Bring a deployment to its end whose nucleus was gone before its components were up."""
+        previous = saved.previous
+        try:
+            self._wait_settled(list(saved.deployed.versions))
+        except NucleusStoppedError:
+            raise
+        except NucleusError as error:
+            if previous is None:
+                self._fail(saved.deployment_id, error, "FAILED_ROLLBACK_NOT_REQUESTED")
+                return
+
+            def go_back() -> None:
+                self._deployer.resume(previous)
+                self._deployer.confirm()
+
+            detail = self._roll_back(saved.deployment_id, go_back, list(previous.versions))
+            self._fail(saved.deployment_id, error, detail)
+            return
+        self._deployer.confirm()
+        self._end(saved.deployment_id, status="SUCCEEDED", detail="SUCCESSFUL")
 
     def _wait_settled(self, names: Sequence[str]) -> None:
         """Wait until components are up and have been so for a moment: a script that fails at once was RUNNING too."""
         while True:
-            self._wait_running(names, _UP_LIMIT_S)
+            try:
+                self._wait_running(names, _UP_LIMIT_S)
+            except NucleusError as error:
+                if self._closing.is_set():
+                    raise NucleusStoppedError("the nucleus was stopped during the deployment") from error
+                raise
             running = [view for view in self._views() if view.name in names and view.state is ComponentState.RUNNING]
             left = max((_SETTLED_S - (time.time() - view.since) for view in running), default=0.0)
             if left <= 0:
                 return
             if self._closing.wait(min(left, _SETTLED_S)):
-                raise NucleusError("the nucleus was stopped during the deployment")
+                raise NucleusStoppedError("the nucleus was stopped during the deployment")
 
-    def _roll_back(self, deployment_id: str, before: Any) -> str:
+    def _roll_back(self, deployment_id: str, go_back: Callable[[], None], names: Sequence[str]) -> str:
         logger.warning("deployment %s failed; what ran before comes back", deployment_id)
         try:
-            self._deployer.go_back(before)
-            self._wait_settled([plan.name for plan in before.plans])
+            go_back()
+            self._wait_settled(names)
+        except NucleusStoppedError:
+            raise
         except NucleusError as error:
             logger.warning("deployment %s could not be rolled back: %s", deployment_id, error)
             return "FAILED_UNABLE_TO_ROLLBACK"
@@ -227,7 +297,7 @@ class LocalDeployments:
         with self._lock:
             record = self._records[deployment_id] = replace(self._records[deployment_id], **changes)
         logger.info("deployment %s is %s%s", deployment_id, record.status, f": {record.cause}" if record.cause else "")
-        self._changed()
+        self._changed(self.records())
 
 
 def _component(version: str | None, change: ConfigurationChange | None) -> ComponentDeployment:

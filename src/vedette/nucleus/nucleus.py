@@ -26,12 +26,14 @@ from vedette.nucleus.events import ComponentOutput, Event, Events, Listener
 from vedette.nucleus.guard import Guard
 from vedette.nucleus.instances import Instance, new_run_id, register, registry_folder
 from vedette.nucleus.ipc import JAVA, Broker, IpcServer, ShadowService, personality_named
+from vedette.nucleus.ipc.deployment_desk import DeploymentRecord
 from vedette.nucleus.local_deployments import LocalDeployments
 from vedette.nucleus.planner import Planner
 from vedette.nucleus.recipe import Platform
 from vedette.nucleus.root import Root
 from vedette.nucleus.secrets import SecretStore
 from vedette.nucleus.shadows import ShadowStore
+from vedette.nucleus.state_store import Change, Deployed, SavedState, StateStore
 from vedette.nucleus.states import ComponentState
 from vedette.nucleus.steps import StepRunner
 from vedette.nucleus.store import ComponentStore
@@ -61,6 +63,7 @@ class Nucleus:
         environment: Mapping[str, str] | None = None,
         listeners: Sequence[Listener] = (),
         personality: str = JAVA.name,
+        persistent: bool = False,
     ) -> None:
         """Prepare a nucleus; nothing is opened before ``start``.
 
@@ -69,6 +72,7 @@ class Nucleus:
         :param environment: added to what component processes get
         :param listeners: called with every event, from the start
         :param personality: ``java`` or ``lite``: which of AWS's nuclei to behave as
+        :param persistent: keep deployments and configuration in the root, and begin with those of the run before
         :raises NucleusError: for another personality
         """
         self.run_id = run_id or new_run_id()
@@ -83,6 +87,7 @@ class Nucleus:
         self.store = ComponentStore(self._root.path, lite=self.personality.lite)
         self._region = region
         self._secrets_file = secrets_file
+        self._kept = StateStore(self._root.state) if persistent else None
         self._environment = environment
         self._changed = threading.Condition()
         self._stopping = threading.Event()
@@ -96,6 +101,11 @@ class Nucleus:
         self._local_deployments: LocalDeployments | None = None
         self._control: ControlServer | None = None
         self._health: Callable[[], Any] | None = None
+        self._saved: SavedState | None = None
+        self._saved_changes: Sequence[Change] = ()
+        self._saved_records: Sequence[DeploymentRecord] = ()
+        self.resume_error: NucleusError | None = None
+        """Why the components of the run before could not be started again, None when they could."""
         self.events.subscribe(self._wake)
         for listener in listeners:
             self.events.subscribe(listener)
@@ -123,6 +133,8 @@ class Nucleus:
 
     def _open(self) -> None:
         lock = self._root.open()
+        if self._kept is not None:
+            self._saved, self._saved_changes, self._saved_records = self._kept.load()
         folder = registry_folder() / self.run_id
         try:
             folder.mkdir(mode=0o700)
@@ -141,6 +153,7 @@ class Nucleus:
         self._control.serve("health", lambda _: self._health() if self._health is not None else None)
         self._control.serve("stop", lambda _: self.stop_requested.set())
         self._control.start()
+        self._resume()
         if not self.personality.lite:
             write_access(self.root, self._on_loop(self._command_line_token(), _CALL_LIMIT_S), socket)
 
@@ -188,17 +201,49 @@ class Nucleus:
             validation=self._ipc.validation,
             loop=asyncio.get_running_loop(),
             stopped=self._stopping,
+            kept=self._kept,
         )
         self._local_deployments = LocalDeployments(
             deployer=self._deployer,
             store=self.store,
             wait_running=self.wait_running,
             views=self.components,
+            records=self._saved_records,
+            changed=self._keep_records,
             rolls_back=not self.personality.lite,
         )
         self._ipc.serve_components(self._supervisor)
         self._ipc.serve_deployments(self._local_deployments)
         await self._ipc.start()
+
+    def _resume(self) -> None:
+        """Start what ran before; what cannot be started is told, and does not keep the nucleus from running."""
+        if self._kept is None or self._deployer is None or self._local_deployments is None:
+            return
+        saved = self._saved or SavedState(Deployed())
+        try:
+            self._deployer.resume(saved.deployed, self._saved_changes)
+        except NucleusError as error:
+            self.resume_error = error
+            logger.error("what ran before cannot be started again: %s", error)  # noqa: TRY400
+        kept = self._kept
+
+        def note(component: str, path: Sequence[str], value: Mapping[str, Any], stamp_ms: int) -> None:
+            kept.note(Change(component, list(path), value, stamp_ms))
+            if kept.long and self.resume_error is None:
+                deployments.later(self._compact)
+
+        deployments = self._local_deployments
+        self.configuration.journal = note
+        deployments.take_up(saved if self.resume_error is None else SavedState(Deployed()))
+
+    def _compact(self) -> None:
+        if self._kept is not None and self._deployer is not None and self._kept.long:
+            self._deployer.confirm()
+
+    def _keep_records(self, records: Sequence[DeploymentRecord]) -> None:
+        if self._kept is not None:
+            self._kept.save_records(records)
 
     async def _command_line_token(self) -> str:
         return self._running_ipc().tokens.issue(command_line())
@@ -262,6 +307,8 @@ class Nucleus:
         begun = time.monotonic()
         if self._stopped:
             return
+        if self._local_deployments is not None:
+            self._local_deployments.abandon()
         self._stopped = True
         self._stopping.set()
         with self._changed:
@@ -277,6 +324,8 @@ class Nucleus:
             self._local_deployments.close()
         if self._ipc is not None:
             remove_access(self.root)
+        if self._kept is not None:
+            self._kept.close()
         if self._loop is not None and self._thread is not None:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=_CLEAN_UP_S)

@@ -15,13 +15,14 @@ _POLL_S: Final = 0.05
 
 
 class Root:
-    """``packages`` (component store), ``work``, ``logs``, ``shadows`` below one folder."""
+    """``packages`` (component store), ``work``, ``logs``, ``shadows``, ``state`` below one folder."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
         self.work = self.path / "work"
         self.logs = self.path / "logs"
         self.shadows = self.path / "shadows"
+        self.state = self.path / "state"
         self._descriptor: int | None = None
 
     def open(self) -> int:
