@@ -18,6 +18,7 @@ from vedette.nucleus.command_line_access import principal as command_line
 from vedette.nucleus.command_line_access import remove_access, write_access
 from vedette.nucleus.configuration import ConfigurationStore
 from vedette.nucleus.control import ControlServer
+from vedette.nucleus.control_operations import serve_nucleus
 from vedette.nucleus.deploying import Deployer
 from vedette.nucleus.deployment import Deployment
 from vedette.nucleus.environment import base_environment
@@ -26,6 +27,7 @@ from vedette.nucleus.events import ComponentOutput, Event, Events, Listener
 from vedette.nucleus.guard import Guard
 from vedette.nucleus.instances import Instance, new_run_id, register, registry_folder
 from vedette.nucleus.ipc import JAVA, Broker, IpcServer, ShadowService, personality_named
+from vedette.nucleus.ipc.component_control import ComponentControl
 from vedette.nucleus.ipc.deployment_desk import DeploymentRecord
 from vedette.nucleus.local_deployments import LocalDeployments
 from vedette.nucleus.planner import Planner
@@ -152,6 +154,7 @@ class Nucleus:
         self._control.serve("components", lambda _: [view.document() for view in self.components()])
         self._control.serve("health", lambda _: self._health() if self._health is not None else None)
         self._control.serve("stop", lambda _: self.stop_requested.set())
+        serve_nucleus(self._control, self)
         self._control.start()
         self._resume()
         if not self.personality.lite:
@@ -301,6 +304,37 @@ class Nucleus:
             return work(ipc.shadows)
 
         return self._on_loop(call(), _CALL_LIMIT_S)
+
+    def with_components(self, work: Callable[[ComponentControl], _ResultT]) -> _ResultT:
+        """Return what ``work`` returns, called with the components on the thread that they belong to.
+
+        :raises LookupError: for a component that is not there
+        """
+        supervisor = self._running_supervisor()
+
+        async def call() -> _ResultT:
+            return work(supervisor)
+
+        return self._on_loop(call(), _CALL_LIMIT_S)
+
+    def describe_ipc(self) -> dict[str, Any]:
+        """Return connections, subscriptions and counters of the IPC server."""
+        ipc = self._running_ipc()
+
+        async def call() -> dict[str, Any]:
+            return ipc.describe()
+
+        return self._on_loop(call(), _CALL_LIMIT_S)
+
+    @property
+    def socket(self) -> Path:
+        """Return the socket that components connect to."""
+        return self._running_ipc().socket_path
+
+    @property
+    def secrets_file(self) -> Path | None:
+        """Return the file of secrets, None when there is none."""
+        return self._secrets_file
 
     def stop(self, deadline_s: float = 5.0) -> None:
         """Stop every component, dependents first, close all sockets and remove the run folder. May be called twice."""

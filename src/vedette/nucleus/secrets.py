@@ -73,6 +73,11 @@ class SecretStore:
                 return secret
         raise SecretNotFoundError(f"Secret not configured {secret_id}")
 
+    def all(self) -> list[Secret]:
+        """Return every secret; SecretStoreError when the file cannot or must not be read."""
+        with self._lock:
+            return list(self._read().values())
+
     def check(self) -> int:
         """Return how many secrets there are; SecretStoreError when the file cannot or must not be read."""
         with self._lock:

@@ -1,0 +1,183 @@
+"""``vedette deployment``: change what a running nucleus runs, and see what became of it."""
+
+import json
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from vedette.cli.failure import EXIT_FAILED, EXIT_USAGE, Failure
+from vedette.cli.instance import answering, ask, chosen, print_json
+from vedette.cli.status import table
+from vedette.cli.terminal import Terminal
+from vedette.nucleus.instances import Instance
+
+_PERIOD_S: Final = 0.1
+_OPEN: Final = frozenset({"QUEUED", "IN_PROGRESS"})
+_POLICIES: Final = {"rollback": True, "keep": False}
+
+
+@dataclass(frozen=True)
+class CreateOptions:
+    """What ``vedette deployment create`` was asked for."""
+
+    recipe_dir: Path | None
+    artifact_dir: Path | None
+    merge: Sequence[str]
+    remove: Sequence[str]
+    update_config: str | None
+    group: str
+    on_failure: str
+    notify_s: float | None
+    wait: bool
+    as_json: bool
+    root: Path | None
+
+
+def create(options: CreateOptions, terminal: Terminal) -> int:
+    """Create a deployment and wait for its end; 1 when it fails."""
+    with answering("deployment", as_json=options.as_json):
+        request = _request(options)
+        instance = chosen(options.root)
+        deployment_id = ask(instance, "deployment-create", **request)
+        if not options.wait:
+            return _tell_created(deployment_id, terminal, options)
+        found = _wait(instance, deployment_id, terminal, quiet=options.as_json)
+    if options.as_json:
+        print_json("deployment", ok=found["status"] == "SUCCEEDED", deployment=found)
+    elif found["status"] == "SUCCEEDED":
+        terminal.done("deployed", deployment_id)
+    else:
+        details = found.get("deploymentStatusDetails", {})
+        cause = details.get("deploymentFailureCause", "no cause was told")
+        terminal.failed(
+            found["status"].lower(), f"{details.get('detailedDeploymentStatus', '')} {deployment_id}".strip()
+        )
+        changed = details.get("detailedDeploymentStatus") != "FAILED_NO_STATE_CHANGE"
+        terminal.error(
+            cause, "vedette component list, vedette component logs NAME" if changed else "nothing was changed"
+        )
+    return 0 if found["status"] == "SUCCEEDED" else EXIT_FAILED
+
+
+def show_status(deployment_id: str | None, *, root: Path | None, as_json: bool) -> int:
+    """Print one deployment, without an id the newest; 1 when it failed."""
+    with answering("deployment", as_json=as_json):
+        found = ask(chosen(root), "deployment-status", hint="vedette deployment list", deployment_id=deployment_id)
+    if as_json:
+        print_json("deployment", ok=found["status"] != "FAILED", deployment=found)
+    else:
+        details = found.get("deploymentStatusDetails", {})
+        sys.stdout.write(f"{found['deploymentId']}  {found['status']}  {found['createdOn']}\n")
+        for key in ("detailedDeploymentStatus", "deploymentFailureCause"):
+            if key in details:
+                sys.stdout.write(f"  {details[key]}\n")
+    return EXIT_FAILED if found["status"] == "FAILED" else 0
+
+
+def list_deployments(*, root: Path | None, as_json: bool) -> int:
+    """Print every local deployment, oldest first."""
+    with answering("deployments", as_json=as_json):
+        found = ask(chosen(root), "deployment-list")
+    if as_json:
+        print_json("deployments", deployments=found)
+    elif found:
+        rows = [
+            (
+                d["deploymentId"],
+                d["status"],
+                d["createdOn"],
+                d.get("deploymentStatusDetails", {}).get("deploymentFailureCause", ""),
+            )
+            for d in found
+        ]
+        sys.stdout.write("\n".join(table(("DEPLOYMENT", "STATUS", "CREATED", ""), rows)) + "\n")
+    else:
+        sys.stdout.write("no local deployments yet\n")
+    return 0
+
+
+def cancel(deployment_id: str, terminal: Terminal, *, root: Path | None, as_json: bool) -> int:
+    """Ask for a deployment to be cancelled; one that has begun to change things goes on."""
+    with answering("deployment-cancel", as_json=as_json):
+        ask(chosen(root), "deployment-cancel", hint="vedette deployment list", deployment_id=deployment_id)
+    if as_json:
+        print_json("deployment-cancel", deployment_id=deployment_id)
+    else:
+        terminal.done("cancelling", deployment_id)
+    return 0
+
+
+def _request(options: CreateOptions) -> dict[str, Any]:
+    for folder, name in ((options.recipe_dir, "--recipe-dir"), (options.artifact_dir, "--artifact-dir")):
+        if folder is not None and not folder.is_dir():
+            raise Failure(f"folder `{folder}` is not there", hint=f"name an existing folder: {name} DIR")
+    if options.on_failure not in _POLICIES:
+        raise Failure(
+            f"`{options.on_failure}` is no way to fail", hint="--on-failure rollback or keep", exit_code=EXIT_USAGE
+        )
+    add = {}
+    for text in options.merge:
+        name, equals, version = text.partition("=")
+        if not (name and equals and version):
+            raise Failure(
+                f"`{text}` is no component with its version", hint="--merge NAME=VERSION", exit_code=EXIT_USAGE
+            )
+        add[name] = version
+    request = {
+        "add": add,
+        "remove": list(options.remove),
+        "configuration": _configuration(options.update_config),
+        "group": options.group,
+        "roll_back": _POLICIES[options.on_failure],
+        "notify_s": options.notify_s,
+        "recipe_folder": None if options.recipe_dir is None else str(options.recipe_dir.resolve()),
+        "artifact_folder": None if options.artifact_dir is None else str(options.artifact_dir.resolve()),
+    }
+    if not any(request[key] for key in ("add", "remove", "configuration", "recipe_folder")):
+        raise Failure("nothing to deploy", hint="--merge NAME=VERSION, --remove NAME or --update-config JSON")
+    return request
+
+
+def _configuration(text: str | None) -> dict[str, Any]:
+    """Return ``{component: {"MERGE": {}, "RESET": []}}`` of a JSON text, or of a file named as ``@file``."""
+    if text is None:
+        return {}
+    example = '\'{"NAME": {"MERGE": {"fps": 10}, "RESET": ["/old"]}}\''
+    try:
+        document = json.loads(Path(text[1:]).read_text() if text.startswith("@") else text)
+    except OSError as error:
+        raise Failure(f"`{text[1:]}` cannot be read: {error.strerror}", hint=f"--update-config {example}") from error
+    except ValueError as error:
+        raise Failure(f"the configuration is not JSON: {error}", hint=f"--update-config {example}") from error
+    good = isinstance(document, dict) and all(
+        isinstance(change, dict) and change.keys() <= {"MERGE", "RESET"} for change in document.values()
+    )
+    if not good:
+        raise Failure("the configuration has another form than expected", hint=f"--update-config {example}")
+    configuration: dict[str, Any] = document
+    return configuration
+
+
+def _tell_created(deployment_id: str, terminal: Terminal, options: CreateOptions) -> int:
+    if options.as_json:
+        print_json("deployment", deployment={"deploymentId": deployment_id, "status": "QUEUED"})
+    else:
+        terminal.done("queued", deployment_id)
+        terminal.line(f"next: vedette deployment status {deployment_id[:8]}")
+    return 0
+
+
+def _wait(instance: Instance, deployment_id: str, terminal: Terminal, *, quiet: bool) -> dict[str, Any]:
+    pause = threading.Event()
+    while True:
+        found: dict[str, Any] = ask(instance, "deployment-status", deployment_id=deployment_id)
+        if found["status"] not in _OPEN:
+            terminal.clear_status()
+            return found
+        if not quiet:
+            states = [f"{c['name']} {c['state']}" for c in ask(instance, "components") if c["state"] != "RUNNING"]
+            terminal.status(f"  {found['status'].lower().replace('_', ' ')}   {', '.join(states)}".rstrip())
+        pause.wait(_PERIOD_S)

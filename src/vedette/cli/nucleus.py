@@ -1,0 +1,179 @@
+"""``vedette nucleus``: start, stop and look at a local Greengrass nucleus for any component."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Final
+
+from vedette.cli.failure import EXIT_FAILED, Failure
+from vedette.cli.instance import answering, ask, chosen, print_json
+from vedette.cli.run import StopOnSignal
+from vedette.cli.status import table
+from vedette.cli.terminal import Terminal
+from vedette.nucleus.errors import NucleusError, RootInUseError
+from vedette.nucleus.events import ComponentStateChanged, Event
+from vedette.nucleus.instances import Instance, find_instances
+from vedette.nucleus.nucleus import Nucleus
+from vedette.nucleus.states import ComponentState
+
+_START_LIMIT_S: Final = 20.0
+_STOP_LIMIT_S: Final = 20.0
+_POLL_S: Final = 0.05
+_MARKS: Final = {ComponentState.ERRORED: "yellow", ComponentState.BROKEN: "red", ComponentState.RUNNING: "green"}
+
+
+def default_root() -> Path:
+    """Return where the nucleus keeps everything when no root is named."""
+    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(state) / "vedette" / "nucleus"
+
+
+def start(terminal: Terminal, *, root: Path | None, personality: str, thing: str, region: str, detach: bool) -> int:
+    """Run a nucleus until it is told to stop; with ``detach`` leave it running in the background."""
+    folder = (root or default_root()).resolve()
+    if detach:
+        return _start_detached(terminal, folder, personality, thing, region)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        nucleus = Nucleus(
+            folder,
+            thing_name=thing,
+            region=region,
+            secrets_file=folder / "secrets.json",
+            listeners=[lambda event: _tell(terminal, event)],
+            personality=personality,
+            persistent=True,
+        )
+        with StopOnSignal() as stop:
+            begun = time.monotonic()
+            nucleus.start()
+            try:
+                _greet(terminal, nucleus, personality, time.monotonic() - begun)
+                while not stop.wait(_POLL_S * 4) and not nucleus.stop_requested.is_set():
+                    pass
+                terminal.waiting("stopping")
+            finally:
+                nucleus.stop(8.0)
+    except RootInUseError as error:
+        raise Failure(f"a nucleus runs on `{folder}` already", hint="vedette nucleus status") from error
+    except OSError as error:
+        raise Failure(
+            f"root folder `{folder}` cannot be used: {error.strerror}", hint="name another: --root"
+        ) from error
+    except NucleusError as error:
+        raise Failure(str(error)) from error
+    terminal.done("stopped")
+    return 0
+
+
+def stop(terminal: Terminal, *, root: Path | None) -> int:
+    """Stop a nucleus and everything it runs; return when it has ended."""
+    instance = chosen(root)
+    ask(instance, "stop")
+    until = time.monotonic() + _STOP_LIMIT_S
+    pause = threading.Event()
+    while any(found.run_id == instance.run_id for found in find_instances()):
+        if time.monotonic() > until:
+            raise Failure(f"process {instance.pid} did not end in {_STOP_LIMIT_S:g} s", hint=f"kill {instance.pid}")
+        pause.wait(_POLL_S)
+    terminal.done("stopped", instance.root)
+    return 0
+
+
+def status(terminal: Terminal, *, root: Path | None, as_json: bool) -> int:
+    """Print what a nucleus is and has; 1 when one of its components is broken."""
+    del terminal
+    with answering("nucleus", as_json=as_json):
+        instance = chosen(root)
+        found = ask(instance, "nucleus")
+    components = found["components"]
+    broken = [component["name"] for component in components if component["state"] in {"BROKEN", "ERRORED"}]
+    if as_json:
+        print_json("nucleus", pid=instance.pid, started_at=_moment(instance.started_at), **found)
+    else:
+        lines = [
+            f"nucleus    {found['personality']}, thing {found['thing_name']}, up {_age(instance)}, pid {instance.pid}",
+            f"root       {found['root']}",
+            f"socket     {found['socket']}",
+            f"IoT Core   {found['iot_core']}",
+            f"clients    {len(found['ipc']['connections'])} connected, {found['ipc']['subscriptions']} subscriptions, "
+            f"{found['ipc']['published']} messages, {found['ipc']['dropped']} dropped",
+        ]
+        if found["resume_error"]:
+            lines.append(f"! what ran before cannot be started again: {found['resume_error']}")
+        lines += table(
+            ("COMPONENT", "VERSION", "STATE"), [(c["name"], c["version"], state_words(c)) for c in components]
+        )
+        sys.stdout.write("\n".join(lines) + "\n")
+    return EXIT_FAILED if broken or found["resume_error"] else 0
+
+
+def state_words(component: Mapping[str, Any]) -> str:
+    """Return a component's state with what there is to say about it."""
+    paused = ", paused" if component.get("paused") else ""
+    detail = f": {component['detail']}" if component["detail"] else ""
+    return f"{component['state']}{paused}{detail}"
+
+
+def _start_detached(terminal: Terminal, root: Path, personality: str, thing: str, region: str) -> int:
+    command = [sys.executable, "-m", "vedette.cli.main", "nucleus", "start", "--root", str(root)]
+    command += ["--nucleus", personality, "--thing", thing, "--region", region]
+    log = root / "logs" / "nucleus.out"
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=root, start_new_session=True
+            )
+    except OSError as error:
+        raise Failure(f"root folder `{root}` cannot be used: {error.strerror}", hint="name another: --root") from error
+    until = time.monotonic() + _START_LIMIT_S
+    pause = threading.Event()
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            last = log.read_text(errors="replace").strip().splitlines()[-2:]
+            raise Failure(_plain(last[0]) if last else "the nucleus ended at once", hint=f"its output: {log}")
+        instance = next((found for found in find_instances() if found.pid == process.pid), None)
+        if instance is not None and instance.control_socket.exists():
+            terminal.done("nucleus", f"{personality}, pid {process.pid}, root {root}")
+            terminal.line("next: vedette deployment create --recipe-dir DIR --merge NAME=VERSION")
+            return 0
+        pause.wait(_POLL_S)
+    raise Failure(f"the nucleus does not answer after {_START_LIMIT_S:g} s", hint=f"its output: {log}")
+
+
+def _plain(line: str) -> str:
+    return line.removeprefix("error: ")
+
+
+def _greet(terminal: Terminal, nucleus: Nucleus, personality: str, took_s: float) -> None:
+    terminal.done("nucleus", f"{personality}, started in {took_s:.2f} s, root {nucleus.root}")
+    if nucleus.resume_error is not None:
+        terminal.warn("before", f"what ran before cannot be started again: {nucleus.resume_error}")
+    elif nucleus.components():
+        terminal.done("before", f"{len(nucleus.components())} components of the run before start again")
+    terminal.line("  Ctrl-C ends it")
+
+
+def _tell(terminal: Terminal, event: Event) -> None:
+    if isinstance(event, ComponentStateChanged) and event.new not in {ComponentState.NEW, ComponentState.INSTALLED}:
+        words = terminal.paint(event.new.value, _MARKS.get(event.new, "dim"))
+        detail = f": {event.detail}" if event.detail else ""
+        terminal.line(f"{datetime.now().astimezone():%H:%M:%S} {event.component} {words}{detail}")
+
+
+def _age(instance: Instance) -> str:
+    seconds = time.time() - instance.started_at
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _moment(unix_s: float) -> str:
+    return datetime.fromtimestamp(unix_s, timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
