@@ -20,7 +20,7 @@ from awsiot.greengrasscoreipc import client as sdk
 from awsiot.greengrasscoreipc import model
 
 from vedette.bus.dispatch import Dispatcher, Mailbox
-from vedette.bus.errors import BusError, BusTimeout, NotFound, Refused
+from vedette.bus.errors import BusError, BusLost, BusTimeout, NotFound, Refused
 from vedette.bus.interface import MAX_BYTES, QUEUE_MESSAGES, Bus, ConfigurationHandler, MessageHandler, Subscription
 from vedette.bus.sdk_errors import translated_call, translated_connect
 
@@ -218,12 +218,18 @@ class GreengrassBus:
             _log.debug("closing the connection: %s", error)
 
     def _call(self, new_operation: Callable[[], Any], request: Any, what: str) -> Any:
-        with translated_call(what):
-            operation = new_operation()
-            try:
-                return _answer(operation, operation.activate(request), what)
-            finally:
-                operation.close()
+        try:
+            with translated_call(what):
+                operation = new_operation()
+                try:
+                    return _answer(operation, operation.activate(request), what)
+                finally:
+                    operation.close()
+        except BusError as error:
+            # The SDK raises a bare RuntimeError where a connection ends just as a request begins.
+            if type(error) is BusError and self.lost.is_set():
+                raise BusLost(f"connection to the nucleus lost: {what}") from None
+            raise
 
     def _open(
         self, new_operation: Callable[[Any], Any], request: Any, what: str, mailbox: Mailbox, job_of: JobOf
