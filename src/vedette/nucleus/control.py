@@ -94,7 +94,7 @@ def _handler(
                 if isinstance(name, str) and name in streams:
                     self._follow(streams[name], request or {})
                     return
-                self._write(_answer(operations, request))
+                self._write(_answer(operations, request, streams))
 
         def _follow(self, stream: Stream, request: Mapping[str, Any]) -> None:
             try:
@@ -126,13 +126,15 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     return request if isinstance(request, dict) else None
 
 
-def _answer(operations: Mapping[str, Operation], request: Mapping[str, Any] | None) -> dict[str, Any]:
+def _answer(
+    operations: Mapping[str, Operation], request: Mapping[str, Any] | None, streams: Mapping[str, Stream]
+) -> dict[str, Any]:
     if request is None:
         return {"ok": False, "error": 'the request is not JSON: expected one object a line, such as {"op": "health"}'}
     name = request.get("op")
     operation = operations.get(name) if isinstance(name, str) else None
     if operation is None:
-        known = ", ".join(sorted(operations))
+        known = ", ".join(sorted({*operations, *streams}))
         return {"ok": False, "error": f"operation {name!r} is not known: expected one of {known}"}
     try:
         return {"ok": True, "result": operation(request)}
