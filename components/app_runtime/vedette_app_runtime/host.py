@@ -279,6 +279,7 @@ class Host:
                 restarts=supervisor.restarts,
                 errors=supervisor.errors,
                 exit_code=supervisor.exit_code,
+                last_error=supervisor.last_error,
                 pid=None if process is None else process.pid,
                 sandbox=supervisor.sandbox,
                 environment=supervisor.environment,

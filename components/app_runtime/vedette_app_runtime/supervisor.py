@@ -50,6 +50,8 @@ class Supervisor:
         self.errors = 0
         """Exits, with whatever code."""
         self.exit_code: int | None = None
+        self.last_error = ""
+        """Why the application ended last; stays when it runs again."""
         self.sandbox = ""
         """How the application was started last: bubblewrap, mount-view or none."""
         self.ended: Condition | None = None
@@ -149,6 +151,7 @@ class Supervisor:
         self.process = None
         self.errors += 1
         self.exit_code = code
+        self.last_error = detail
         decision = self._policy.ended(self.started_at, now)
         self.next_start_at = now + decision.delay_s
         state = ApplicationState.HELD_BACK if decision.held_back else ApplicationState.CRASHED

@@ -30,6 +30,7 @@ class Progress:
         self._told: set[str] = set()
         self._begun = time.monotonic()
         self._shown_problems: dict[tuple[str, str], str] = {}
+        self._told_errors: dict[str, int] = {}
 
     def hear(self, event: Event) -> None:
         """Take in one event; returns at once."""
@@ -69,6 +70,7 @@ class Progress:
                 facts = f"{camera.name}: {camera.codec or 'video'} {camera.source_width}x{camera.source_height}{rate}"
                 self._once(f"camera {camera.camera_id}", "camera", facts)
         self._tell_problems(health)
+        self._tell_ends(health)
         pictures = [output for output in health.outputs if output.last_frame_age_s is not None]
         if pictures:
             elapsed = time.monotonic() - self._begun
@@ -117,6 +119,15 @@ class Progress:
             if subject_id not in still:
                 self._terminal.done(subject, f"no longer: {words}")
         self._shown_problems = present
+
+    def _tell_ends(self, health: HealthDocument) -> None:
+        """Tell of each end of an application once, also of one that nobody saw: the next start follows after 0.2 s."""
+        for application in health.applications:
+            told = self._told_errors.get(application.instance, 0)
+            self._told_errors[application.instance] = application.errors
+            seen = any(problem.subject_id == application.instance for problem in health.problems)
+            if application.errors not in (0, told) and application.last_error and not seen:
+                self._terminal.warn(application.instance, f"ended: {application.last_error}. It was started again")
 
     def _once(self, key: str, what: str, detail: str) -> None:
         if key not in self._told:

@@ -72,6 +72,7 @@ class ApplicationHealth(Part):
     restarts: int = 0
     errors: int = 0
     exit_code: int | None = None
+    last_error: str = Field(default="", description="why it ended last; stays after it was started again")
     next_try_s: float | None = None
     sandbox: str = ""
     environment: str = ""

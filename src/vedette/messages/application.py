@@ -44,6 +44,7 @@ class ApplicationStatus(Message):
     restarts: int = 0
     errors: int = Field(default=0, description="exits and error reports since the host started (ApplicationErrors)")
     exit_code: int | None = None
+    last_error: str = Field(default="", description="why it ended last; stays after it was started again")
     pid: int | None = Field(default=None, description="of the application's process on the host")
     sandbox: str = Field(default="", description="bubblewrap, or none")
     environment: str = Field(default="", description="which Python environment was chosen, and why")

@@ -24,9 +24,17 @@ def progress(talk: io.StringIO) -> Progress:
     return Progress(Terminal(talk, {"NO_COLOR": "1"}))
 
 
-def health(state: ApplicationState, age_s: float) -> HealthDocument:
+def health(state: ApplicationState, age_s: float, errors: int = 0, last_error: str = "") -> HealthDocument:
     book = HealthBook(monotonic=lambda: 0.0, wall=lambda: 1000.0)
-    status = ApplicationStatus(instance="counter", application="people", state=state, since=1000.0 - age_s)
+    status = ApplicationStatus(
+        instance="counter",
+        application="people",
+        state=state,
+        detail=last_error if state is ApplicationState.CRASHED else "",
+        since=1000.0 - age_s,
+        errors=errors,
+        last_error=last_error,
+    )
     assert book.apply(ApplicationStatus.topic("counter"), status.encode())
     return book.document()
 
@@ -62,3 +70,17 @@ def test_an_application_without_an_output_is_waited_for_in_silence(progress: Pro
     assert not progress.tell(health(ApplicationState.RUNNING, 1))
     assert progress.tell(health(ApplicationState.RUNNING, 5))
     assert "counter runs; no picture on an output yet" in talk.getvalue()
+
+
+def test_an_end_between_two_looks_is_not_told(progress: Progress, talk: io.StringIO) -> None:
+    progress.tell(health(ApplicationState.RUNNING, 9))
+    for _ in range(3):
+        progress.tell(health(ApplicationState.RUNNING, 0, errors=1, last_error="KeyError: 'x' at app.py:7, exit 0"))
+    assert talk.getvalue().count("ended: KeyError: 'x' at app.py:7, exit 0. It was started again") == 1
+
+
+def test_an_end_that_was_seen_is_told_twice(progress: Progress, talk: io.StringIO) -> None:
+    for state in (ApplicationState.RUNNING, ApplicationState.CRASHED, ApplicationState.RUNNING):
+        errors = 0 if not talk.getvalue() and state is ApplicationState.RUNNING else 1
+        progress.tell(health(state, 0, errors=errors, last_error="ValueError: no, exit 1" if errors else ""))
+    assert talk.getvalue().count("ValueError: no, exit 1") == 1
