@@ -202,8 +202,8 @@ def application_part(heard: HeardApplication, *, silence_s: float, wall: float) 
         parameters=status.parameters,
         **status.model_dump(
             include={
-                "instance", "application", "restarts", "errors", "exit_code", "last_error", "sandbox", "environment", "fps",
-                "model_ms", "cameras", "models", "outputs",
+                "instance", "application", "restarts", "errors", "exit_code", "last_error", "sandbox", "environment",
+                "fps", "model_ms", "cameras", "models", "outputs",
             }
         ),
     )  # fmt: skip
