@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable
 
+from vedette.application import ParameterValue
 from vedette.bus import Bus, BusError, BusLost
 from vedette.messages import MAX_BYTES, ApplicationStatus, CameraDemand, ModelDemand, OutputStatus
 from vedette.messages.message import Message
@@ -75,15 +76,10 @@ class Announcements:
 
 
 def fitting(status: ApplicationStatus) -> ApplicationStatus:
-    """Return the status so that it fits: long texts first shortened, then the last parameters left out."""
+    """Return the status so that it fits: without help, long texts shortened, then the last parameters left out."""
     if len(status.encode()) <= MAX_BYTES:
         return status
-    parameters = [
-        each.model_copy(update={"value": each.value[:_SHORT_VALUE_CHARACTERS] + "…"})
-        if isinstance(each.value, str) and len(each.value) > _SHORT_VALUE_CHARACTERS
-        else each
-        for each in status.parameters
-    ]
+    parameters = [each.model_copy(update={"help": "", "value": _short(each.value)}) for each in status.parameters]
     update = {
         "parameters": parameters,
         "detail": status.detail[:_DETAIL_CHARACTERS],
@@ -93,3 +89,9 @@ def fitting(status: ApplicationStatus) -> ApplicationStatus:
     while len(status.encode()) > MAX_BYTES and status.parameters:
         status = status.model_copy(update={"parameters": status.parameters[:-1]})
     return status
+
+
+def _short(value: ParameterValue) -> ParameterValue:
+    if isinstance(value, str) and len(value) > _SHORT_VALUE_CHARACTERS:
+        return value[:_SHORT_VALUE_CHARACTERS] + "…"
+    return value

@@ -53,6 +53,9 @@ def application_status(
                 value=each.value,
                 origin=each.origin,
                 reads=reads.get(each.port, 0),
+                type=each.type,
+                title=each.title,
+                help=each.help,
             )
             for each in wiring.parameters
         ],

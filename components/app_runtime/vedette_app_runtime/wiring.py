@@ -33,6 +33,9 @@ class Parameter:
     node: str | None
     value: ParameterValue
     origin: str
+    type: str = ""
+    title: str = ""
+    help: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,4 +117,5 @@ def _parameter(port: ParameterInput, configuration: ApplicationConfiguration) ->
     origin = configuration.parameter_origins.get(port.node or "")
     if origin is None:
         origin = "deployment" if port.node in configuration.parameters else "graph"
-    return Parameter(port.port, port.node, configuration.value_of(port), origin)
+    words = " · ".join(text for text in (port.description, port.constraint_text) if text)
+    return Parameter(port.port, port.node, configuration.value_of(port), origin, port.type, port.title, words)

@@ -80,6 +80,7 @@ class ApplicationHealth(Part):
     model_ms: float | None = None
     last_activity_age_s: float | None = None
     cameras: dict[str, list[str]] = Field(default_factory=dict, description="input port -> camera ids")
+    paused: list[str] = Field(default_factory=list, description="camera ids that it gets no frames of now")
     models: dict[str, str] = Field(default_factory=dict, description="model node -> model id")
     outputs: list[str] = Field(default_factory=list, description="output ids")
     parameters: list[ParameterStatus] = Field(default_factory=list)

@@ -203,7 +203,7 @@ def application_part(heard: HeardApplication, *, silence_s: float, wall: float) 
         **status.model_dump(
             include={
                 "instance", "application", "restarts", "errors", "exit_code", "last_error", "sandbox", "environment",
-                "fps", "model_ms", "cameras", "models", "outputs",
+                "fps", "model_ms", "cameras", "paused", "models", "outputs",
             }
         ),
     )  # fmt: skip
@@ -221,6 +221,7 @@ def silent_application(instance: str, heard: HeardApplication | None, *, silence
         application=known.application if known else instance,
         restarts=known.restarts if known else 0,
         cameras=known.cameras if known else {},
+        paused=known.paused if known else [],
         models=known.models if known else {},
         outputs=known.outputs if known else [],
         parameters=known.parameters if known else [],

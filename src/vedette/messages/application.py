@@ -30,6 +30,9 @@ class ParameterStatus(BaseModel):
     value: str | int | float | bool
     origin: str = Field(default="graph", description="graph, override, deployment or shadow")
     reads: int = Field(default=0, description="how often the application has read it since it started")
+    type: str = Field(default="", description="string, int32, float32 or boolean; empty: the sender does not tell")
+    title: str = Field(default="", description="the graph's decorator: what people call it")
+    help: str = Field(default="", description="the graph's decorator: description, and constraint in words")
 
 
 class ApplicationStatus(Message):
