@@ -10,7 +10,8 @@ ROOT = Path(__file__).parents[2]
 COMPONENTS = sorted(path for path in ROOT.glob("components/*/vedette_*") if path.is_dir())
 SHARED_PROBE = "vedette.doctor.bubblewrap"  # the sandbox and the doctor find out the same way whether it works
 NOT_FOR_COMPONENTS = tuple(
-    f"vedette.{part}" for part in ("cli", "nucleus", "compiler", "build", "doctor", "projects", "validation", "diagram")
+    f"vedette.{part}"
+    for part in ("cli", "cloud", "nucleus", "compiler", "build", "doctor", "projects", "validation", "diagram")
 )
 
 
