@@ -3,11 +3,15 @@
 usage: ring.py [--seconds S] [--fps N] [--readers N] [--json]
 
 The pixels are written before the clock starts: the hand-over itself copies nothing. Each reader gives its lease back at
-once, as an application that keeps up does.
+once, as an application that keeps up does. Baseline ``socket``: eight bytes through a bare Unix socket between two
+processes at the same pace, which is what waking the other process costs on this machine.
 """
 
 import argparse
 import multiprocessing
+import select
+import socket
+import struct
 import tempfile
 import threading
 import time
@@ -34,6 +38,35 @@ def read(path: str, results: Connection) -> None:
             lease.release()
     reader.close()
     results.send(taken)
+
+
+def read_bare(ours: socket.socket, count: int, results: Connection) -> None:
+    """Collect how long ``count`` time stamps took through the socket, ms."""
+    poller = select.poll()
+    poller.register(ours, select.POLLIN)
+    taken = []
+    for _ in range(count):
+        poller.poll(5000)
+        (sent,) = struct.unpack("q", ours.recv(8))
+        taken.append((time.monotonic_ns() - sent) / 1e6)
+    results.send(taken)
+
+
+def bare_socket(seconds: float, fps: float) -> list[float]:
+    """Return the times, ms, that eight bytes take from one process to another."""
+    count = max(2, int(seconds * fps))
+    pause = threading.Event()
+    writer, reader = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=read_bare, args=(reader, count, theirs), daemon=True)
+    process.start()
+    for _ in range(count):
+        pause.wait(1 / fps)
+        writer.send(struct.pack("q", time.monotonic_ns()))
+    taken: list[float] = ours.recv()
+    process.join(5.0)
+    return taken
 
 
 def measure(seconds: float, fps: float, readers: int) -> dict[str, Any]:
@@ -87,10 +120,17 @@ def main() -> None:
     parser.add_argument("--readers", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
+    bare = bare_socket(given.seconds / 2, given.fps)
     figures = measure(given.seconds, given.fps, given.readers)
-    row = [str(figures[key]) for key in ("published", "received", "dropped")]
-    row += [f"{figures[key]:.3f}" for key in ("p50_ms", "p99_ms", "max_ms")]
-    tell(figures, table(["published", "received", "dropped", "p50 ms", "p99 ms", "max ms"], [row]), as_json=given.json)
+    figures["socket"] = {"p50_ms": percentile(bare, 0.5), "p99_ms": percentile(bare, 0.99), "max_ms": max(bare)}
+    figures["ring_over_socket"] = figures["p50_ms"] / figures["socket"]["p50_ms"]
+    times = ("p50_ms", "p99_ms", "max_ms")
+    rows = [
+        ["ring", *(str(figures[key]) for key in ("published", "dropped")), *(f"{figures[key]:.3f}" for key in times)],
+        ["socket", str(len(bare)), "-", *(f"{figures['socket'][key]:.3f}" for key in times)],
+        ["ring / socket", "", "", f"{figures['ring_over_socket']:.1f}", "", ""],
+    ]
+    tell(figures, table(["", "sent", "dropped", "p50 ms", "p99 ms", "max ms"], rows), as_json=given.json)
 
 
 if __name__ == "__main__":

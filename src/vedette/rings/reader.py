@@ -1,24 +1,25 @@
 """The reading end of a ring."""
 
 import array
-import mmap
 import os
 import select
 import socket
 import threading
 from types import TracebackType
-from typing import Dict, List, NamedTuple, Optional, Type
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Type
 
 from . import wire
 from .errors import RingClosed, RingError
 from .frame import FrameHeader
 from .memory import map_read_only
 
+_RIGHTS_SPACE = socket.CMSG_SPACE(array.array("i").itemsize)
+
 
 class _Generation(NamedTuple):
     slots: int
     slot_bytes: int
-    memory: mmap.mmap
+    memory: memoryview
 
 
 class Lease:
@@ -32,14 +33,15 @@ class Lease:
         self.meta = frame.meta
         self.buffer = buffer
         self._reader = reader
-        self._release = wire.Release(frame.generation, frame.slot, frame.header.sequence)
+        self._frame = frame
         self._released = False
 
     def release(self) -> None:
         """Give the slot back; more than once does no harm."""
         if not self._released:
             self._released = True
-            self._reader._send(self._release)  # noqa: SLF001 - a lease is a part of its reader
+            packet = wire.Release(self._frame.generation, self._frame.slot, self.header.sequence)
+            self._reader._send(packet)  # noqa: SLF001 - a lease is a part of its reader
 
     def __enter__(self) -> "Lease":
         return self
@@ -108,45 +110,41 @@ class RingReader:
         except (OSError, ValueError) as error:
             raise RingClosed("the ring was closed") from error
 
-    def _receive_packet(self) -> "tuple[bytes, List[int]]":
-        fds = array.array("i")
+    def _receive_packet(self) -> "tuple[bytes, Sequence[int]]":
         try:
-            data, ancillary, _flags, _ = self._sock.recvmsg(
-                wire.MAX_PACKET_BYTES, socket.CMSG_SPACE(fds.itemsize), socket.MSG_CMSG_CLOEXEC
-            )
+            data, ancillary, _, _ = self._sock.recvmsg(wire.MAX_PACKET_BYTES, _RIGHTS_SPACE, socket.MSG_CMSG_CLOEXEC)
         except BlockingIOError:
             raise
         except (OSError, ValueError) as error:
             raise RingClosed("the ring's owner is gone") from error
-        for level, kind, payload in ancillary:
-            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-                fds.frombytes(payload[: len(payload) - len(payload) % fds.itemsize])
+        fds = _descriptors(ancillary) if ancillary else ()
         if not data:
-            for fd in fds:
-                os.close(fd)
+            _close(fds)
             raise RingClosed("the ring's owner is gone")
-        return data, list(fds)
+        return data, fds
 
-    def _handle(self, data: bytes, fds: List[int]) -> Optional[Lease]:
+    def _handle(self, data: bytes, fds: Sequence[int]) -> Optional[Lease]:
         try:
             packet = wire.decode(data)
-            if isinstance(packet, wire.Memory):
-                if len(fds) != 1:
-                    raise RingError("a new memory came with {} descriptors, expected 1".format(len(fds)))
-                memory = map_read_only(fds[0], packet.slots * packet.slot_bytes)
-                # The writer hands out leases of the newest generation only; older mappings live with their leases.
-                self._generations = {packet.generation: _Generation(packet.slots, packet.slot_bytes, memory)}
-                return None
-            if not isinstance(packet, wire.Frame):
+            if isinstance(packet, wire.Frame):
+                return self._lease(packet)
+            if not isinstance(packet, wire.Memory):
                 raise RingError("the ring's owner sent {}".format(type(packet).__name__))
+            if len(fds) != 1:
+                raise RingError("a new memory came with {} descriptors, expected 1".format(len(fds)))
+            memory = memoryview(map_read_only(fds[0], packet.slots * packet.slot_bytes))
+            # The writer hands out leases of the newest generation only; older mappings live with their leases.
+            self._generations = {packet.generation: _Generation(packet.slots, packet.slot_bytes, memory)}
+            return None
         finally:
-            for fd in fds:
-                os.close(fd)
-        generation = self._generations.get(packet.generation)
-        if generation is None or packet.slot >= generation.slots or packet.nbytes > generation.slot_bytes:
-            raise RingError("the ring's owner leased slot {} outside its memory".format(packet.slot))
-        start = packet.slot * generation.slot_bytes
-        return Lease(self, packet, memoryview(generation.memory)[start : start + packet.nbytes])
+            _close(fds)
+
+    def _lease(self, frame: wire.Frame) -> Lease:
+        generation = self._generations.get(frame.generation)
+        if generation is None or frame.slot >= generation.slots or frame.nbytes > generation.slot_bytes:
+            raise RingError("the ring's owner leased slot {} outside its memory".format(frame.slot))
+        start = frame.slot * generation.slot_bytes
+        return Lease(self, frame, generation.memory[start : start + frame.nbytes])
 
     def _send(self, packet: wire.Packet) -> None:
         with self._lock:
@@ -157,3 +155,16 @@ class RingReader:
             except OSError:
                 # The owner is gone, and every lease with it; receive() tells.
                 return
+
+
+def _descriptors(ancillary: "Sequence[tuple[int, int, bytes]]") -> List[int]:
+    fds: "array.array[Any]" = array.array("i")
+    for level, kind, payload in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            fds.frombytes(payload[: len(payload) - len(payload) % fds.itemsize])
+    return list(fds)
+
+
+def _close(fds: Sequence[int]) -> None:
+    for fd in fds:
+        os.close(fd)

@@ -67,12 +67,8 @@ Packet = Union[Memory, Frame, Hello, Release]
 def encode(packet: Packet) -> bytes:
     """Return the packet's bytes."""
     if isinstance(packet, Frame):
-        h = packet.header
-        head = _FRAME.pack(
-            _KIND_FRAME, packet.generation, packet.slot, h.sequence, h.capture_wall_ns, h.capture_mono_ns,
-            h.width, h.height, h.pixel_format, packet.nbytes,
-        )  # fmt: skip
-        return head + packet.meta
+        generation, slot, header, nbytes, meta = packet
+        return _FRAME.pack(_KIND_FRAME, generation, slot, *header, nbytes) + meta
     if isinstance(packet, Release):
         return _RELEASE.pack(_KIND_RELEASE, *packet)
     if isinstance(packet, Memory):
@@ -88,9 +84,8 @@ def decode(data: bytes) -> Packet:
     kind = data[0] if data else 0
     try:
         if kind == _KIND_FRAME:
-            (_, generation, slot, sequence, wall, mono, width, height, fmt, nbytes) = _FRAME.unpack_from(data)
-            header = FrameHeader(sequence, wall, mono, width, height, fmt)
-            return Frame(generation, slot, header, nbytes, data[_FRAME.size :])
+            fields = _FRAME.unpack_from(data)
+            return Frame(fields[1], fields[2], FrameHeader(*fields[3:9]), fields[9], data[_FRAME.size :])
         if kind == _KIND_RELEASE:
             return Release(*_RELEASE.unpack(data)[1:])
         if kind == _KIND_MEMORY:

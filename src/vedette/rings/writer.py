@@ -93,7 +93,8 @@ class RingWriter:
         self._listener.setblocking(False)
         self._slots = slots
         self._allowed_uids = allowed_uids
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._readers: Set[_Reader] = set()
         self._memory: Optional[_Memory] = None
         self._generation = 0
@@ -181,10 +182,11 @@ class RingWriter:
         if len(meta) > wire.MAX_META_BYTES:
             self.cancel(slot)
             raise RingError("metadata of {} bytes, at most {} fit".format(len(meta), wire.MAX_META_BYTES))
-        with self._changed:
+        # What stands before the send is part of every hand-over: no _replace, no condition's method calls.
+        with self._lock:
             self._sequence += 1
             self._published += 1
-            header = header._replace(sequence=self._sequence)
+            header = FrameHeader(self._sequence, *header[1:])
             frame = wire.Frame(slot.memory.generation, slot.index, header, slot.nbytes, meta)
             previous, self._latest = self._latest, (slot.memory, slot.index, frame)
             if previous is not None:
