@@ -162,6 +162,15 @@ def _take_over(saved: Sequence[str], redeploy: Callable[[], None], terminal: Ter
         terminal.done("watch", f"{names} saved: the application starts again")
 
 
+def _never_at_work(options: RunOptions, terminal: Terminal) -> int:
+    """Say that a run which ended by itself has shown nothing: a script must not take it for a good one."""
+    terminal.error(
+        f"no picture came in {options.for_s:g} s, and the application was not at work for long",
+        "what is wrong stands above; a first run installs what the application requires and needs longer",
+    )
+    return EXIT_FAILED
+
+
 def _has_screen() -> bool:
     """Tell whether a browser would open in a window: without one, Python starts a text browser in this terminal."""
     return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
@@ -182,7 +191,7 @@ def _watch(
         if session.nucleus.stop_requested.is_set():
             return 0
         if until is not None and time.monotonic() >= until:
-            return 0
+            return 0 if page_told else _never_at_work(options, terminal)
         if project is not None and (saved := project.changed()):
             _take_over(saved, redeploy, terminal)
         health = session.health()
