@@ -2,10 +2,12 @@
 
 import argparse
 import logging
+import os
 import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from vedette.application import ApplicationConfigurationError, ApplicationManifestError
 from vedette.application.installation import READY, WARNING
@@ -14,6 +16,9 @@ from vedette.bus.component import EXIT_FAILED, EXIT_STOPPED, ComponentFailed, ru
 from vedette_app_runtime.environments import EnvironmentFailed
 from vedette_app_runtime.host import Host
 from vedette_app_runtime.install import install, read_manifest
+
+_THING: Final = "AWS_IOT_THING_NAME"
+"""Environment variable that every nucleus sets for its components."""
 
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -38,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def work_until(bus: Bus, stop: threading.Event) -> None:
         try:
-            host = Host(bus, read_manifest(application), application, work)
+            thing = os.environ.get(_THING)
+            host = Host(bus, read_manifest(application), application, work, thing=thing)
         except (ApplicationManifestError, ApplicationConfigurationError) as error:
             raise ComponentFailed(str(error)) from error
         host.run(stop)

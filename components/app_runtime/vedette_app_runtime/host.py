@@ -30,6 +30,7 @@ from vedette_app_runtime.rates import Rate
 from vedette_app_runtime.reports import output_entries
 from vedette_app_runtime.restarts import RestartPolicy
 from vedette_app_runtime.sessions import Session, SessionClosed
+from vedette_app_runtime.settings import Settings
 from vedette_app_runtime.status import application_status
 from vedette_app_runtime.supervisor import Supervisor
 from vedette_app_runtime.wiring import Wiring, wire
@@ -52,6 +53,7 @@ class Host:
         prepare: Prepare | None = None,
         start: Start = start_application,
         policy: RestartPolicy | None = None,
+        thing: str | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -59,6 +61,7 @@ class Host:
 
         :param application_dir: folder of ``application.json``
         :param work: the component's work folder; its parent holds those of the models' components
+        :param thing: the device's thing, on which the instance's shadow is; None: no shadow
         :raises ApplicationConfigurationError: when the configuration breaks a rule
         :raises BusError: when the bus does not give it
         """
@@ -68,7 +71,8 @@ class Host:
         self._folders = Folders(work)
         self._clock = clock
         self._wall = wall
-        self._configuration, self._wiring = self._configured()
+        self._configuration = self._configured()
+        self._wiring = wire(manifest, self._configuration, self._folders.work.parent)
         self._links = Links(clock)
         self._outputs = Outputs(self._folders.sockets, clock, wall)
         self._announcements = Announcements(bus)
@@ -76,6 +80,16 @@ class Host:
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._stop = threading.Event()
         self._subscriptions: dict[str, Subscription] = {}
+        self._settings = Settings(
+            bus,
+            thing,
+            self._configuration.instance,
+            manifest,
+            work / "shadow.json",
+            self._hear,
+            lambda: self._use(self._configuration),
+        )
+        self._log_level: str = self._configuration.log_level
         preparation = Preparation(
             prepare or preparing(manifest, application_dir, self._folders), self._stop, self._wake
         )
@@ -100,6 +114,7 @@ class Host:
         self._folders.make()
         self._subscriptions["configuration"] = self._bus.watch_configuration(lambda: self._hear(self._reconfigure))
         self._listen()
+        self._settings.start()
         for warning in self._configuration.unknown_names(self._manifest):
             logger.warning("the configuration names %s, which the application does not have", warning)
         try:
@@ -107,6 +122,7 @@ class Host:
                 self.run_once(_TICK_S)
         finally:
             self._stop.set()
+            self._settings.close()
             for subscription in self._subscriptions.values():
                 subscription.close()
             self._supervisor.end(self._clock())
@@ -203,33 +219,54 @@ class Host:
 
     # Configuration.
 
-    def _configured(self) -> tuple[ApplicationConfiguration, Wiring]:
+    def _configured(self) -> ApplicationConfiguration:
         configuration = ApplicationConfiguration.from_component(self._bus.get_configuration())
-        return configuration, wire(self._manifest, configuration, self._folders.work.parent)
+        wire(self._manifest, configuration, self._folders.work.parent)  # refuses what breaks a rule
+        return configuration
 
     def _reconfigure(self) -> None:
         try:
-            configuration, wiring = self._configured()
+            configuration = self._configured()
         except ApplicationConfigurationError as error:
             logger.error("the new configuration is not used: %s", error)  # noqa: TRY400 - the text says it all
             return
+        self._use(configuration)
+
+    def _use(self, configuration: ApplicationConfiguration) -> None:
+        """Make a configuration and the present shadow what the application sees."""
+        desired = self._settings.read(configuration)
         before, self._configuration = self._wiring, configuration
-        self._wiring = wiring
+        self._wiring = wiring = wire(self._manifest, configuration, self._folders.work.parent, desired)
+        self._set_log_level(desired.log_level or configuration.log_level)
         self._listen()
+        self._bring_to_application(before, restart=self._settings.restart_wanted())
+        self._settings.report(wiring, self._log_level)
+        self._told_at = None
+
+    def _bring_to_application(self, before: Wiring, *, restart: bool) -> None:
         process = self._supervisor.process
         if process is None:
+            if restart:
+                self._supervisor.end(self._clock())  # one that is held back starts at once
             return
-        if not wiring.same_processes(before):
-            logger.info("cameras were changed: the application starts anew")
+        if restart or not self._wiring.same_processes(before):
+            why = "a restart was asked for in the shadow" if restart else "cameras were changed"
+            logger.info("%s: the application starts anew", why)
             self._supervisor.end(self._clock())
             self._outputs.close()
             return
         old = {parameter.port: parameter.value for parameter in before.parameters}
-        for parameter in wiring.parameters:
+        for parameter in self._wiring.parameters:
             if parameter.value != old[parameter.port]:
-                logger.info("parameter %s was changed", parameter.port)
+                logger.info("parameter %s was changed (%s)", parameter.port, parameter.origin)
                 for session in process.sessions:
                     session.send(protocol.Parameter(parameter.port, parameter.value))
+
+    def _set_log_level(self, level: str) -> None:
+        if level != self._log_level:
+            self._log_level = level
+            logging.getLogger().setLevel(level)
+            logger.log(logging.getLevelName(level), "the log level is now %s", level)
 
     # What is told.
 

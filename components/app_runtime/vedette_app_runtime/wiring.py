@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from vedette.application import ApplicationConfiguration, ApplicationManifest, ModelNode, ParameterInput, ParameterValue
+from vedette.application.desired import Desired
 from vedette.messages import CameraSource, ModelDemand
 from vedette.redaction import redact
 from vedette_app_runtime import protocol
+
+_NOTHING: Final = Desired()
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Parameter:
     node: str | None
     value: ParameterValue
     origin: str
+    """graph, override, deployment or shadow."""
     type: str = ""
     title: str = ""
     help: str = ""
@@ -90,32 +95,41 @@ class Wiring:
         return (self.instance, self.media_inputs, cameras, parameters, self.outputs, self.models)
 
 
-def wire(manifest: ApplicationManifest, configuration: ApplicationConfiguration, store: Path) -> Wiring:
-    """Bring manifest and configuration together; ``store`` is the folder of all components' work folders.
+def wire(
+    manifest: ApplicationManifest,
+    configuration: ApplicationConfiguration,
+    store: Path,
+    desired: Desired = _NOTHING,
+) -> Wiring:
+    """Bring manifest, configuration and shadow together; the shadow's entries go before the configuration's.
 
+    :param store: the folder of all components' work folders
     :raises ApplicationConfigurationError: if a parameter's value does not fit its type
     """
     cameras: list[Camera] = []
     for media in manifest.media_inputs():
         for node in media.nodes:
             for attached in configuration.cameras.get(node, []):
-                paused = attached.launch == "onSignal"
-                cameras.append(Camera(len(cameras), media.port, node, attached.source, paused))
+                source = attached.source
+                paused = desired.pauses(node, source.name, attached.launch == "onSignal")
+                cameras.append(Camera(len(cameras), media.port, node, source, paused))
     return Wiring(
         instance=configuration.instance,
         application=manifest.name,
         media_inputs=tuple(media.port for media in manifest.media_inputs()),
         cameras=tuple(cameras),
-        parameters=tuple(_parameter(port, configuration) for port in manifest.parameters()),
+        parameters=tuple(_parameter(port, configuration, desired) for port in manifest.parameters()),
         outputs=tuple((output.port, output.node) for output in manifest.outputs),
         models=tuple(manifest.models),
         store=store,
     )
 
 
-def _parameter(port: ParameterInput, configuration: ApplicationConfiguration) -> Parameter:
-    origin = configuration.parameter_origins.get(port.node or "")
-    if origin is None:
+def _parameter(port: ParameterInput, configuration: ApplicationConfiguration, desired: Desired) -> Parameter:
+    value, origin = configuration.value_of(port), configuration.parameter_origins.get(port.node or "", "")
+    if port.node is not None and port.node in desired.parameters:
+        value, origin = desired.parameters[port.node], "shadow"
+    elif not origin:
         origin = "deployment" if port.node in configuration.parameters else "graph"
     words = " · ".join(text for text in (port.description, port.constraint_text) if text)
-    return Parameter(port.port, port.node, configuration.value_of(port), origin, port.type, port.title, words)
+    return Parameter(port.port, port.node, value, origin, port.type, port.title, words)

@@ -13,6 +13,7 @@ from vedette.application.configuration import (
     PortRoute,
     Sandbox,
 )
+from vedette.application.constraint import broken_constraint
 from vedette.application.manifest import (
     MANIFEST_FILE,
     ApplicationManifest,
@@ -54,6 +55,7 @@ __all__ = [
     "ParameterValueError",
     "PortRoute",
     "Sandbox",
+    "broken_constraint",
     "coerce_parameter",
     "default_value",
     "desired_parameters",

@@ -203,6 +203,30 @@ class GreengrassBus:
         response = self._call(self._client.new_update_thing_shadow, request, _shadow(thing, name))
         return _document(response.payload, _shadow(thing, name))
 
+    def publish_to_cloud(self, topic: str, payload: bytes) -> None:
+        """Hand a message for AWS IoT Core to the nucleus."""
+        if len(payload) > MAX_BYTES:
+            raise ValueError(f"message on {topic} has {len(payload)} bytes, the limit is {MAX_BYTES}")
+        request = model.PublishToIoTCoreRequest(topic_name=topic, qos=model.QOS.AT_LEAST_ONCE, payload=payload)
+        self._call(self._client.new_publish_to_iot_core, request, f"{topic} of AWS IoT Core")
+
+    def subscribe_to_cloud(self, topic_filter: str, handler: MessageHandler) -> Subscription:
+        """Call the handler for every message of AWS IoT Core on topics that match."""
+
+        def job(event: Any) -> Callable[[], None] | None:
+            message = event.message
+            if message is None:
+                return None
+            return lambda: handler(message.topic_name, message.payload or b"")
+
+        return self._open(
+            self._client.new_subscribe_to_iot_core,
+            model.SubscribeToIoTCoreRequest(topic_name=topic_filter, qos=model.QOS.AT_LEAST_ONCE),
+            f"{topic_filter} of AWS IoT Core",
+            self._dispatcher.mailbox(topic_filter, QUEUE_MESSAGES),
+            job,
+        )
+
     def report_running(self) -> None:
         """Tell the nucleus that this component works."""
         request = model.UpdateStateRequest(state=model.ReportedLifecycleState.RUNNING)

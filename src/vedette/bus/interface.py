@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 __all__ = ["MAX_BYTES", "QUEUE_MESSAGES", "Bus", "ConfigurationHandler", "MessageHandler", "Subscription"]
 
 MAX_BYTES: Final = 7_000
-"""Longest payload: nucleus lite closes the connection at 10,000 bytes a packet, which 7,299 bytes of payload fill."""
+"""Longest payload, also to the cloud: nucleus lite closes the connection at 10,000 bytes a packet, which 7,299 bytes of payload fill."""
 QUEUE_MESSAGES: Final = 256
 """Messages that wait for one subscription's handler before the oldest are dropped."""
 
@@ -65,6 +65,12 @@ class Bus(Protocol):
 
     def update_shadow(self, thing: str, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
         """Send an update document such as ``{"state": {"reported": {...}}}``; return what was accepted."""
+
+    def publish_to_cloud(self, topic: str, payload: bytes) -> None:
+        """Hand a message for AWS IoT Core (QoS 1) to the nucleus, which keeps it while there is no connection."""
+
+    def subscribe_to_cloud(self, topic_filter: str, handler: MessageHandler) -> Subscription:
+        """Call the handler for every message of AWS IoT Core on topics that match."""
 
     def report_running(self) -> None:
         """Tell the nucleus that this component works; it forgets the errors it has counted."""

@@ -10,14 +10,15 @@
 """
 
 import copy
+import json
 import queue
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 from vedette.bus.dispatch import Dispatcher, Mailbox
-from vedette.bus.errors import BusLost, NotFound, Refused
+from vedette.bus.errors import BusLost, NotFound, NotSupported, Refused
 from vedette.bus.interface import MAX_BYTES, QUEUE_MESSAGES, ConfigurationHandler, MessageHandler, Subscription
 from vedette.bus.topics import matches
 
@@ -33,6 +34,10 @@ class MemoryBroker:
         self.shadows: dict[tuple[str, str], dict[str, Any]] = {}
         """``{"state": {"desired": ..., "reported": ...}, "version": n}`` by thing and shadow name."""
         self.lock = threading.RLock()
+        self.cloud: Callable[[str, bytes], None] | None = None
+        """Gets what is published to AWS IoT Core; without one nothing comes back."""
+        self.has_shadows = True
+        """False: shadow operations are refused as nucleus lite does."""
         self._subscriptions: list[_Subscribed] = []
 
     def add(self, subscription: "_Subscribed") -> None:
@@ -51,6 +56,15 @@ class MemoryBroker:
             for subscription in self._subscriptions:
                 if matches(subscription.topic_filter, topic):
                     subscription.deliver(topic, payload)
+
+
+    def deliver_from_cloud(self, topic: str, payload: bytes) -> None:
+        """Hand a message of AWS IoT Core to everybody whose filter matches."""
+        self.deliver(f"{_CLOUD}{topic}", payload)
+
+
+_CLOUD: Final = "cloud "
+"""Before topics and filters of AWS IoT Core: no local filter matches them."""
 
 
 class _Subscribed:
@@ -183,18 +197,39 @@ class MemoryBus:
 
     def get_shadow(self, thing: str, name: str) -> dict[str, Any] | None:
         """Return a copy of a shadow, None when there is none. There is no delta and no metadata here."""
-        self._check()
+        self._check_shadows()
         with self.broker.lock:
             return copy.deepcopy(self.broker.shadows.get((thing, name)))
 
     def update_shadow(self, thing: str, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Merge the document's state; null removes a value. Publishes nothing on the shadow's topics."""
-        self._check()
+        """Merge the document's state, null removes a value; tell it on the shadow's topic ``update/documents``."""
+        self._check_shadows()
         with self.broker.lock:
             shadow = self.broker.shadows.setdefault((thing, name), {"state": {}, "version": 0})
             _merge(shadow["state"], document["state"])
             shadow["version"] += 1
-            return {"state": copy.deepcopy(dict(document["state"])), "version": shadow["version"]}
+            told = json.dumps({"current": shadow}).encode()
+            accepted = {"state": copy.deepcopy(dict(document["state"])), "version": shadow["version"]}
+        self.broker.deliver(f"$aws/things/{thing}/shadow/name/{name}/update/documents", told)
+        return accepted
+
+    def delete_shadow(self, thing: str, name: str) -> None:
+        """Remove a shadow and tell it on its topic ``delete/accepted``."""
+        with self.broker.lock:
+            self.broker.shadows.pop((thing, name), None)
+        self.broker.deliver(f"$aws/things/{thing}/shadow/name/{name}/delete/accepted", b"{}")
+
+    def publish_to_cloud(self, topic: str, payload: bytes) -> None:
+        """Hand a message to the broker's ``cloud``."""
+        self._check()
+        if len(payload) > MAX_BYTES:
+            raise ValueError(f"message on {topic} has {len(payload)} bytes, the limit is {MAX_BYTES}")
+        if self.broker.cloud is not None:
+            self.broker.cloud(topic, payload)
+
+    def subscribe_to_cloud(self, topic_filter: str, handler: MessageHandler) -> Subscription:
+        """Call the handler for what the broker's ``deliver_from_cloud`` is given."""
+        return self.subscribe(f"{_CLOUD}{topic_filter}", lambda topic, data: handler(topic[len(_CLOUD) :], data))
 
     def report_running(self) -> None:
         """Count the report."""
@@ -211,6 +246,11 @@ class MemoryBus:
         for subscription in self._subscriptions:
             self.broker.remove(subscription)
         self._dispatcher.close()
+
+    def _check_shadows(self) -> None:
+        self._check()
+        if not self.broker.has_shadows:
+            raise NotSupported("this nucleus does not offer it: shadows")
 
     def _check(self) -> None:
         if self.lost.is_set() or self._closed:

@@ -1,6 +1,5 @@
 """Parameters: type, value, and where the value comes from."""
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -21,7 +20,6 @@ from vedette.documents.resolution.overriding import Overriding
 from vedette.documents.resolution.placed import NodeKind, PlacedNode
 from vedette.documents.suggestions import did_you_mean
 
-_MAX_CHECKED: Final = 1000
 
 
 def resolve_parameters(
@@ -97,7 +95,7 @@ def _parameter(
         given = _value_of(replacing[0], findings)
         if given is not None:
             value, origin = given, "override"
-            if problem := _breaks(parameter, value):
+            if problem := broken_constraint(parameter, value):
                 findings.append(replacing[0].finding("V053", problem, at="value"))
     if node.name in settings:
         typed = _setting(parameter, node, settings[node.name], findings)
@@ -121,22 +119,10 @@ def _setting(
     except ParameterValueError as error:
         findings.append(general("V051", f'setting "{node.name}": {error}'))
         return None
-    if problem := _breaks(parameter, value):
+    if problem := broken_constraint(parameter, value):
         findings.append(general("V053", f'setting "{node.name}": {problem}'))
         return None
     return value
-
-
-def _breaks(parameter: ParameterInput, value: ParameterValue) -> str:
-    """Return how ``value`` breaks the constraint, or an empty text."""
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    if not parameter.constraint_regex or len(text) > _MAX_CHECKED:
-        return ""
-    try:
-        fits = re.search(parameter.constraint_regex, text) is not None
-    except (re.error, RecursionError, OverflowError):
-        return ""  # not a regular expression that this machine understands: no reason to refuse the value
-    return "" if fits else parameter.constraint_text or f"the value does not match {parameter.constraint_regex}"
 
 
 def _type_of(node: PlacedNode) -> ParameterType:
