@@ -91,9 +91,9 @@ class Links:
             state = protocol.CameraState(camera.index, camera.paused, detail, uri)
             if camera.paused:
                 session.cameras.discard(camera.index)
-                session.tell(camera, state)
+                session.tell(camera.index, state)
                 continue
-            session.tell(camera, state)
+            session.tell(camera.index, state)
             if camera.index in session.cameras or status is None or not status.socket:
                 continue
             if status.state != CameraState.PAUSED and self._hand_over(

@@ -65,7 +65,7 @@ def reported(
     cameras: Mapping[str, bool],
     log_level: str,
     desired: Desired,
-    restart: str | int | float | None,
+    restart: str | float | None,
     room: int,
 ) -> dict[str, Any]:
     """Return ``state.reported``: what is in effect, in at most ``room`` bytes.
@@ -99,7 +99,7 @@ def reported(
 
 def merge_patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an update has to send to make ``old`` into ``new``: null for what goes; empty when they are equal."""
-    patch: dict[str, Any] = {key: None for key in old.keys() - new.keys()}
+    patch: dict[str, Any] = dict.fromkeys(old.keys() - new.keys())
     for key, value in new.items():
         before = old.get(key)
         if isinstance(value, Mapping) and isinstance(before, Mapping):
@@ -201,8 +201,12 @@ def _kind(value: object) -> str:
         return "a boolean"
     if isinstance(value, str):
         return "a text"
+    if isinstance(value, Mapping):
+        return "an object"
     return "a list" if isinstance(value, list) else "a number"
 
 
 def _shown(value: object) -> str:
-    return repr(value)[:80] if isinstance(value, str) else _kind(value) if not isinstance(value, Mapping) else "an object"
+    return (
+        repr(value)[:80] if isinstance(value, str) else _kind(value) if not isinstance(value, Mapping) else "an object"
+    )

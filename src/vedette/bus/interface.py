@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 __all__ = ["MAX_BYTES", "QUEUE_MESSAGES", "Bus", "ConfigurationHandler", "MessageHandler", "Subscription"]
 
 MAX_BYTES: Final = 7_000
-"""Longest payload, also to the cloud: nucleus lite closes the connection at 10,000 bytes a packet, which 7,299 bytes of payload fill."""
+"""Longest payload, to the cloud too: nucleus lite closes the connection at 10,000 bytes a packet, 7,299 of payload."""
 QUEUE_MESSAGES: Final = 256
 """Messages that wait for one subscription's handler before the oldest are dropped."""
 

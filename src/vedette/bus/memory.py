@@ -57,7 +57,6 @@ class MemoryBroker:
                 if matches(subscription.topic_filter, topic):
                     subscription.deliver(topic, payload)
 
-
     def deliver_from_cloud(self, topic: str, payload: bytes) -> None:
         """Hand a message of AWS IoT Core to everybody whose filter matches."""
         self.deliver(f"{_CLOUD}{topic}", payload)

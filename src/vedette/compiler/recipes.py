@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import vedette
-from vedette.application import ApplicationManifest
+from vedette.application import ApplicationManifest, shadow_name
 from vedette.compiler.component import BUCKET
 from vedette.messages import ApplicationStatus, CameraDemand, CameraStatus, ModelDemand, ModelStatus, OutputStatus
 
@@ -101,16 +101,31 @@ def _access_control(name: str, instance: str, manifest: ApplicationManifest) -> 
     if manifest.models:
         publish += sorted({ModelDemand.topic(model.model_id) for model in manifest.models})
         subscribe.append(ModelStatus.topic("+"))
-    policies = {f"{name}:pubsub:1": _policy("Tell the state of the application and what it needs", "Publish", publish)}
+    policies = {
+        f"{name}:pubsub:1": _policy("Tell the state of the application and what it needs", ["PublishToTopic"], publish)
+    }
     if subscribe:
-        policies[f"{name}:pubsub:2"] = _policy("Hear the state of cameras and models", "Subscribe", subscribe)
-    return {"aws.greengrass.ipc.pubsub": policies}
+        policies[f"{name}:pubsub:2"] = _policy("Hear the state of cameras and models", ["SubscribeToTopic"], subscribe)
+    # The thing's name is left open: written as {iot:thingName} it would need a setting of the Java nucleus.
+    shadow = f"$aws/things/*/shadow/name/{shadow_name(instance)}"
+    told = [f"{shadow}/update/documents", f"{shadow}/delete/accepted"]
+    policies[f"{name}:pubsub:3"] = _policy("Hear of changes of its own shadow", ["SubscribeToTopic"], told)
+    own = _policy("Its own shadow", ["GetThingShadow", "UpdateThingShadow"], [shadow])
+    # For nuclei without a shadow manager.
+    asked = _policy("Ask AWS IoT for its own shadow", ["PublishToIoTCore"], [f"{shadow}/get", f"{shadow}/update"])
+    answers = [f"{shadow}/get/+", *(f"{shadow}/update/{what}" for what in ("accepted", "delta", "rejected")), told[1]]
+    heard = _policy("Hear what AWS IoT says of it", ["SubscribeToIoTCore"], answers)
+    return {
+        "aws.greengrass.ipc.pubsub": policies,
+        "aws.greengrass.ShadowManager": {f"{name}:shadow:1": own},
+        "aws.greengrass.ipc.mqttproxy": {f"{name}:mqttproxy:1": asked, f"{name}:mqttproxy:2": heard},
+    }
 
 
-def _policy(description: str, operation: str, resources: Iterable[str]) -> dict[str, Any]:
+def _policy(description: str, operations: Iterable[str], resources: Iterable[str]) -> dict[str, Any]:
     return {
         "policyDescription": description,
-        "operations": [f"aws.greengrass#{operation}ToTopic"],
+        "operations": [f"aws.greengrass#{operation}" for operation in operations],
         "resources": list(resources),
     }
 

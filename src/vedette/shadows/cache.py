@@ -29,7 +29,7 @@ def store_desired(path: Path, desired: object) -> None:
         if path.exists() and path.read_bytes() == data:
             return
         fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with open(fd, "wb") as file:
+        with os.fdopen(fd, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(fd)

@@ -158,20 +158,40 @@ def test_application_starts_without_what_it_needs(project: Path) -> None:
 def test_application_may_speak_for_another(project: Path) -> None:
     result = compiled(project, instance="shop-1")
     model_id = result.manifest.models[0].model_id
-    policies = yaml.safe_load(result.application.recipe_text())["ComponentConfiguration"]["DefaultConfiguration"][
+    access = yaml.safe_load(result.application.recipe_text())["ComponentConfiguration"]["DefaultConfiguration"][
         "accessControl"
-    ]["aws.greengrass.ipc.pubsub"]
-    allowed = {policy["operations"][0]: policy["resources"] for policy in policies.values()}
-    assert allowed == {
-        "aws.greengrass#PublishToTopic": [
-            "vedette/application/shop-1/status",
-            "vedette/output/shop-1.*/status",
-            "vedette/camera/*/demand",
-            f"vedette/model/{model_id}/demand",
+    ]
+    shadow = "$aws/things/*/shadow/name/vedette-shop-1"
+    assert {
+        service: [[policy["operations"], policy["resources"]] for policy in policies.values()]
+        for service, policies in access.items()
+    } == {
+        "aws.greengrass.ipc.pubsub": [
+            [
+                ["aws.greengrass#PublishToTopic"],
+                [
+                    "vedette/application/shop-1/status",
+                    "vedette/output/shop-1.*/status",
+                    "vedette/camera/*/demand",
+                    f"vedette/model/{model_id}/demand",
+                ],
+            ],
+            [["aws.greengrass#SubscribeToTopic"], ["vedette/camera/+/status", "vedette/model/+/status"]],
+            [["aws.greengrass#SubscribeToTopic"], [f"{shadow}/update/documents", f"{shadow}/delete/accepted"]],
         ],
-        "aws.greengrass#SubscribeToTopic": ["vedette/camera/+/status", "vedette/model/+/status"],
+        "aws.greengrass.ShadowManager": [
+            [["aws.greengrass#GetThingShadow", "aws.greengrass#UpdateThingShadow"], [shadow]]
+        ],
+        "aws.greengrass.ipc.mqttproxy": [
+            [["aws.greengrass#PublishToIoTCore"], [f"{shadow}/get", f"{shadow}/update"]],
+            [
+                ["aws.greengrass#SubscribeToIoTCore"],
+                [f"{shadow}/{what}" for what in ("get/+", "update/accepted", "update/delta", "update/rejected")]
+                + [f"{shadow}/delete/accepted"],
+            ],
+        ],
     }
-    assert all(name.startswith("vedette.app.shop-1:") for name in policies)
+    assert all(name.startswith("vedette.app.shop-1:") for policies in access.values() for name in policies)
 
 
 def test_application_without_cameras_and_models_asks_for_them(project: Path) -> None:

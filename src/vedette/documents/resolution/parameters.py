@@ -1,7 +1,6 @@
 """Parameters: type, value, and where the value comes from."""
 
 from collections.abc import Mapping
-from typing import Final
 
 from vedette.application import (
     Origin,
@@ -9,6 +8,7 @@ from vedette.application import (
     ParameterType,
     ParameterValue,
     ParameterValueError,
+    broken_constraint,
     coerce_parameter,
     default_value,
 )
@@ -19,7 +19,6 @@ from vedette.documents.models.package import StringListInputPort
 from vedette.documents.resolution.overriding import Overriding
 from vedette.documents.resolution.placed import NodeKind, PlacedNode
 from vedette.documents.suggestions import did_you_mean
-
 
 
 def resolve_parameters(
