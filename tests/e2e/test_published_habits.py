@@ -2,13 +2,12 @@
 
 import json
 import shutil
+import socket
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from vedette.cli.inbound import first_unprivileged_port
 
 from .suite import STREET, Suite
 from .waiting import eventually, wait
@@ -18,23 +17,27 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "applications"
 
 
+def free_port() -> int:
+    with socket.create_server(("", 0)) as sock:
+        return int(sock.getsockname()[1])
+
+
 def test_application_without_cameras_and_outputs_is_waited_for(
     start_suite: Callable[..., Suite], tmp_path: Path
 ) -> None:
     project = tmp_path / "no_camera"
     shutil.copytree(FIXTURES / "no_camera", project, ignore=shutil.ignore_patterns(".vedette"))
-    suite = start_suite("run", project, "--no-browser", "--port", "0")
+    host_port = free_port()
+    suite = start_suite("run", project, "--no-browser", "--port", "0", "--open", f"{host_port}:80")
     # THEN it is said that it runs, where the page is, and what becomes of its port
     eventually(lambda: "page http" in suite.talk, "the page is told", within_s=90)
     assert "no_camera runs; no picture on an output yet" in suite.talk
-    can = "cannot open" if first_unprivileged_port() > 80 else "opens"  # 0 in many containers
-    assert f"the application {can} port 80 (http)" in suite.talk
-    assert "port 8080 does not lead to the application's port 80" in suite.talk
-    port = eventually(lambda: next(suite.root.rglob("port.txt"), None), "its port").read_text()
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/hello", timeout=5) as answer:
+    assert f"port 80 (http) of the application is port {host_port} of this machine" in suite.talk
+    eventually(lambda: suite.health().applications[0].ports, "its port is open")
+    with urllib.request.urlopen(f"http://127.0.0.1:{host_port}/hello", timeout=20) as answer:
         assert answer.read() == b"/hello"
     # WHEN it logs an error and ends as if all were well
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/fail", timeout=5):
+    with urllib.request.urlopen(f"http://127.0.0.1:{host_port}/fail", timeout=20):
         pass
     # THEN the error is shown, and it is started again
     eventually(lambda: "RuntimeError: asked to fail at application.py:" in suite.talk, "the reason is told")

@@ -139,7 +139,7 @@ class Host:
         """
         self._receive(wait_s)
         now = self._clock()
-        self._supervisor.step(self._wiring.instance, self._configuration.sandbox, now, self._outputs.close)
+        self._supervisor.step(self._configuration, now, self._outputs.close)
         if self._supervisor.process is not None:
             self._links.serve(self._wiring, self._supervisor.process.sessions)
         self._judge(now)
@@ -235,22 +235,24 @@ class Host:
     def _use(self, configuration: ApplicationConfiguration) -> None:
         """Make a configuration and the present shadow what the application sees."""
         desired = self._settings.read(configuration)
-        before, self._configuration = self._wiring, configuration
+        before, old = self._wiring, self._configuration
+        self._configuration = configuration
         self._wiring = wiring = wire(self._manifest, configuration, self._folders.work.parent, desired)
         self._set_log_level(desired.log_level or configuration.log_level)
         self._listen()
-        self._bring_to_application(before, restart=self._settings.restart_wanted())
+        self._bring_to_application(before, old, restart=self._settings.restart_wanted())
         self._settings.report(wiring, self._log_level)
         self._told_at = None
 
-    def _bring_to_application(self, before: Wiring, *, restart: bool) -> None:
+    def _bring_to_application(self, before: Wiring, old: ApplicationConfiguration, *, restart: bool) -> None:
         process = self._supervisor.process
         if process is None:
             if restart:
                 self._supervisor.end(self._clock())  # one that is held back starts at once
             return
-        if restart or not self._wiring.same_processes(before):
-            why = "a restart was asked for in the shadow" if restart else "cameras were changed"
+        same = self._wiring.same_processes(before) and old.same_start(self._configuration)
+        if restart or not same:
+            why = "a restart was asked for in the shadow" if restart else "its cameras or its surroundings were changed"
             logger.info("%s: the application starts anew", why)
             self._supervisor.end(self._clock())
             self._outputs.close()
@@ -323,6 +325,7 @@ class Host:
                 outputs=self._outputs.ids,
                 report=None if process is None else process.report(),
                 fps=None if process is None else self._puts.per_second(),
+                ports=self._supervisor.opened,
             )
         )
         self._announcements.outputs(self._outputs.statuses(self._wiring))

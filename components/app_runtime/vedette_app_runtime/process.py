@@ -25,7 +25,7 @@ class ApplicationProcess:
     """A started application. Everything is called by one thread, the one that made it."""
 
     def __init__(self, spec: SandboxSpec, argv: Sequence[str], console: ConsoleLog, start: Start) -> None:
-        """Start it.
+        """Start it; ``spec.guard`` ends with it.
 
         :raises SandboxError: when the sandbox does not work here
         :raises OSError: when the process cannot be started
@@ -35,6 +35,7 @@ class ApplicationProcess:
         self.attached = False
         """Whether a process of it has used panoramasdk."""
         self._console = console
+        self._guard = spec.guard
         self._pid: int | None = None
         read, write = os.pipe2(os.O_CLOEXEC)
         try:
@@ -42,6 +43,7 @@ class ApplicationProcess:
         except BaseException:
             os.close(read)
             self.attach_point.close()
+            self._end_guard()
             raise
         finally:
             os.close(write)
@@ -118,12 +120,18 @@ class ApplicationProcess:
                 os.killpg(self._process.pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
+        self._end_guard()
         for session in self.sessions:
             session.close()
         self.sessions.clear()
         self.attach_point.close()
         # A process that left the sandbox's reach could hold the pipe open: the thread is then left to itself.
         self._pump.join(_DRAIN_S)
+
+    def _end_guard(self) -> None:
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            guard.close()
 
 
 def _leads_group(pid: int) -> bool:

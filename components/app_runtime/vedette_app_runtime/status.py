@@ -1,8 +1,11 @@
 """The application's status message, put together."""
 
-from vedette.messages import ApplicationStatus, ParameterStatus
+import os
+
+from vedette.messages import ApplicationStatus, ParameterStatus, PortStatus
 from vedette_app_runtime import protocol
 from vedette_app_runtime.condition import Condition
+from vedette_app_runtime.network.rules import Opened
 from vedette_app_runtime.wiring import Wiring
 
 
@@ -22,6 +25,7 @@ def application_status(
     outputs: list[str],
     report: protocol.Report | None,
     fps: float | None,
+    ports: list[Opened],
 ) -> ApplicationStatus:
     """Return the message; ``report`` is what the application's processes have reported, None when none runs."""
     reads = {} if report is None else report.reads
@@ -60,6 +64,14 @@ def application_status(
             for each in wiring.parameters
         ],
         fps=fps,
+        ports=[
+            PortStatus(
+                container_port=each.container_port,
+                host_port=each.host_port,
+                detail=os.strerror(each.error) if each.error else "",
+            )
+            for each in ports
+        ],
         model_ms=report.call_ms if report is not None and report.call_ms >= 0 else None,
         last_activity_at=report.last_activity if report is not None and report.last_activity > 0 else None,
     )

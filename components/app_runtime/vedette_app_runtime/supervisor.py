@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from vedette.application import ApplicationManifest, Sandbox
+from vedette.application import ApplicationConfiguration, ApplicationManifest
 from vedette.messages import ApplicationState
 from vedette_app_runtime.condition import Condition
 from vedette_app_runtime.console import ConsoleLog
@@ -14,6 +14,8 @@ from vedette_app_runtime.failure import describe_exit
 from vedette_app_runtime.folders import Folders
 from vedette_app_runtime.launch import sandbox_spec
 from vedette_app_runtime.log_files import LogFiles
+from vedette_app_runtime.network.guard import PortGuard
+from vedette_app_runtime.network.rules import Opened, PortRules, own_loopback
 from vedette_app_runtime.preparation import AGAIN_S, Preparation
 from vedette_app_runtime.process import ApplicationProcess, Start
 from vedette_app_runtime.restarts import RestartPolicy
@@ -58,6 +60,7 @@ class Supervisor:
         """Why no process runs, when that is a failure."""
         self.next_start_at = 0.0
         self._asked_at: float | None = None
+        self._rules: PortRules | None = None
         self._manifest = manifest
         self._application_dir = application_dir
         self._folders = folders
@@ -86,7 +89,12 @@ class Supervisor:
             return Condition(ApplicationState.PREPARING, self._preparation.progress)
         return self.ended or Condition(ApplicationState.PREPARING)
 
-    def step(self, instance: str, mode: Sandbox, now: float, on_exit: "Callable[[], None]") -> None:
+    @property
+    def opened(self) -> list[Opened]:
+        """The routing rules that the application has made use of since it was started."""
+        return [] if self._rules is None or self.process is None else list(self._rules.opened.values())
+
+    def step(self, configuration: ApplicationConfiguration, now: float, on_exit: "Callable[[], None]") -> None:
         """Do what is due; ``on_exit`` is called when the application has ended."""
         if self.process is not None:
             code = self.process.poll()
@@ -95,7 +103,7 @@ class Supervisor:
                 on_exit()
         elif now >= self.next_start_at:
             if self._preparation.environment is not None:
-                self._launch(instance, mode, now)
+                self._launch(configuration, now)
             elif self._preparation.failure is not None:
                 self._fail(self._preparation.take_failure(), now)
             else:
@@ -117,7 +125,7 @@ class Supervisor:
             self._asked_at = now
         return now - self._asked_at < _ALL_ASKED_S
 
-    def _launch(self, instance: str, mode: Sandbox, now: float) -> None:
+    def _launch(self, configuration: ApplicationConfiguration, now: float) -> None:
         environment = self._preparation.environment
         if environment is None:
             return
@@ -125,25 +133,41 @@ class Supervisor:
             self._sdk = sdk_folder(self._folders.work)
         argv = self._manifest.entry.argv()
         try:
-            self.sandbox = choose(mode).kind
+            self.sandbox = choose(configuration.sandbox).kind
+            guard = self._guard(configuration)
             spec = sandbox_spec(
                 self._manifest,
                 self._application_dir,
                 self._folders,
                 environment,
-                instance=instance,
-                mode=mode,
+                instance=configuration.instance,
+                mode=configuration.sandbox,
                 sdk=self._sdk,
+                guard=guard,
             )
             self._log_files.begin()
             self.process = ApplicationProcess(spec, argv, self._console, self._start)
         except (SandboxError, OSError) as error:
             self._fail(f"the application cannot be started: {error}", now)
             return
+        if guard is not None and guard.trouble is not None:
+            logger.warning(
+                "the ports of applications cannot be kept apart on this machine (%s): the application opens the "
+                "machine's own ports, and routing rules are not applied",
+                guard.trouble,
+            )
         self.restarts += self.ended is not None and self.errors > 0
         self.started_at = now
         self.ended = None
         logger.info("the application was started: %s", " ".join(argv))
+
+    def _guard(self, configuration: ApplicationConfiguration) -> PortGuard | None:
+        """Return the guard of a new run; None where the application is to have the machine's own ports."""
+        if configuration.network == "machine":
+            self._rules = None
+            return None
+        self._rules = PortRules(configuration.ports, own_loopback(configuration.instance))
+        return PortGuard(self._rules)
 
     def _ended(self, code: int, now: float) -> None:
         self._asked_at = None

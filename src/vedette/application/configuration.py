@@ -1,9 +1,10 @@
 """The configuration of an application's component: what a deployment may change without a new artifact."""
 
+import ipaddress
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from vedette.application.manifest import ApplicationManifest, ParameterInput, describe
 from vedette.application.parameter import ParameterValue, ParameterValueError, coerce_parameter
@@ -12,6 +13,7 @@ from vedette.messages import CameraSource
 Launch = Literal["onAppStart", "onSignal", "onDemand"]
 Origin = Literal["graph", "override", "deployment"]
 Sandbox = Literal["required", "preferred", "off"]
+Network = Literal["own", "machine"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 _NUCLEUS_KEYS = frozenset({"accesscontrol"})
@@ -44,6 +46,16 @@ class PortRoute(BaseModel):
 
     container_port: int = Field(alias="containerPort", ge=1, le=65535)
     host_port: int = Field(alias="hostPort", ge=1, le=65535)
+    address: str = Field(
+        default="", description="address of the device to open it at, as 127.0.0.1; empty: as the application asks"
+    )
+
+    @field_validator("address")
+    @classmethod
+    def _is_address(cls, text: str) -> str:
+        if text:
+            ipaddress.IPv4Address(text)
+        return text
 
 
 class ApplicationConfiguration(BaseModel):
@@ -59,7 +71,10 @@ class ApplicationConfiguration(BaseModel):
     parameter_origins: dict[str, Origin] = Field(default_factory=dict, alias="parameterOrigins")
     sandbox: Sandbox = "required"
     log_level: LogLevel = Field(default="INFO", alias="logLevel", description="of the host's own log")
-    ports: list[PortRoute] = Field(default_factory=list)
+    ports: list[PortRoute] = Field(default_factory=list, description="confirmed routing rules; no other port is open")
+    network: Network = Field(
+        default="own", description="own: TCP ports of its own, open by rule only; machine: those of the machine"
+    )
 
     def value_of(self, parameter: ParameterInput) -> ParameterValue:
         """Return the value of a parameter port, typed: this configuration's, else the manifest's default.
@@ -72,6 +87,10 @@ class ApplicationConfiguration(BaseModel):
             return coerce_parameter(parameter.type, self.parameters[parameter.node])
         except ParameterValueError as error:
             raise ApplicationConfigurationError(f"configuration parameters.{parameter.node}: {error}") from error
+
+    def same_start(self, other: "ApplicationConfiguration") -> bool:
+        """Tell whether an application that was started with the one would be started alike with the other."""
+        return (self.ports, self.network) == (other.ports, other.network)
 
     def unknown_names(self, manifest: ApplicationManifest) -> list[str]:
         """Return the keys that name a camera or parameter node the application does not have."""

@@ -11,7 +11,7 @@ from vedette.build import BuildError
 from vedette.cli.arguments import Cameras, read_cameras, read_known_cameras, read_pairs
 from vedette.cli.credentials import Credentials
 from vedette.cli.failure import EXIT_USAGE, Failure
-from vedette.cli.inbound import first_unprivileged_port, port_notes
+from vedette.cli.inbound import port_notes, read_opened
 from vedette.cli.terminal import Terminal
 from vedette.compiler import Compiled, compile_application, write_store
 from vedette.documents import DocumentError, Finding, ResolvedApplication, Severity, errors, load_project, resolve
@@ -53,6 +53,10 @@ class ProjectOptions(Protocol):
     @property
     def cameras_file(self) -> Path | None:
         """File of known cameras."""
+
+    @property
+    def opened(self) -> Sequence[str]:
+        """``[ADDRESS:]HOST[:CONTAINER]``."""
 
     @property
     def transport(self) -> str:
@@ -114,6 +118,7 @@ def compile_project(
         dict(read_pairs(options.settings, "--set")),
         options.instance,
         graph=options.graph,
+        opened=read_opened(options.opened),
     )
     show_findings(resolution.findings, terminal)
     if resolution.application is None:
@@ -160,9 +165,7 @@ def compile_run(options: "RunOptions", credentials: Credentials, root: Path, ter
         region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1",
         deployments=deployments,
         secrets=project.secrets,
-        ports=tuple(
-            port_notes(project.application.code.inbound_ports, project.application.routes, first_unprivileged_port())
-        ),
+        ports=tuple(port_notes(project.application.code.inbound_ports, project.application.routes)),
     )
 
 

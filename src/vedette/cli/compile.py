@@ -30,6 +30,7 @@ class CompileOptions:
     overrides: tuple[Path, ...] = ()
     cameras: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
+    opened: tuple[str, ...] = ()
     graph: str | None = None
     instance: str | None = None
     cameras_file: Path | None = None

@@ -1,41 +1,53 @@
-"""What becomes of the ports that an application wants to be reached at, in words."""
+"""Ports that an application wants to be reached at: ``--open``, and what becomes of them, in words."""
 
+import ipaddress
+import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Final
 
 from vedette.application import InboundPort, PortRoute
+from vedette.cli.failure import EXIT_USAGE, Failure
+from vedette.documents.resolution import OpenedPort
 
-_FIRST_UNPRIVILEGED: Final = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
-
-
-def first_unprivileged_port(setting: Path = _FIRST_UNPRIVILEGED) -> int:
-    """Return the lowest port that a program without root's rights may open."""
-    try:
-        return int(setting.read_text())
-    except (OSError, ValueError):
-        return 1024
+_OPENED: Final = re.compile(
+    r"(?:(?P<address>[0-9]+(?:\.[0-9]+){3}):)?(?P<host>[0-9]{1,5})(?::(?P<container>[0-9]{1,5}))?"
+)
 
 
-def port_notes(ports: Sequence[InboundPort], routes: Sequence[PortRoute], first: int) -> Iterator[tuple[bool, str]]:
-    """Yield (worth a warning, sentence) about each declared port and each route to another one.
+def read_opened(values: Sequence[str]) -> tuple[OpenedPort, ...]:
+    """Read each ``[ADDRESS:]HOST[:CONTAINER]`` of ``--open``.
 
-    Applications share the machine's network: each listens on the machine's own port of the number its code has.
+    :raises Failure: for what is none
     """
-    for port in ports:
-        name = f"port {port.port}{f' ({port.description})' if port.description else ''}"
-        if port.port < first:
-            yield (
-                True,
-                f"the application cannot open {name}: without root's rights ports begin at {first} "
-                "(sysctl net.ipv4.ip_unprivileged_port_start)",
-            )
-        else:
-            yield False, f"the application opens {name} on this machine itself"
+    return tuple(_read(value) for value in values)
+
+
+def _read(value: str) -> OpenedPort:
+    match = _OPENED.fullmatch(value)
+    if match is not None:
+        host, container = int(match["host"]), int(match["container"] or match["host"])
+        if 0 < host < 65536 and 0 < container < 65536 and _is_address(match["address"]):
+            return OpenedPort(host, container if match["container"] else None, match["address"] or "")
+    raise Failure(
+        f"--open takes [ADDRESS:]HOST[:CONTAINER], got `{value}`",
+        hint="--open 8080:80 opens port 80 of the application at port 8080 of this machine",
+        exit_code=EXIT_USAGE,
+    )
+
+
+def _is_address(text: str | None) -> bool:
+    try:
+        return text is None or bool(ipaddress.IPv4Address(text))
+    except ValueError:
+        return False
+
+
+def port_notes(ports: Sequence[InboundPort], routes: Sequence[PortRoute]) -> Iterator[tuple[bool, str]]:
+    """Yield (worth a warning, sentence) about each confirmed route, and each declared port that stays closed."""
+    names = {port.port: f" ({port.description})" if port.description else "" for port in ports}
     for route in routes:
-        if route.host_port != route.container_port:
-            yield (
-                True,
-                f"port {route.host_port} does not lead to the application's port {route.container_port}: "
-                "routing rules are not applied",
-            )
+        at = f" of {route.address}" if route.address else " of this machine"
+        name = names.get(route.container_port, "")
+        yield False, f"port {route.container_port}{name} of the application is port {route.host_port}{at}"
+    for port in names.keys() - {route.container_port for route in routes}:
+        yield False, f"port {port}{names[port]} of the application stays closed; --open 8080:{port} opens it"

@@ -60,6 +60,15 @@ Threads = Annotated[
     int, typer.Option(min=0, help="Processor threads a model may use; 0: half of the cores, at most 4.")
 ]
 
+Opened = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--open",
+        metavar="[ADDRESS:]HOST[:CONTAINER]",
+        help="Open a port of the application at a port of the device, or confirm the graph's rule for it.",
+    ),
+]
+
 
 @app.command()
 def run(
@@ -78,6 +87,7 @@ def run(
     setting: Annotated[
         list[str] | None, typer.Option("--set", metavar="NODE=VALUE", help="Value of a parameter node.")
     ] = None,
+    opened: Opened = None,
     graph: Annotated[
         str | None, typer.Option(metavar="NAME", help="Graph to run, where the project has several.")
     ] = None,
@@ -117,6 +127,7 @@ def run(
         overrides=tuple(override or ()),
         cameras=tuple(camera or ()),
         settings=tuple(setting or ()),
+        opened=tuple(opened or ()),
         graph=graph,
         instance=name,
         cameras_file=cameras_file,
@@ -180,6 +191,7 @@ def compile_command(
     setting: Annotated[
         list[str] | None, typer.Option("--set", metavar="NODE=VALUE", help="Value of a parameter node.")
     ] = None,
+    opened: Opened = None,
     graph: Annotated[str | None, typer.Option(metavar="NAME", help="Graph, where the project has several.")] = None,
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Name of the application instance; default: the folder's.")
@@ -213,6 +225,7 @@ def compile_command(
         overrides=tuple(override or ()),
         cameras=tuple(camera or ()),
         settings=tuple(setting or ()),
+        opened=tuple(opened or ()),
         graph=graph,
         instance=name,
         cameras_file=cameras_file,

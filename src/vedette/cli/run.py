@@ -36,6 +36,7 @@ class RunOptions:
     overrides: tuple[Path, ...] = ()
     cameras: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
+    opened: tuple[str, ...] = ()
     graph: str | None = None
     instance: str | None = None
     cameras_file: Path | None = None

@@ -90,6 +90,7 @@ class ResolvedApplication:
     """Every usable model of the packages that ``models`` come from, used here or not: what their components hold."""
     cameras: Mapping[str, tuple[CameraAttachment, ...]]
     routes: tuple[PortRoute, ...]
+    """Routing rules that are confirmed."""
     gpu: bool
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     """Secret name -> {Username, Password, StreamUrl}; for the caller to store, never written to a document."""

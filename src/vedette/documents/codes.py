@@ -95,6 +95,7 @@ CODES: Final[Mapping[str, Rule]] = {
     "V062": Rule(_E, "two routing rules take the same host port"),
     "V063": Rule(_W, "host port is outside of what Panorama allowed"),
     "V064": Rule(_E, "host port is no port number"),
+    "V065": Rule(_W, "routing rule is not confirmed"),
     # compilation
     "V074": Rule(_E, "recipe is too large"),
     "V075": Rule(_W, "parameters do not fit into a device shadow"),

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from vedette.health.conditions import Severity
-from vedette.messages import ParameterStatus
+from vedette.messages import ParameterStatus, PortStatus
 
 SCHEMA = "vedette.health/1"
 
@@ -83,6 +83,7 @@ class ApplicationHealth(Part):
     paused: list[str] = Field(default_factory=list, description="camera ids that it gets no frames of now")
     models: dict[str, str] = Field(default_factory=dict, description="model node -> model id")
     outputs: list[str] = Field(default_factory=list, description="output ids")
+    ports: list[PortStatus] = Field(default_factory=list, description="ports of the device that it has opened")
     parameters: list[ParameterStatus] = Field(default_factory=list)
 
 

@@ -12,7 +12,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from vedette.messages.application import ApplicationState, ApplicationStatus, OutputStatus, ParameterStatus
+    from vedette.messages.application import (
+        ApplicationState,
+        ApplicationStatus,
+        OutputStatus,
+        ParameterStatus,
+        PortStatus,
+    )
     from vedette.messages.camera import CameraDemand, CameraSource, CameraStatus
     from vedette.messages.camera_state import CameraState
     from vedette.messages.display import DisplayStatus
@@ -37,11 +43,12 @@ __all__ = [
     "ModelStatus",
     "OutputStatus",
     "ParameterStatus",
+    "PortStatus",
     "Tensor",
 ]
 
 _MODULES: Final = {
-    "application": ("ApplicationState", "ApplicationStatus", "OutputStatus", "ParameterStatus"),
+    "application": ("ApplicationState", "ApplicationStatus", "OutputStatus", "ParameterStatus", "PortStatus"),
     "camera": ("CameraDemand", "CameraSource", "CameraStatus"),
     "camera_state": ("CameraState",),
     "display": ("DisplayStatus",),

@@ -35,6 +35,16 @@ class ParameterStatus(BaseModel):
     help: str = Field(default="", description="the graph's decorator: description, and constraint in words")
 
 
+class PortStatus(BaseModel):
+    """A port of the application that is open to the outside, or should be."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    container_port: int = Field(description="as the application's code has it")
+    host_port: int = Field(description="of the device")
+    detail: str = Field(default="", description="why it could not be opened; empty: it is open")
+
+
 class ApplicationStatus(Message):
     """What the application's host knows of it."""
 
@@ -56,6 +66,7 @@ class ApplicationStatus(Message):
     models: dict[str, str] = Field(default_factory=dict, description="model node -> model id")
     outputs: list[str] = Field(default_factory=list, description="output ids")
     parameters: list[ParameterStatus] = Field(default_factory=list)
+    ports: list[PortStatus] = Field(default_factory=list, description="ports that it has opened, by routing rules")
     fps: float | None = Field(default=None, description="put() a second over the last seconds")
     model_ms: float | None = Field(default=None, description="median of node.call as the application sees it")
     last_activity_at: float | None = Field(default=None, description="Unix time of the last get, call or put")

@@ -329,6 +329,7 @@ CASES = [
             lambda g: g["networkRoutingRules"].append({"node": "code_node", "containerPort": 81, "hostPort": 8080}),
         ),
     ),
+    Case("V065", "give --open 8080:80", lambda _: None),
     Case("V063", "host port 7000", edit_rule(hostPort=7000)),
     Case("V064", "70000 is no port", edit_rule(hostPort=70000)),
     Case(
@@ -391,7 +392,8 @@ def test_good_project_has_findings(folder: Folder) -> None:
     project = load_project(folder.root)
     assert project.findings() == []
     result = resolve(project, (), {"camera_node": [CAMERA]})
-    assert result.findings == ()
+    # THEN its port stays closed without an override, which is said, and nothing else
+    assert [finding.code for finding in result.findings] == ["V065"]
     assert result.application is not None
     compile_application(result.application)
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from vedette.application import PortRoute
 from vedette.documents import Resolution, ResolvedApplication, load_project, resolve
+from vedette.documents.resolution import OpenedPort
 from vedette.messages import CameraSource
 
 Folder = Any
@@ -36,7 +38,18 @@ def test_ports_are_named_by_nodes(folder: Folder) -> None:
     assert [model.node for model in application.models] == ["model_node"]
     assert application.models[0].unit.inputs[0].shape == [1, 3, 224, 224]
     assert application.code.entry.argv() == ["python3", "/panorama/application.py"]
-    assert [(route.container_port, route.host_port) for route in application.routes] == [(80, 8080)]
+    assert application.routes == (), "a rule of the graph alone opens a port"
+
+
+def test_a_rule_is_confirmed_by_the_command_line_in_vain(folder: Folder) -> None:
+    for opened, routes in (
+        ([OpenedPort(8080)], [PortRoute(container_port=80, host_port=8080)]),
+        ([OpenedPort(8443, 80)], [PortRoute(container_port=80, host_port=8443)]),
+        ([OpenedPort(8001)], [PortRoute(container_port=8001, host_port=8001)]),
+    ):
+        result = resolve(load_project(folder.root), cameras={"camera_node": [GATE]}, opened=opened)
+        assert result.application is not None
+        assert list(result.application.routes) == routes
 
 
 def test_parameter_has_the_wrong_type_or_default(folder: Folder) -> None:
@@ -183,7 +196,7 @@ def test_project_cannot_be_checked_without_cameras(folder: Folder) -> None:
     result = resolve(load_project(folder.root), [folder.root / folder.override], complete=False)
     assert result.findings == ()
     assert result.application is not None
-    assert codes(resolve(load_project(folder.root))) == {"V042"}
+    assert codes(resolve(load_project(folder.root))) == {"V042", "V065"}
 
 
 def test_two_account_ids_in_one_project_matter(folder: Folder) -> None:

@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import stat
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 from typing import IO, Final
 
 from vedette_app_runtime.sandbox.bubblewrap import arguments, environment_arguments
@@ -64,16 +66,20 @@ def start(
         _make_folders(spec)
         inside = _inside(spec, argv, chosen)
         line = view_command(spec, inside, as_root=chosen.as_root) if chosen.kind == "mount-view" else _tied(inside)
-        return subprocess.Popen(
+        line, fds = _guarded(spec, [shutil.which(line[0]) or line[0], *line[1:]])
+        process = subprocess.Popen(
             line,
             env=_variables(spec, chosen),
             cwd="/",
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
-            pass_fds=spec.fds,
+            pass_fds=(*spec.fds, *fds),
             start_new_session=True,
         )
+        if fds and spec.guard is not None:
+            spec.guard.begin()
+        return process
     _make_folders(spec)
     bwrap, options = _bubblewrap(spec, chosen)
     words = [*options, *environment_arguments(_variables(spec, chosen).items())]
@@ -81,17 +87,31 @@ def start(
     try:
         os.write(memory, b"".join(os.fsencode(word) + b"\0" for word in words))
         os.lseek(memory, 0, os.SEEK_SET)
-        return subprocess.Popen(
-            [bwrap, "--args", str(memory), "--", *_inside(spec, argv, chosen)],
+        line, fds = _guarded(spec, [bwrap, "--args", str(memory), "--", *_inside(spec, argv, chosen)])
+        process = subprocess.Popen(
+            line,
             env={},
             cwd="/",
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
-            pass_fds=(*spec.fds, memory),
+            pass_fds=(*spec.fds, *fds, memory),
         )
+        if fds and spec.guard is not None:
+            spec.guard.begin()
+        return process
     finally:
         os.close(memory)
+
+
+def _guarded(spec: SandboxSpec, line: list[str]) -> tuple[list[str], tuple[int, ...]]:
+    """Return the command that runs ``line`` with its ports guarded, and what it inherits for that."""
+    if spec.guard is None:
+        return line, ()
+    if Path(line[0]).stat().st_mode & stat.S_ISUID:
+        spec.guard.refuse(f"{line[0]} is installed with root's rights, which a guarded program cannot gain")
+        return line, ()
+    return spec.guard.command(line), spec.guard.fds
 
 
 def _bubblewrap(spec: SandboxSpec, choice: Choice) -> tuple[str, list[str]]:

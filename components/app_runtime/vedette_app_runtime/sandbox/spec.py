@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from vedette_app_runtime.environments.environment import Environment
+from vedette_app_runtime.network.guard import PortGuard
 
 Mode = Literal["required", "preferred", "off"]
 
@@ -40,6 +41,8 @@ class SandboxSpec:
     gpu: bool = False
     """Whether the GPU's device nodes are there."""
     hostname: str = "panorama"
+    guard: PortGuard | None = None
+    """Keeps its TCP ports apart from the machine's; of one run. None: it has the machine's."""
 
     def child_environment(self, *, sdk: str = SDK) -> dict[str, str]:
         """Return all of the application's environment variables; ``sdk`` is where it finds panoramasdk."""

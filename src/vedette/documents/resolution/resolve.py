@@ -24,7 +24,7 @@ from vedette.documents.resolution.models import ModelFinder
 from vedette.documents.resolution.overriding import Overriding, read_overrides
 from vedette.documents.resolution.parameters import check_settings, resolve_parameters
 from vedette.documents.resolution.placed import NodeKind, PlacedNode, place_nodes
-from vedette.documents.resolution.routing import resolve_routes
+from vedette.documents.resolution.routing import OpenedPort, resolve_routes
 from vedette.documents.resolution.wiring import PlacedEdge, Wiring, wire
 from vedette.messages import CameraSource
 
@@ -77,6 +77,7 @@ def resolve(
     instance: str | None = None,
     *,
     graph: str | None = None,
+    opened: Sequence[OpenedPort] = (),
     complete: bool = True,
 ) -> Resolution:
     """Resolve one application of ``project``.
@@ -86,6 +87,7 @@ def resolve(
     :param settings: parameter node -> value; text is read as the parameter's type
     :param instance: name of the instance; the folder's name where None
     :param graph: name of the graph's folder or path of its file; the first where None
+    :param opened: ports that are open beside those that an override opens
     :param complete: False to check a project without what only a deployment says (cameras, mandatory overrides)
     """
     findings: list[Finding] = list(project.project_findings)
@@ -104,7 +106,7 @@ def resolve(
         findings.append(general("V071", message, "expected at most 100 letters, digits, '-', '_' or '.'"))
     if chosen.document.model is None:
         return _result(None, findings)
-    resolver = _Resolver(project, chosen.document, read, findings)
+    resolver = _Resolver(project, chosen.document, read, findings, opened)
     application = resolver.run(cameras or {}, settings or {}, instance, complete=complete)
     return _result(application, findings, resolver.parts)
 
@@ -121,7 +123,9 @@ class _Resolver:
         graph: Document[GraphDocument],
         overrides: list[Document[OverrideDocument]],
         findings: list[Finding],
+        opened: Sequence[OpenedPort],
     ) -> None:
+        self._opened = opened
         self._project = project
         self._graph = graph
         self._content = graph.require().node_graph
@@ -158,7 +162,9 @@ class _Resolver:
         self._findings += attached.findings
         models, units, gpu = self._models(nodes, overriding)
         resolved_code = resolve_code(implementing, self._project, self._findings)
-        routes = resolve_routes(self._graph, self._overrides, code, self._findings)
+        routes, confirmed = resolve_routes(
+            self._graph, self._overrides, code, self._opened, self._findings, complete=complete
+        )
         gpu = gpu or wants_gpu(implementing)
         parts.code, parts.resolved_code, parts.wiring = implementing, resolved_code, wiring
         parts.parameters, parts.models, parts.routes, parts.gpu = tuple(parameters), tuple(models), routes, gpu
@@ -185,7 +191,7 @@ class _Resolver:
             models=tuple(models),
             model_units=tuple(units),
             cameras=attached.attached,
-            routes=routes,
+            routes=confirmed,
             gpu=gpu,
             secrets=attached.secrets,
         )

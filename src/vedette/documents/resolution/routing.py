@@ -1,10 +1,12 @@
 """Ports of the application and the ports of the device that lead to them."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from vedette.application import PortRoute
 from vedette.documents.document import Document
-from vedette.documents.findings import Finding
+from vedette.documents.findings import Finding, general
 from vedette.documents.json_text import Pointer
 from vedette.documents.models import GraphDocument, NetworkRoutingRule, OverrideDocument
 from vedette.documents.resolution.placed import PlacedNode
@@ -14,13 +16,30 @@ _PANORAMA_PORTS: Final = range(8000, 9001)
 _PORTS: Final = range(1, 65536)
 
 
+@dataclass(frozen=True)
+class OpenedPort:
+    """A port that whoever deploys opens beside the override: ``[ADDRESS:]HOST[:CONTAINER]``."""
+
+    host_port: int
+    container_port: int | None = None
+    """None: that of the rule with this host port, or the same number."""
+    address: str = ""
+
+
 def resolve_routes(
     graph: Document[GraphDocument],
     overrides: list[Document[OverrideDocument]],
     code: PlacedNode,
+    opened: Sequence[OpenedPort],
     findings: list[Finding],
-) -> tuple[PortRoute, ...]:
-    """Return the routes; a rule of an override takes the place of the graph's for the same port of the code."""
+    *,
+    complete: bool,
+) -> tuple[tuple[PortRoute, ...], tuple[PortRoute, ...]]:
+    """Return every route, and those that are confirmed: by an override, or on the command line.
+
+    A rule of the graph alone opens nothing; one of an override takes its place for the same port of the code.
+    :param complete: whether what confirms a rule would be here
+    """
     places: list[tuple[Document[GraphDocument] | Document[OverrideDocument], Pointer, NetworkRoutingRule]] = []
     for index, rule in enumerate(graph.require().node_graph.network_routing_rules):
         places.append((graph, ("nodeGraph", "networkRoutingRules", index), rule))
@@ -30,6 +49,7 @@ def resolve_routes(
             places.append((document, ("nodeGraphOverrides", "networkRoutingRules", index), rule))
     declared = {item.port for item in code.interface.network.inbound_ports} if code.interface is not None else set()
     routes: dict[int, tuple[PortRoute, Finding]] = {}
+    unconfirmed: dict[int, Finding] = {}
     for place, pointer, rule in places:
         number = int(pointer[-1]) + 1
 
@@ -53,9 +73,26 @@ def resolve_routes(
             findings.append(finding("V063", at, f"host port {host}: Panorama allowed 8000 to 9000"))
         route = PortRoute(container_port=rule.container_port, host_port=host)
         routes[rule.container_port] = (route, finding("V062", at, f"host port {host} is taken by another rule"))
+        if place is graph:
+            message = f"port {rule.container_port} stays closed: only the graph has the rule"
+            hint = f"repeat it in the override, or give --open {host}:{rule.container_port}"
+            unconfirmed[rule.container_port] = finding("V065", at, message, hint)
+        else:
+            unconfirmed.pop(rule.container_port, None)
+    for each in opened:
+        container = each.container_port
+        if container is None:
+            container = next((c for c, (r, _) in routes.items() if r.host_port == each.host_port), each.host_port)
+        route = PortRoute(container_port=container, host_port=each.host_port, address=each.address)
+        message = f"--open: host port {each.host_port} is taken by another rule"
+        routes[container] = (route, general("V062", message, "give another host port"))
+        unconfirmed.pop(container, None)
+    if complete:
+        findings += unconfirmed.values()
     taken: set[int] = set()
     for route, collision in routes.values():
         if route.host_port in taken:
             findings.append(collision)
         taken.add(route.host_port)
-    return tuple(route for route, _ in routes.values())
+    confirmed = (route for container, (route, _) in routes.items() if container not in unconfirmed)
+    return tuple(route for route, _ in routes.values()), tuple(confirmed)

@@ -1,0 +1,56 @@
+"""Puts itself under a seccomp filter, hands the filter's listener over, and becomes another program.
+
+Run by path with ``-I -S``: nothing but the standard library. Arguments: number of a Unix socket, the filter in
+hexadecimal, the command. The socket closes with the exec: that is the sign that it took place.
+"""
+
+import array
+import ctypes
+import os
+import socket
+import sys
+from typing import Final
+
+_PR_SET_NO_NEW_PRIVS: Final = 38
+_SET_MODE_FILTER: Final = 1
+_FLAG_NEW_LISTENER: Final = 1 << 3
+_NUMBER: Final = {"x86_64": 317, "aarch64": 277}
+_INSTRUCTION_BYTES: Final = 8
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+
+def install(instructions: bytes) -> int:
+    """Put this thread under the filter; return the listener's descriptor.
+
+    :raises OSError: when the kernel refuses it
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "PR_SET_NO_NEW_PRIVS")
+    program = _Program(len(instructions) // _INSTRUCTION_BYTES, instructions)
+    number = _NUMBER[os.uname().machine]
+    fd = libc.syscall(number, _SET_MODE_FILTER, _FLAG_NEW_LISTENER, ctypes.byref(program))
+    if fd < 0:
+        raise OSError(ctypes.get_errno(), "seccomp")
+    return int(fd)
+
+
+def main(arguments: list[str]) -> None:
+    """Install, hand over, exec."""
+    with socket.socket(fileno=int(arguments[0])) as channel:
+        os.set_inheritable(channel.fileno(), False)
+        try:
+            listener = install(bytes.fromhex(arguments[1]))
+        except (OSError, KeyError) as error:
+            channel.send(str(error).encode()[:200] or b"refused")
+        else:
+            channel.sendmsg([b"ok"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [listener]))])
+            os.close(listener)
+        os.execv(arguments[2], arguments[2:])  # noqa: S606 - what the host says
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
