@@ -17,13 +17,21 @@ def holder_of(port: int, proc: Path = Path("/proc")) -> str | None:
     if not inodes:
         return None
     for folder in proc.glob("[0-9]*"):
-        try:
-            links = [os.readlink(entry) for entry in (folder / "fd").iterdir()]  # noqa: PTH115 - they name no files
-        except OSError:
-            continue
-        if any(link in inodes for link in links):
+        if any(link in inodes for link in _links(folder / "fd")):
             return _name(folder, proc)
     return "another program"
+
+
+def _links(folder: Path) -> Iterator[str]:
+    try:
+        entries = list(folder.iterdir())
+    except OSError:
+        return  # another user's process, or gone
+    for entry in entries:
+        try:
+            yield os.readlink(entry)  # noqa: PTH115 - they name no files
+        except OSError:
+            continue  # closed meanwhile
 
 
 def _inodes(port: int, proc: Path) -> Iterator[str]:
@@ -42,12 +50,15 @@ def _name(folder: Path, proc: Path) -> str:
     """Return the instance whose host started the process, or the program's own name."""
     try:
         program = (folder / "comm").read_text().strip()
-        for _ in range(_MOST_PARENTS):
-            found = _INSTANCE.search((folder / "cmdline").read_bytes())
-            if found:
-                return found[1].decode(errors="replace")
-            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
-            folder = proc / parent
-    except (OSError, IndexError):
+    except OSError:
         return "another program"
+    for _ in range(_MOST_PARENTS):
+        try:
+            found = _INSTANCE.search((folder / "cmdline").read_bytes())
+            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+        except (OSError, IndexError):
+            break
+        if found:
+            return found[1].decode(errors="replace")
+        folder = proc / parent
     return program
