@@ -250,19 +250,24 @@ class Host:
             if restart:
                 self._supervisor.end(self._clock())  # one that is held back starts at once
             return
+        values = {parameter.port: parameter.value for parameter in before.parameters}
+        changed = [each for each in self._wiring.parameters if each.value != values.get(each.port)]
         same = self._wiring.same_processes(before) and old.same_start(self._configuration)
-        if restart or not same:
-            why = "a restart was asked for in the shadow" if restart else "its cameras or its surroundings were changed"
+        anew = bool(changed) and self._configuration.restart_on_change
+        if restart or not same or anew:
+            why = "its cameras or its surroundings were changed"
+            if restart:
+                why = "a restart was asked for in the shadow"
+            elif same:
+                why = f"{', '.join(each.port for each in changed)} changed, and restartOnChange is set"
             logger.info("%s: the application starts anew", why)
             self._supervisor.end(self._clock())
             self._outputs.close()
             return
-        old = {parameter.port: parameter.value for parameter in before.parameters}
-        for parameter in self._wiring.parameters:
-            if parameter.value != old[parameter.port]:
-                logger.info("parameter %s was changed (%s)", parameter.port, parameter.origin)
-                for session in process.sessions:
-                    session.send(protocol.Parameter(parameter.port, parameter.value))
+        for parameter in changed:
+            logger.info("parameter %s was changed (%s)", parameter.port, parameter.origin)
+            for session in process.sessions:
+                session.send(protocol.Parameter(parameter.port, parameter.value))
 
     def _set_log_level(self, level: str) -> None:
         if level != self._log_level:

@@ -76,6 +76,12 @@ class ApplicationConfiguration(BaseModel):
         default="own", description="own: TCP ports of its own, open by rule only; machine: those of the machine"
     )
 
+    restart_on_change: bool = Field(
+        default=False,
+        alias="restartOnChange",
+        description="start the application anew when a parameter changes, for one that reads them once",
+    )
+
     def value_of(self, parameter: ParameterInput) -> ParameterValue:
         """Return the value of a parameter port, typed: this configuration's, else the manifest's default.
 

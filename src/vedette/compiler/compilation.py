@@ -78,7 +78,7 @@ def _compile(application: ResolvedApplication) -> Compiled:
     component = _component(name, version, recipe, APPLICATION_ARCHIVE, files)
     configuration = application.configuration().as_configuration()
     # These are for whoever deploys alone: a default here would undo what they have set.
-    for key in ("sandbox", "logLevel", "network"):
+    for key in ("sandbox", "logLevel", "network", "restartOnChange"):
         del configuration[key]
     return Compiled(component, tuple(models.values()), manifest, configuration, application.secrets)
 

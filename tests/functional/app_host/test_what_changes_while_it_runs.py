@@ -177,3 +177,16 @@ def test_a_model_that_failed_is_waited_for_in_silence(rig: Rig) -> None:
     rig.start()
     status = rig.status(lambda s: s.errors > 0)
     assert "model 'model_node' cannot be used: opset 99 is not known at application.py:7, exit 1" in status.detail
+
+
+def test_an_application_that_reads_once_keeps_the_old_value(rig: Rig) -> None:
+    rig.parameter("threshold", "float32", 20)
+    rig.source(
+        "import json, panoramasdk, time\n"
+        "print(json.dumps({'threshold': panoramasdk.node().inputs.threshold.get()}), flush=True)\ntime.sleep(100)\n"
+    )
+    rig.configuration["restartOnChange"] = True
+    rig.start()
+    assert rig.said("threshold", 30) == [20.0]
+    rig.configure(parameters={"threshold_node": 35})
+    assert rig.said("threshold", 30, count=2) == [20.0, 35.0]
