@@ -86,7 +86,7 @@ MATRIX: dict[str, tuple[Callable[[GreengrassCoreIPCClientV2], Any], Any, Any]] =
     ),
     "empty message": (
         lambda c: c.publish_to_topic(topic="t/x", publish_message=PublishMessage()),
-        ("InvalidArgumentsError", "publishMessage has neither jsonMessage nor binaryMessage"),
+        "ok",
         ("ServiceError", None),
     ),
     "missing key": (
@@ -202,8 +202,14 @@ def test_large_structured_message_arrives_on_lite(
     received = listen(own, "t/x")
     own.publish_to_topic(topic="t/x", publish_message=structured(document))  # acknowledged by both
     own.publish_to_topic(topic="t/x", publish_message=binary(b"end"))
-    first = received.get(timeout=5)
-    assert (first == b"end") is (lost and personality.lite)
+    if lost and personality.lite:
+        # The real one breaks the subscription over it: nothing comes any more, not even what is small.
+        fresh = listen(own, "t/x")
+        own.publish_to_topic(topic="t/x", publish_message=binary(b"fresh"))
+        assert fresh.get(timeout=5) == b"fresh"
+        assert received.empty()
+    else:
+        assert received.get(timeout=5) != b"end"
 
 
 def test_packet_limit_is_the_other_nucleus_s(client: Client, personality: Personality) -> None:

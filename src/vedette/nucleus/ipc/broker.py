@@ -23,6 +23,8 @@ class Delivery:
     source: str
     document: Any = None
     is_json: bool = False
+    encoded: str | None = None
+    """The payload's base64 as it came, where it is handed on so (nucleus lite never looks at it)."""
 
 
 class Subscriber(Protocol):
@@ -51,13 +53,21 @@ class Broker:
         """Messages accepted so far."""
 
     def publish(
-        self, topic: str, payload: bytes, source: str, document: Any = None, *, is_json: bool | None = None
+        self,
+        topic: str,
+        payload: bytes,
+        source: str,
+        document: Any = None,
+        *,
+        is_json: bool | None = None,
+        encoded: str | None = None,
     ) -> int:
         """Hand a message to everybody subscribed, and return to how many.
 
         :param source: name of the component that publishes
         :param document: the object, when the message is a jsonMessage (``payload`` is then its JSON)
         :param is_json: whether it is one; None: when there is a document
+        :param encoded: base64 to hand on to components as it is; None: that of ``payload``
         :raises InvalidArgumentsError: the topic contains a wildcard
         """
         if not self._lite and any(wildcard in topic for wildcard in "+#*"):
@@ -65,7 +75,8 @@ class Broker:
         with self._lock:
             self.published += 1
             subscriptions = self._subscriptions.match(topic)
-        delivery = Delivery(topic, payload, source, document, document is not None if is_json is None else is_json)
+        is_json = document is not None if is_json is None else is_json
+        delivery = Delivery(topic, payload, source, document, is_json, encoded)
         delivered = 0
         for subscription in subscriptions:
             if subscription.others_only and subscription.component == source:

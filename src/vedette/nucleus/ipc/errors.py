@@ -5,7 +5,8 @@ NucleusError
 └── ProtocolError            bytes or messages that break the protocol: the connection ends
 IpcRefusal                   a request that is answered with an error; the connection goes on
 ├── ServiceError, InvalidArgumentsError, UnauthorizedError, ResourceNotFoundError, ConflictError,
-│   FailedUpdateConditionCheckError, InvalidRecipeDirectoryPathError, InvalidArtifactsDirectoryPathError
+│   FailedUpdateConditionCheckError, InvalidTokenError, InvalidRecipeDirectoryPathError,
+│   InvalidArtifactsDirectoryPathError
 │                            shapes of the service model, named as there
 ├── UnparsableRequest        a payload that is not the operation's request
 └── UnknownOperation         an operation that the service model does not have
@@ -22,6 +23,7 @@ __all__ = [
     "InvalidArgumentsError",
     "InvalidArtifactsDirectoryPathError",
     "InvalidRecipeDirectoryPathError",
+    "InvalidTokenError",
     "IpcError",
     "IpcRefusal",
     "ModeledError",
@@ -59,7 +61,12 @@ class ModeledError(IpcRefusal):
         self.fields: Mapping[str, str] = fields
 
     def body(self) -> dict[str, object]:
-        """Return the JSON body as the Java nucleus sends it: ``message`` is what SDK clients read."""
+        """Return the JSON body as the Java nucleus sends it: ``message`` is what SDK clients read.
+
+        An error that it raises without words (a null) has no message at all.
+        """
+        if not self.message:
+            return {"_service": _SERVICE, "_errorCode": self.code, **self.fields}
         return {
             "_service": _SERVICE,
             "_message": self.message,
@@ -103,6 +110,12 @@ class FailedUpdateConditionCheckError(ModeledError):
     """The configuration is newer than the request's timestamp."""
 
     code = "FailedUpdateConditionCheckError"
+
+
+class InvalidTokenError(ModeledError):
+    """A token that is asked about belongs to nobody."""
+
+    code = "InvalidTokenError"
 
 
 class InvalidRecipeDirectoryPathError(ModeledError):

@@ -20,6 +20,7 @@ from vedette.nucleus.ipc.connection import Connection
 from vedette.nucleus.ipc.deployment_desk import DeploymentDesk
 from vedette.nucleus.ipc.errors import IpcError
 from vedette.nucleus.ipc.iot_core import IotCoreLoopBack
+from vedette.nucleus.ipc.operations.authorization import authorization_operations
 from vedette.nucleus.ipc.operations.components import component_operations
 from vedette.nucleus.ipc.operations.configuration import configuration_operations
 from vedette.nucleus.ipc.operations.deployments import deployment_operations
@@ -95,6 +96,7 @@ class IpcServer:
             **self.validation.operations(),
             **self.iot_core.operations(),
             **metric_operations(),
+            **authorization_operations(self.tokens.component),
         }
         self.operations: Mapping[str, Operation] = {}
         self._offer()

@@ -32,7 +32,6 @@ UNSUPPORTED: Final = frozenset(
         "SubscribeToIoTCore",
         "SubscribeToIoTCoreConnectionStatus",
         "SubscribeToValidateConfigurationUpdates",
-        "ValidateAuthorizationToken",
         "VerifyClientDeviceIdentity",
     }
 )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from vedette.nucleus.ipc.call import Call, Operation
-from vedette.nucleus.ipc.errors import InvalidArgumentsError, ResourceNotFoundError
+from vedette.nucleus.ipc.errors import ResourceNotFoundError, ServiceError
 from vedette.nucleus.ipc.requests import text
 
 __all__ = ["StateReport", "lifecycle_operations"]
@@ -19,7 +19,7 @@ def lifecycle_operations(on_state: StateReport) -> Mapping[str, Operation]:
     def update(call: Call) -> dict[str, Any]:
         state = text(call.request, "state")
         if state not in {"RUNNING", "ERRORED"}:
-            raise InvalidArgumentsError(f"state is {state!r}, expected RUNNING or ERRORED")
+            raise ServiceError("")
         try:
             on_state(call.component, state)
         except LookupError as error:

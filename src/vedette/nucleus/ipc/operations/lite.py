@@ -1,10 +1,13 @@
 """The operations that nucleus lite has, with its limits and its words.
 
 Everything else is answered with a ServiceError without words, as there. Source: aws-greengrass-lite 2.6.0
-``modules/ggipcd/src/services``; the limits on structured JSON are measured.
+``modules/ggipcd/src/services``.
 """
 
+import base64
+import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from vedette.nucleus.ipc.authorization import CLI, PUBSUB, Authorizer
@@ -13,55 +16,49 @@ from vedette.nucleus.ipc.call import Call, Operation
 from vedette.nucleus.ipc.errors import (
     FailedUpdateConditionCheckError,
     InvalidArgumentsError,
+    InvalidTokenError,
     IpcRefusal,
     ModeledError,
     ResourceNotFoundError,
     ServiceError,
     UnauthorizedError,
+    UnparsableRequest,
 )
+from vedette.nucleus.ipc.lite_memory import Fate, fate, readable
 from vedette.nucleus.ipc.operations.pubsub import event_of
 from vedette.nucleus.ipc.protocol import to_json
-from vedette.nucleus.ipc.requests import binary, mapping, text
+from vedette.nucleus.ipc.requests import mapping, text
 
-__all__ = ["lite_operations", "too_many_parts"]
+__all__ = ["lite_operations"]
+
+_log = logging.getLogger(__name__)
 
 MAX_TOPIC_BYTES: Final = 256
 MAX_SUBSCRIPTIONS: Final = 99
-MAX_LIST_ITEMS: Final = 42
-MAX_KEYS: Final = 23
-MAX_DEPTH: Final = 12
 _INVALID: Final = "Received invalid parameters."
 _DENIED: Final = "IPC Operation not authorized."
-_PLAIN: Final = ("GetConfiguration", "UpdateConfiguration", "SubscribeToConfigurationUpdate", "UpdateState")
+_KEPT: Final = (
+    "GetConfiguration",
+    "UpdateConfiguration",
+    "SubscribeToConfigurationUpdate",
+    "UpdateState",
+    "PublishToIoTCore",
+    "SubscribeToIoTCore",
+    "RestartComponent",
+    "CreateLocalDeployment",
+    "ValidateAuthorizationToken",
+)
+"""What it answers as the Java nucleus does, but in words of its own."""
+Handler = Callable[[Call], dict[str, Any] | Awaitable[dict[str, Any]]]
+_DENIED_TO: Final = {
+    "RestartComponent": "Component not authorized to restart component.",
+    "ValidateAuthorizationToken": "Component does not have access to token verification IPC command.",
+}
 _MISSING: Final = {
     "GetConfiguration": "Key not found.",
     "SubscribeToConfigurationUpdate": "Key not found",
     "RestartComponent": "Component not found.",
 }
-
-
-def too_many_parts(document: Any) -> bool:
-    """Tell whether a structured message has more parts than nucleus lite can hand on (it loses it in silence)."""
-    items, keys, depth = _parts(document)
-    # Items and keys share one memory; each limit was measured with the other kind absent.
-    return items / MAX_LIST_ITEMS + keys / MAX_KEYS > 1 or depth > MAX_DEPTH
-
-
-def _parts(document: Any) -> tuple[int, int, int]:
-    if isinstance(document, dict):
-        below = [_parts(value) for value in document.values()]
-        keys = len(document)
-        items = 0
-    elif isinstance(document, list):
-        below = [_parts(value) for value in document]
-        keys, items = 0, len(document)
-    else:
-        return 0, 0, 0
-    return (
-        items + sum(part[0] for part in below),
-        keys + sum(part[1] for part in below),
-        1 + max((part[2] for part in below), default=0),
-    )
 
 
 def lite_operations(java: Mapping[str, Operation], broker: Broker, authorizer: Authorizer) -> dict[str, Operation]:
@@ -70,11 +67,20 @@ def lite_operations(java: Mapping[str, Operation], broker: Broker, authorizer: A
         "PublishToTopic": Operation(_publish(broker, authorizer)),
         "SubscribeToTopic": Operation(_subscribe(broker, authorizer), event_shape="SubscriptionResponseMessage"),
     }
-    for name in (*_PLAIN, "PublishToIoTCore", "SubscribeToIoTCore", "RestartComponent", "CreateLocalDeployment"):
+    for name in _KEPT:
         if name in java:
             operation = java[name]
             served[name] = Operation(_reworded(name, operation.handle, authorizer), event_shape=operation.event_shape)
-    return served
+    return {name: replace(operation, handle=_within_memory(operation.handle)) for name, operation in served.items()}
+
+
+def _within_memory(handle: Handler) -> Handler:
+    def checked(call: Call) -> dict[str, Any] | Awaitable[dict[str, Any]]:
+        if not readable(call.request):
+            raise UnparsableRequest("it has more parts than nucleus lite has memory for")
+        return handle(call)
+
+    return checked
 
 
 def _publish(broker: Broker, authorizer: Authorizer) -> Callable[[Call], dict[str, Any]]:
@@ -87,20 +93,30 @@ def _publish(broker: Broker, authorizer: Authorizer) -> Callable[[Call], dict[st
             as_json, as_binary = mapping(message, "jsonMessage"), mapping(message, "binaryMessage")
             if (as_json is None) == (as_binary is None) or "message" not in (as_json or as_binary or {}):
                 raise ServiceError(_INVALID)
-            payload = None if as_binary is None else binary(as_binary, "message")
+            encoded = None if as_binary is None else text(as_binary, "message")
         except IpcRefusal as refusal:
             raise ServiceError(_INVALID) from refusal
         _authorize(authorizer, call.component, "PublishToTopic", topic)
         if len(topic.encode()) > MAX_TOPIC_BYTES:
             raise ServiceError("Failed to publish the message.")
         if as_json is None:
-            broker.publish(topic, payload or b"", call.component)
-        elif not too_many_parts(as_json["message"]):
-            document = as_json["message"]
-            broker.publish(topic, to_json(document), call.component, document, is_json=True)
+            broker.publish(topic, _decoded(encoded or ""), call.component, encoded=encoded)
+            return {}
+        document = as_json["message"]
+        if fate(document) is Fate.REFUSED:
+            raise ServiceError("Failed to publish the message.")
+        broker.publish(topic, to_json(document), call.component, document, is_json=True)
         return {}
 
     return publish
+
+
+def _decoded(encoded: str) -> bytes:
+    """Return what subscribers within the nucleus see; to components the text goes as it is, base64 or not."""
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except ValueError:
+        return b""
 
 
 def _subscribe(broker: Broker, authorizer: Authorizer) -> Callable[[Call], dict[str, Any]]:
@@ -119,7 +135,18 @@ def _subscribe(broker: Broker, authorizer: Authorizer) -> Callable[[Call], dict[
             raise ServiceError("Failed to bind subscription.")
 
         def deliver(delivery: Delivery) -> None:
-            call.stream.send(event_of(delivery))
+            what = fate(delivery.document) if delivery.is_json else Fate.DELIVERED
+            if what is Fate.DELIVERED:
+                call.stream.send(event_of(delivery))
+                return
+            _log.warning(
+                "a structured message on %s has too many parts for nucleus lite: %s does not hear it%s",
+                delivery.topic,
+                call.component,
+                ", nor any other on its subscription from now on" if what is Fate.DEAFENS else "",
+            )
+            if what is Fate.DEAFENS:
+                close()
 
         # A component hears itself, whatever its receiveMode says.
         close = broker.add(topic, call.component, deliver, others_only=False)
@@ -145,9 +172,7 @@ def _authorize(authorizer: Authorizer, component: str, operation: str, topic: st
         raise UnauthorizedError(_DENIED) from error
 
 
-def _reworded(
-    name: str, handle: Callable[[Call], dict[str, Any] | Awaitable[dict[str, Any]]], authorizer: Authorizer
-) -> Callable[[Call], dict[str, Any] | Awaitable[dict[str, Any]]]:
+def _reworded(name: str, handle: Handler, authorizer: Authorizer) -> Handler:
     def reworded(call: Call) -> dict[str, Any] | Awaitable[dict[str, Any]]:
         try:
             prepared = _prepared(name, call, authorizer)
@@ -172,6 +197,9 @@ def _prepared(name: str, call: Call, authorizer: Authorizer) -> Call:
         request["qos"] = _qos(request.get("qos", "0"))
         if name == "PublishToIoTCore":
             request.setdefault("payload", "")
+    elif name == "UpdateState":
+        if not isinstance(request.get("state"), str):
+            raise ServiceError(_INVALID)
     elif name == "CreateLocalDeployment":
         authorizer.check(call.component, CLI, name, "")
         request["rootComponentsToRemove"] = request.get("rootComponentVersionsToRemove")
@@ -195,10 +223,13 @@ def _in_its_words(name: str, refusal: IpcRefusal) -> ModeledError:
     if isinstance(refusal, UnauthorizedError):
         if name == "CreateLocalDeployment":
             return ServiceError(_DENIED)
-        denied = "Component not authorized to restart component." if name == "RestartComponent" else _DENIED
-        return UnauthorizedError(denied)
+        return UnauthorizedError(_DENIED_TO.get(name, _DENIED))
+    if isinstance(refusal, InvalidTokenError):
+        return InvalidTokenError("Invalid token used by stream manager when trying to authorize.")
     if isinstance(refusal, ResourceNotFoundError):
         return ResourceNotFoundError(_MISSING.get(name, ""))
+    if name == "UpdateState" and isinstance(refusal, ServiceError):
+        return ServiceError(refusal.message if refusal.message == _INVALID else "Failed to update the lifecycle state.")
     if isinstance(refusal, ServiceError):
         words = "Failed to publish the message." if name == "PublishToIoTCore" else str(refusal)
         return ServiceError("Failed to bind the subscription." if name == "SubscribeToIoTCore" else words)
@@ -209,6 +240,4 @@ def _in_its_words(name: str, refusal: IpcRefusal) -> ModeledError:
         )
     if name == "RestartComponent":
         return InvalidArgumentsError("Invalid arguments provided.")
-    if name == "UpdateState" and isinstance(refusal, InvalidArgumentsError):
-        return ServiceError("Failed to update the lifecycle state.")
     return ServiceError(_INVALID)
