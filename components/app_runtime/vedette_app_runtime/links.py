@@ -96,9 +96,8 @@ class Links:
             session.tell(camera.index, state)
             if camera.index in session.cameras or status is None or not status.socket:
                 continue
-            if status.state != CameraState.PAUSED and self._hand_over(
-                session, camera.index, protocol.CameraSocket(camera.index), status.socket
-            ):
+            packet = protocol.CameraSocket(camera.index, ahead=camera.source.pace == "fastest")
+            if status.state != CameraState.PAUSED and self._hand_over(session, camera.index, packet, status.socket):
                 session.cameras.add(camera.index)
 
     def _serve_models(self, wiring: Wiring, session: Session) -> None:

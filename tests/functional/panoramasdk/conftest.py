@@ -94,11 +94,11 @@ class Host:
         """Lead cameras to video_in; before attach()."""
         self.cameras += [["video_in", name, f"rtsp://{name}/"] for name in names]
 
-    def connect_camera(self, index: int) -> Camera:
+    def connect_camera(self, index: int, *, ahead: bool = False) -> Camera:
         """Start a camera and connect the application to it."""
         camera = Camera(str(self.folder / f"camera{index}.sock"))
         self._closing.append(camera.writer.close)
-        self.send(protocol.CameraSocket(index), connect(camera.path))
+        self.send(protocol.CameraSocket(index, ahead), connect(camera.path))
         return camera
 
     def started(self, *names: str) -> tuple[Any, list[Camera]]:

@@ -22,7 +22,7 @@ PACKETS: list[Any] = [
     HELLO,
     protocol.Parameter("limit", 20.0),
     protocol.Parameter("text", 'quote " and \n'),
-    protocol.CameraSocket(3),
+    protocol.CameraSocket(3, ahead=True),
     protocol.CameraState(0, True, "paused", "rtsp://door/"),
     protocol.CameraLost(0),
     protocol.ModelSocket("m"),

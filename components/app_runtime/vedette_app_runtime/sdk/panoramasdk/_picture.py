@@ -41,6 +41,15 @@ class Picture:
                 self._pixels = None
             return self._image
 
+    @property
+    def is_image(self) -> bool:
+        """Whether BGR was made of it."""
+        return self._image is not None
+
+    def make_image(self) -> None:
+        """Make BGR of it now."""
+        self.image  # noqa: B018 - the property makes it
+
     def replace(self, image: "np.ndarray[Any, Any]") -> None:
         """Make ``image`` (height, width, 3) uint8 the picture."""
         with self._lock:

@@ -61,6 +61,8 @@ class CameraSocket(NamedTuple):
     """From the host, with a descriptor: a connection to the camera's ring; it replaces an earlier one."""
 
     camera: int
+    ahead: bool
+    """Whether its frames may be fetched before they are asked for: those of a file that goes as fast as it is read."""
 
 
 class CameraState(NamedTuple):

@@ -167,7 +167,7 @@ class Runtime:
             self._wake(port_name)
         elif isinstance(packet, protocol.CameraSocket) and sock is not None:
             port_name, stream = self._streams[packet.camera]
-            stream.offer(sock)
+            stream.offer(sock, (lambda: self._wake(port_name)) if packet.ahead else None)
             self._wake(port_name)
         elif isinstance(packet, protocol.ModelState):
             self.models[packet.model].note(packet.state, packet.detail)

@@ -4,10 +4,13 @@ import os
 import socket
 import threading
 import weakref
-from typing import Callable, Optional
+from typing import Callable, Optional, Tuple, Union
 
 from ._picture import Picture
+from ._read_ahead import Direct, ReadAhead
 from ._rings import Lease, RingError, RingReader
+
+_Offer = Tuple[socket.socket, "Optional[Callable[[], None]]"]
 
 
 class Stream:
@@ -30,8 +33,8 @@ class Stream:
         self._keep_latest = keep_latest
         self._latest: Optional[Picture] = None
         self._offering = threading.Lock()
-        self._offered: Optional[socket.socket] = None
-        self._reader: Optional[RingReader] = None
+        self._offered: Optional[_Offer] = None
+        self._source: Optional[Union[Direct, ReadAhead]] = None
         self._lease: Optional[Lease] = None
         self._picture: Callable[[], Optional[Picture]] = lambda: None
 
@@ -45,12 +48,15 @@ class Stream:
         """Whether the ring waits for us, so that nothing new comes."""
         return self._lease is not None
 
-    def offer(self, sock: socket.socket) -> None:
-        """Take a new connection to the camera's ring."""
+    def offer(self, sock: socket.socket, ahead: "Optional[Callable[[], None]]" = None) -> None:
+        """Take a new connection to the camera's ring.
+
+        :param ahead: to read ahead; called when there is a picture
+        """
         with self._offering:
-            previous, self._offered = self._offered, sock
+            previous, self._offered = self._offered, (sock, ahead)
         if previous is not None:
-            previous.close()
+            previous[0].close()
 
     def note(self, paused: bool, detail: str, stream_uri: str) -> None:
         """Note whether the stream is paused, and what is known of its camera."""
@@ -61,13 +67,15 @@ class Stream:
         """Change over to a connection that was offered; drop the one of a stream that is paused."""
         with self._offering:
             offered, self._offered = self._offered, None
-        if offered is not None or (self.paused and self._reader is not None):
+        if offered is not None or (self.paused and self._source is not None):
             self._disconnect()
         if offered is not None:
+            sock, ahead = offered
             if self.paused:
-                offered.close()
+                sock.close()
             else:
-                self._reader = RingReader(offered)
+                reader = RingReader(sock)
+                self._source = Direct(reader) if ahead is None else ReadAhead(reader, ahead)
 
     def give_back(self) -> bool:
         """End the lease of the last get(); return whether there was one, so that a newer frame may come at once."""
@@ -81,23 +89,23 @@ class Stream:
         return True
 
     def fileno(self) -> Optional[int]:
-        """Descriptor to wait on, or None without a connection."""
-        return None if self._reader is None else self._reader.fileno()
+        """Descriptor to wait on, or None where there is none."""
+        return None if self._source is None else self._source.fileno()
 
     def receive(self) -> Optional[Picture]:
         """Return a new picture if there is one; never waits."""
-        if self._reader is None or self._lease is not None:
+        if self._source is None or self._lease is not None:
             return None
         try:
-            lease = self._reader.receive(0)
+            taken = self._source.take()
         except RingError:
             # Its owner is gone, or sends what cannot be (another version?): the host connects anew.
             self._drop()
             return None
-        if lease is None:
+        if taken is None:
             return None
-        picture = Picture(lease.header, lease.buffer)
-        self._lease, self._picture = lease, weakref.ref(picture)
+        picture, self._lease = taken
+        self._picture = weakref.ref(picture)
         if self._keep_latest:
             self._latest = picture
         self.frames += 1
@@ -109,17 +117,17 @@ class Stream:
         with self._offering:
             offered, self._offered = self._offered, None
         if offered is not None:
-            offered.close()
+            offered[0].close()
 
     def abandon(self) -> None:
         """In a forked process: let go of the connection without a word, since it is the parent's."""
         picture = self._picture()
         if picture is not None:
             picture.keep()
-        reader, self._reader, self._lease = self._reader, None, None
-        if reader is not None:
-            detach_descriptor(reader.fileno())
-            self._forgotten = reader
+        source, self._source, self._lease = self._source, None, None
+        if source is not None:
+            detach_descriptor(source.ring.fileno())
+            self._forgotten = source
 
     def _drop(self) -> None:
         self._disconnect()
@@ -128,9 +136,9 @@ class Stream:
 
     def _disconnect(self) -> None:
         self.give_back()
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
+        if self._source is not None:
+            self._source.close()
+            self._source = None
 
 
 def detach_descriptor(fd: int) -> None:
