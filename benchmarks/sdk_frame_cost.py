@@ -97,7 +97,7 @@ def main() -> None:
     while not Path(camera_path).exists():
         threading.Event().wait(0.05)
     connected = connect(camera_path, 5.0)
-    host.send(protocol.CameraSocket(0), connected.fileno(), ahead=False)
+    host.send(protocol.CameraSocket(0, ahead=False), connected.fileno())
     connected.close()
     node = panoramasdk.node()
     listener = listen(output_path)
