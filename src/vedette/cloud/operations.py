@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
+    "s3": frozenset({"get_object"}),
     "sts": frozenset({"get_caller_identity"}),
 }
 """boto3's name of a service -> operations, in boto3's spelling."""

@@ -100,4 +100,5 @@ CODES: Final[Mapping[str, Rule]] = {
     "V074": Rule(_E, "recipe is too large"),
     "V075": Rule(_W, "parameters do not fit into a device shadow"),
     "V076": Rule(_W, "artifact is larger than AWS takes"),
+    "V077": Rule(_W, "application is too large for nucleus lite"),
 }

@@ -40,7 +40,7 @@ def read_copies(text: str) -> Copies:
     copies: list[Copy] = []
     problems: list[tuple[int, str]] = []
     workdir = "/"
-    for line, instruction, rest in _instructions(text[:_MAX_BYTES]):
+    for line, instruction, rest in instructions(text):
         if instruction == "FROM":
             copies, workdir = [], "/"
         elif instruction == "WORKDIR":
@@ -93,8 +93,9 @@ def _words(rest: str) -> list[str]:
         return []
 
 
-def _instructions(text: str) -> list[tuple[int, str, str]]:
+def instructions(text: str) -> list[tuple[int, str, str]]:
     """Return (line, instruction, rest) with continued lines joined and comments left out."""
+    text = text[:_MAX_BYTES]
     found: list[tuple[int, str, str]] = []
     pending, start = "", 0
     for number, raw in enumerate(text.splitlines(), start=1):

@@ -90,6 +90,15 @@ def plan_import(project: Project, account: str | None = None) -> ImportPlan:
     return ImportPlan(chosen, tuple(replacements), tuple(_file_changes(changed, chosen)), tuple(renamed), skipped)
 
 
+def own_account(project: Project) -> str:
+    """Return the account id that names of this project begin with: the one real id, else AWS's placeholder.
+
+    :raises ProjectError: if there are several
+    """
+    uses = {use.account for document in project.documents() for use in _uses(document)}
+    return _own_account(uses | {_account_of(path) for path in _package_folders(project)[0]})
+
+
 def _uses(document: Document[DocumentModel]) -> Iterator[_Use]:
     if document.kind not in _KINDS or document.text is None:
         return

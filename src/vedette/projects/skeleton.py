@@ -1,6 +1,5 @@
 """A new application: in Panorama's format, with code that runs at once."""
 
-import json
 import os
 import re
 import shutil
@@ -13,13 +12,13 @@ from typing import Any, Final
 from vedette.documents.models import DescriptorDocument, DocumentModel, GraphDocument, PackageDocument
 from vedette.projects.accounts import PLACEHOLDER_ACCOUNT, SYSTEM
 from vedette.projects.errors import ProjectError
+from vedette.projects.layout import laid_out
 from vedette.resources import examples_dir
 
 _TEMPLATES: Final = Path(__file__).with_name("templates")
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _NOT_ALLOWED: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _ENVELOPE: Final = "2021-01-01"
-_LINE: Final = 120
 _MODEL_PACKAGE: Final = "NANODET_G"
 _MODEL_EXAMPLE: Final = "people-counter"
 _WHAT: Final = {
@@ -82,9 +81,9 @@ def make_skeleton(name: str, *, with_model: bool) -> Skeleton:
         f"graphs/{name}/graph.json": _json(_graph(code, parameters, with_model=with_model)),
         f"{folder}/package.json": _json(_package(code, parameters, with_model=with_model)),
         f"{folder}/descriptor.json": _json(_descriptor()),
-        f"{folder}/Dockerfile": _template("Dockerfile"),
+        f"{folder}/Dockerfile": template("Dockerfile"),
         f"{folder}/requirements.txt": "numpy>=1.17,<3\n" + ("opencv-python-headless>=4.6,<5\n" if with_model else ""),
-        f"{folder}/src/application.py": _template("model.py" if with_model else "camera.py"),
+        f"{folder}/src/application.py": template("model.py" if with_model else "camera.py"),
         "assets/.gitkeep": "",
     }
     if not with_model:
@@ -126,25 +125,13 @@ def _make_folders(root: Path, place: str) -> Path:
     return path
 
 
-def _template(name: str) -> str:
+def template(name: str) -> str:
+    """Return the text of a file that new projects get."""
     return (_TEMPLATES / f"{name}.txt").read_text(encoding="utf-8")
 
 
 def _json(document: Mapping[str, Any]) -> str:
-    return _laid_out(document, 0) + "\n"
-
-
-def _laid_out(value: Any, indent: int) -> str:
-    """Return JSON as a person would write it: an object or list of plain values stands on one line where it fits."""
-    line = json.dumps(value, ensure_ascii=False)
-    items = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
-    if not items or (indent + len(line) <= _LINE and not any(isinstance(item, dict | list) for item in items)):
-        return line
-    inner, outer = "\n" + " " * (indent + 4), "\n" + " " * indent
-    if isinstance(value, dict):
-        parts = [f"{json.dumps(key)}: {_laid_out(item, indent + 4)}" for key, item in value.items()]
-        return "{" + inner + f",{inner}".join(parts) + outer + "}"
-    return "[" + inner + f",{inner}".join(_laid_out(item, indent + 4) for item in value) + outer + "]"
+    return laid_out(document) + "\n"
 
 
 def _parameters(*, with_model: bool) -> list[Parameter]:
@@ -244,7 +231,7 @@ def _readme(name: str, code: str, parameters: list[Parameter], *, with_model: bo
         "@MODEL_ROW@": row,
         "@PARAMETERS@": "\n".join(f"| `{p.node}` | {p.description} | `{p.value}` |" for p in parameters),
     }
-    text = _template("README.md")
+    text = template("README.md")
     for mark, value in values.items():
         text = text.replace(mark, value)
     return text

@@ -1,4 +1,7 @@
-"""Limits of AWS that a deployment would meet: recipe 16,000 bytes, shadow 8 kB, artifacts 2 GB a component."""
+"""Limits that a deployment would meet: recipe 16,000 bytes, shadow 8 kB, artifacts 2 GB a component, nucleus lite's.
+
+No message of the suite comes near the 128 KB of AWS IoT's MQTT: a shadow is the largest of them.
+"""
 
 import hashlib
 import json
@@ -14,11 +17,15 @@ from vedette.documents.model_files import ModelFile
 
 SHADOW_BYTES: Final = 8 << 10
 ARTIFACT_BYTES: Final = 2 << 30
+LITE_POLICY_BYTES: Final = 4096
+"""Nucleus lite reads the permissions of a component for one service into a buffer of this size."""
+LITE_CONFIGURATION_BYTES: Final = 9700
+"""Largest answer to GetConfiguration that nucleus lite sends, as AWS builds it."""
 
 
 def check_limits(application: ResolvedApplication) -> list[Finding]:
     """Return a finding for each limit that the application is over."""
-    return [*_recipes(application), *_shadow(application), *_artifacts(application)]
+    return [*_recipes(application), *_shadow(application), *_artifacts(application), *_configuration(application)]
 
 
 def _recipes(application: ResolvedApplication) -> Iterable[Finding]:
@@ -28,10 +35,24 @@ def _recipes(application: ResolvedApplication) -> Iterable[Finding]:
     from vedette.compiler import compile_application
 
     try:
-        compile_application(_without_content(application))
+        compiled = compile_application(_without_content(application))
     except DocumentError as error:
         return error.findings
-    return ()
+    control = compiled.application.recipe["ComponentConfiguration"]["DefaultConfiguration"]["accessControl"]
+    sizes = [len(json.dumps(policies, separators=(",", ":"))) for policies in control.values()]
+    return _too_large_for_lite("permissions", max(sizes), LITE_POLICY_BYTES, application)
+
+
+def _configuration(application: ResolvedApplication) -> Iterable[Finding]:
+    text = json.dumps(application.configuration().as_configuration(), separators=(",", ":"))
+    return _too_large_for_lite("configuration", len(text), LITE_CONFIGURATION_BYTES, application)
+
+
+def _too_large_for_lite(what: str, size: int, limit: int, application: ResolvedApplication) -> list[Finding]:
+    if size <= limit:
+        return []
+    message = f"the application's {what} has {size} bytes: nucleus lite takes {limit}"
+    return [general("V077", message, "the Java nucleus takes it", file=_file(application))]
 
 
 def _shadow(application: ResolvedApplication) -> Iterable[Finding]:

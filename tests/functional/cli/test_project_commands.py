@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from vedette import __version__
 from vedette.resources import examples_dir
 
 VIDEO = examples_dir() / "media" / "street.mp4"
@@ -110,3 +111,34 @@ def test_a_mistake_ends_with_a_traceback_or_a_success(
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
+
+
+def test_the_version_is_not_printed(tmp_path: Path) -> None:
+    done = vedette("--version", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"vedette {__version__}\n")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_another_machine_compiles_other_bytes(tmp_path: Path) -> None:
+    """An arm64 machine, as the program sees it, gives the same recipes and artifacts."""
+    vedette("new", "my-app", "--with-model", folder=tmp_path)
+    arguments = ["compile", "my-app", "--camera", "camera_node=rtsp://10.0.0.1/1", "-o"]
+    program = (
+        "import os, platform, sys\n"
+        "uname = os.uname()\n"
+        "os.uname = lambda: os.uname_result((*uname[:4], 'aarch64'))\n"
+        "platform.machine = lambda: 'aarch64'\n"
+        f"sys.argv = sys.orig_argv = ['vedette', *{[*arguments, 'arm']!r}]\n"
+        "from vedette.cli.main import main\n"
+        "main()\n"
+    )
+    here = vedette(*arguments, "here", folder=tmp_path)
+    assert here.returncode == 0, here.stderr
+    there = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, timeout=50, check=False)
+    assert there.returncode == 0, there.stderr
+    files = contents(tmp_path / "here")
+    assert len(files) >= 8
+    assert contents(tmp_path / "arm") == files

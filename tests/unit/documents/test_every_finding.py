@@ -84,10 +84,10 @@ def twin_package(folder: Folder) -> None:
     folder.write("packages/999999999999-SAMPLE_CODE-1.0/package.json", (folder.root / folder.code).read_text())
 
 
-def many_models(folder: Folder) -> None:
+def many_models(folder: Folder, count: int = 400) -> None:
     def package(content: dict[str, Any]) -> None:
         first, asset = content["interfaces"][0], content["assets"][0]
-        for number in range(400):
+        for number in range(count):
             name = f"interface_{number}"
             uri = f"{name}.onnx"
             folder.write(f"assets/{uri}", f"model {number}")
@@ -96,7 +96,7 @@ def many_models(folder: Folder) -> None:
             content["interfaces"].append({**first, "name": name, "asset": f"asset_{number}"})
 
     def graph(content: dict[str, Any]) -> None:
-        for number in range(400):
+        for number in range(count):
             interface = f"123456789012::SQUEEZENET_PYTORCH.interface_{number}"
             content["nodes"].append({"name": f"m{number}", "interface": interface})
 
@@ -343,6 +343,8 @@ CASES = [
     Case("V074", "AWS takes at most 16000", many_models),
     Case("V075", "a device shadow holds 8192", edit_node("log_level", value="x" * 8200)),
     Case("V076", "AWS takes at most 2147483648", huge_file),
+    Case("V077", "configuration has", edit_node("log_level", value="x" * 9800)),
+    Case("V077", "permissions has", lambda f: many_models(f, 120)),
     Case("V080", "application.py:2:6 Python cannot read the source", lambda f: spoil_source(f, "a = 1\nprint(a\n")),
     Case("V080", "the file to start is written for Python 2", lambda f: spoil_source(f, "print 1\n")),
     Case("V081", "old.py:1:1 source is written for Python 2", lambda f: spoil_source(f, "print 1\n", "old.py")),

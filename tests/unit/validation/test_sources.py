@@ -6,7 +6,7 @@ import pytest
 
 from vedette.application import Entry
 from vedette.documents.code_files import CodeFile, CodeFiles
-from vedette.validation.requirements import check_requirements, unpinned
+from vedette.validation.requirements import check_requirements, unpinned, unpinned_in_dockerfile
 from vedette.validation.sources import check_sources
 
 
@@ -98,3 +98,28 @@ def test_requirements_that_are_no_text(tmp_path: Path) -> None:
     path = tmp_path / "requirements.txt"
     path.write_bytes(b"boto3\n\xff\n")
     assert [item.code for item in check_requirements(CodeFiles((), path, None), tmp_path)] == ["V003"]
+
+
+# Lines of AWS's samples.
+DOCKERFILE = """FROM base
+# RUN pip install commented
+RUN python3.8 -m pip install opencv-python==4.7.0.72 boto3==1.26.152
+RUN pip install --no-cache-dir --upgrade pip && \\
+    pip install --no-cache-dir -r requirements.txt
+RUN python3.8 -m pip install --no-cache-dir Cython opencv-python==4.7.* "six>=1,<2" setuptools
+RUN python3 -mpip install dist/torch-1.0.0-cp37-cp37m-linux_aarch64.whl --no-cache-dir
+RUN apt-get install -y python3-pip; pip3 install -i https://example.com/simple boto3 ${TORCH_WHL}
+RUN cd /src && python3 -m pip install . && python3 -m pip install git+https://example.com/x
+ENTRYPOINT pip install entry
+"""
+
+
+def test_a_package_of_the_dockerfile_is_missed_or_made_up() -> None:
+    assert list(unpinned_in_dockerfile(DOCKERFILE)) == [(6, "Cython"), (8, "boto3")]
+
+
+def test_an_unpinned_dockerfile_passes(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(DOCKERFILE)
+    (finding,) = check_requirements(CodeFiles((), None, tmp_path / "Dockerfile"), tmp_path)
+    assert (finding.code, finding.place) == ("V082", "Dockerfile:6:45")
+    assert "2 requirements without an upper limit: Cython, boto3" in finding.message

@@ -95,3 +95,27 @@ def test_single_model_comes_near_the_limit_of_recipes() -> None:
     application = resolve(load_project(root), (), cameras, instance="x" * 100).application
     assert application is not None
     assert max(len(component.recipe_text()) for component in compile_application(application).components) < 8000
+
+
+def test_a_manifest_as_large_as_panorama_took_is_refused(tmp_path: Path) -> None:
+    """50,000 characters, and the same with every blank taken out, as AWS's deploy script sent it."""
+    project(tmp_path)
+    text = "A text for the person who deploys. " * 6
+    nodes = [
+        {"name": f"p{number}", "interface": "string", "value": "x", "decorator": {"title": text, "description": text}}
+        for number in range(84)
+    ]
+    whole = graph(*nodes)
+    write(tmp_path, "graphs/a/graph.json", whole)
+    assert 49_000 < len((tmp_path / "graphs/a/graph.json").read_text()) < 51_200
+    stripped = json.dumps(whole, separators=(",", ":")).replace(" ", "")
+    compiled = []
+    for document in (json.dumps(whole), stripped):
+        write(tmp_path, "graphs/a/graph.json", document)
+        assert codes(tmp_path) == []
+        application = resolve(load_project(tmp_path)).application
+        assert application is not None
+        made = compile_application(application)
+        assert len(made.application.recipe_text()) < 2500, "the manifest goes into the artifact, not the recipe"
+        compiled.append(made.configuration)
+    assert compiled[0] == compiled[1]

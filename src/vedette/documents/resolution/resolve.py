@@ -210,9 +210,9 @@ class _Resolver:
             self._findings.append(extra.finding("V029", message, at="interface"))
         if not code and not errors(self._findings):
             kinds = "an interface of category business_logic"
-            self._findings.append(
-                self._graph.finding("V028", ("nodeGraph", "nodes"), f"no node of the graph has {kinds}", where=False)
-            )
+            hint = "make its package and node: vedette package new CODE"
+            message = f"no node of the graph has {kinds}"
+            self._findings.append(self._graph.finding("V028", ("nodeGraph", "nodes"), message, hint, where=False))
         return code[0] if len(code) == 1 else None
 
     def _implementing(self, node: PlacedNode, overriding: Overriding) -> PlacedNode:
