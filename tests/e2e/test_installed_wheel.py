@@ -30,7 +30,7 @@ FILES: Final = (
     "vedette_camera_ingest/worker.py",
     "vedette_display/page/{index.html,page.js,style.css,logo.svg}",
     "vedette_model_inference/verification_child.py",
-    "vedette/rtsp_server/gstreamer_process.py",
+    "vedette/rtsp_server/process.py",
     "vedette/nucleus/guard_process.py",
 )
 

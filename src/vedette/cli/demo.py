@@ -8,7 +8,7 @@ from vedette.cli.failure import Failure
 from vedette.cli.run import RunOptions, run_application
 from vedette.cli.terminal import Terminal
 from vedette.resources import ResourceError, examples_dir
-from vedette.rtsp_server import RtspServer, RtspServerError, missing_packages
+from vedette.rtsp_server import RtspServer, RtspServerError
 
 _USER: Final = "viewer"
 
@@ -18,11 +18,6 @@ def run_demo(terminal: Terminal, **options: Any) -> int:
 
     :raises Failure: when the camera cannot be served here
     """
-    if missing := missing_packages():
-        raise Failure(
-            f"the demo's camera needs GStreamer's RTSP server, which is missing: {', '.join(missing)}",
-            hint=f"sudo apt-get install {' '.join(missing)}; or vedette run APP --camera NODE=your-video.mp4",
-        )
     try:
         video = examples_dir() / "media" / "street.mp4"
         example = examples_dir() / "people-counter"

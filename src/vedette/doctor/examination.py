@@ -40,7 +40,6 @@ def run_checks(folder: Path | None = None, *, page_port: int = PAGE_PORT, probes
         _page_port(used, page_port),
         _uv(used),
         _clock(used),
-        _demo(used),
         _gpu(used),
     ]
 
@@ -168,20 +167,6 @@ def _clock(probes: Probes) -> Check:
         State.FAILED,
         f"the clock says {now:%Y-%m-%d %H:%M} UTC, which cannot be: certificates are refused, frames get wrong times",
         "set it: sudo timedatectl set-ntp true",
-    )
-
-
-def _demo(probes: Probes) -> Check:
-    missing = probes.demo_packages()
-    if missing is None:
-        return Check("demo", State.NOT_NEEDED, "this installation has no camera of its own for vedette demo")
-    if not missing:
-        return Check("demo", State.OK, "GStreamer plays the camera of vedette demo")
-    return Check(
-        "demo",
-        State.WARNING,
-        f"vedette demo has no camera of its own: {', '.join(missing)} missing; real cameras do not need them",
-        f"sudo apt-get install {' '.join(missing)}",
     )
 
 

@@ -1,6 +1,5 @@
 """How the checks look at the machine: every look in one place, so that a test can put another machine in its stead."""
 
-import importlib.util
 import os
 import shutil
 import socket
@@ -87,15 +86,6 @@ def port_free(port: int) -> bool:
     return True
 
 
-def demo_packages() -> list[str] | None:
-    """Return which packages ``vedette demo`` lacks; None when this installation has no demo."""
-    if importlib.util.find_spec("vedette.rtsp_server") is None:
-        return None
-    from vedette.rtsp_server import missing_packages
-
-    return missing_packages()
-
-
 def uv_version() -> str:
     """Return what uv says of itself.
 
@@ -143,7 +133,6 @@ class Probes:
     memory_available_bytes: Callable[[], int | None] = memory_available_bytes
     disk_free_bytes: Callable[[Path], int | None] = disk_free_bytes
     port_free: Callable[[int], bool] = port_free
-    demo_packages: Callable[[], list[str] | None] = demo_packages
     uv_version: Callable[[], str] = uv_version
     wall_time_s: Callable[[], float] = time.time
     gpus: Callable[[], Sequence[str]] = gpus

@@ -12,12 +12,14 @@ from vedette.rtsp_server.server import RtspServer, RtspServerError
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m vedette.rtsp_server", description=__doc__)
-    parser.add_argument("file", help="MP4 file with H.264 or H.265 video; played in an endless loop")
+    parser.add_argument("file", help="video file with H.264, H.265 or MJPEG; played in an endless loop")
     parser.add_argument("--path", default="camera", help="path in the URL (default: %(default)s)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8554, help="port, 0 for a free one (default: %(default)s)")
     parser.add_argument("--user", help="user name readers have to give; the password is read from standard input")
     parser.add_argument("--auth", choices=("digest", "basic"), default="digest", help="how readers log in")
+    parser.add_argument("--certificate", help="PEM file of a certificate: readers come over TLS (rtsps://)")
+    parser.add_argument("--key", help="PEM file of its key (default: in the file of the certificate)")
     return parser.parse_args()
 
 
@@ -42,6 +44,7 @@ def main() -> int:
         auth=given.auth,
         host=given.host,
         port=given.port,
+        certificate=(given.certificate, given.key or given.certificate) if given.certificate else None,
     )
     try:
         with server, contextlib.suppress(BrokenPipeError):

@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -12,10 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal
 
-from vedette.rtsp_server.environment import SYSTEM_PYTHON, child_environment
-from vedette.rtsp_server.packages import missing_packages
-
-_PROCESS: Final = Path(__file__).with_name("gstreamer_process.py")
+# No keys, tokens or settings of ours.
+_PASSED_ON: Final = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
 _STOP_TIMEOUT_S: Final = 2.0
 
 
@@ -24,11 +23,12 @@ class RtspServerError(Exception):
 
 
 class RtspServer:
-    """Serves ``streams`` (path in the URL -> MP4 file with H.264 or H.265) until stopped; a context manager.
+    """Serves ``streams`` (path in the URL -> video file) from a process of its own until stopped; a context manager.
 
-    With ``user`` and ``password`` readers have to log in by ``auth``. ``port`` 0 takes a free port; a server that is
-    started again keeps the port it had. The thread that starts the server has to live as long as the server: the kernel
-    ends the process with it.
+    The files hold H.264, H.265 or MJPEG. With ``user`` and ``password`` readers have to log in by ``auth``; with
+    ``certificate``, the files of a certificate and its key, they come over TLS. ``port`` 0 takes a free port; a
+    server that is started again keeps the port it had. The thread that starts the server has to live as long as the
+    server: the kernel ends the process with it.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class RtspServer:
         auth: Literal["digest", "basic"] | None = "digest",
         host: str = "127.0.0.1",
         port: int = 0,
-        python: str = SYSTEM_PYTHON,
+        certificate: tuple[str | os.PathLike[str], str | os.PathLike[str]] | None = None,
         start_timeout_s: float = 20.0,
     ) -> None:
         self._streams = {name.strip("/"): str(Path(path).absolute()) for name, path in streams.items()}
@@ -49,7 +49,7 @@ class RtspServer:
         self._auth = auth if user is not None else None
         self._host = host
         self._port = port
-        self._python = python
+        self._certificate = [str(Path(path).absolute()) for path in certificate] if certificate else None
         self._start_timeout_s = start_timeout_s
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -71,7 +71,8 @@ class RtspServer:
     def url(self, path: str) -> str:
         """Return the address of a stream, without credentials."""
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"rtsp://{host}:{self._port}/{path.strip('/')}"
+        scheme = "rtsps" if self._certificate else "rtsp"
+        return f"{scheme}://{host}:{self._port}/{path.strip('/')}"
 
     def start(self) -> "RtspServer":
         """Start serving; does nothing while it runs.
@@ -83,23 +84,24 @@ class RtspServer:
         for path in self._streams.values():
             if not Path(path).is_file():
                 raise RtspServerError(f"video file {path} does not exist")
+        command, environment = self._command()
         with tempfile.TemporaryFile() as log:
             try:
                 self._process = subprocess.Popen(
-                    [self._python, "-I", str(_PROCESS)],
+                    command,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
-                    env=child_environment(),
+                    env=environment,
                 )
             except OSError as error:
-                raise RtspServerError(f"cannot run {self._python}: {error.strerror}") from error
+                raise RtspServerError(f"cannot run {command[0]}: {error.strerror}") from error
             try:
                 answer = self._ask(self._process)
             except RtspServerError as error:
                 self.kill()
                 log.seek(0)
-                raise self._explain(error, log.read().decode(errors="replace")) from error
+                raise _explain(error, log.read().decode(errors="replace")) from error
         self._port = answer["port"]
         return self
 
@@ -131,6 +133,11 @@ class RtspServer:
         """Let a suspended process go on (SIGCONT)."""
         self._signal(signal.SIGCONT)
 
+    def _command(self) -> tuple[list[str], dict[str, str]]:
+        """Return what is run, and its environment."""
+        environment = {name: value for name, value in os.environ.items() if name in _PASSED_ON}
+        return [sys.executable, "-m", "vedette.rtsp_server.process"], environment
+
     def __enter__(self) -> "RtspServer":
         return self.start()
 
@@ -158,6 +165,7 @@ class RtspServer:
             "auth": self._auth,
             "user": self._user,
             "password": self._password,
+            "certificate": self._certificate,
         }
         if process.stdin is None or process.stdout is None:
             raise RtspServerError("the server's process has no pipes")
@@ -189,14 +197,9 @@ class RtspServer:
             line += chunk
         return line
 
-    def _explain(self, error: RtspServerError, log: str) -> RtspServerError:
-        """Say which packages are missing where that is the reason; else add the last line of the process's log."""
-        missing = missing_packages(self._python)
-        if missing:
-            return RtspServerError(
-                f"GStreamer's RTSP server is not installed; run: sudo apt-get install --no-install-recommends "
-                f"{' '.join(missing)}"
-            )
-        lines = [line for line in log.splitlines() if line.strip()]
-        text = str(error)
-        return RtspServerError(f"{text}: {lines[-1].strip()}" if lines and "ended at its start" in text else text)
+
+def _explain(error: RtspServerError, log: str) -> RtspServerError:
+    """Add the last line of the process's log where the process has not said itself what is wrong."""
+    lines = [line for line in log.splitlines() if line.strip()]
+    text = str(error)
+    return RtspServerError(f"{text}: {lines[-1].strip()}" if lines and "ended at its start" in text else text)

@@ -37,7 +37,7 @@ def test_digest_login(stand: Stand, server: RtspServer, transport: str) -> None:
 
 
 @pytest.mark.parametrize("auth", ["basic", None])
-def test_other_logins(stand: Stand, gstreamer: None, clips: dict[str, Path], auth: str | None) -> None:
+def test_other_logins(stand: Stand, clips: dict[str, Path], auth: str | None) -> None:
     stand.bus.secrets["vedette/dock"] = TEMPLATE
     with RtspServer({"h264": clips["h264"]}, USER if auth else None, PASSWORD, auth=auth) as server:  # type: ignore[arg-type]
         stand.want(camera(server, secret="vedette/dock" if auth else None))
@@ -46,12 +46,13 @@ def test_other_logins(stand: Stand, gstreamer: None, clips: dict[str, Path], aut
         reader.close()
 
 
-def test_h265(stand: Stand, server: RtspServer) -> None:
+@pytest.mark.parametrize(("path", "codec"), [("h265", "H.265"), ("mjpeg", "MJPEG")])
+def test_h265(stand: Stand, server: RtspServer, path: str, codec: str) -> None:
     stand.bus.secrets["vedette/dock"] = TEMPLATE
-    stand.want(camera(server, "h265"))
+    stand.want(camera(server, path))
     reader = stand.reader()
     take(reader, 10)
-    assert stand.wait_for_state(CameraState.LIVE).codec == "H.265"
+    assert stand.wait_for_state(CameraState.LIVE).codec == codec
     reader.close()
 
 

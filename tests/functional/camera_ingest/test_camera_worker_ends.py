@@ -86,9 +86,7 @@ def test_while_libav_opens_the_stream(tmp_path: Path, workers: list[Worker]) -> 
         assert worker.ends_within(1.2)
 
 
-def test_while_a_stalled_stream_is_read(
-    tmp_path: Path, workers: list[Worker], gstreamer: None, clips: dict[str, Path]
-) -> None:
+def test_while_a_stalled_stream_is_read(tmp_path: Path, workers: list[Worker], clips: dict[str, Path]) -> None:
     with RtspServer({"a": clips["h264"]}) as server:
         worker = Worker(server.url("a"), tmp_path)
         workers.append(worker)

@@ -10,10 +10,8 @@ from pathlib import Path
 import av
 import pytest
 
-from vedette.rtsp_server import RtspServer, missing_packages
+from vedette.rtsp_server import RtspServer
 
-MISSING = missing_packages()
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"needs GStreamer's RTSP server: {', '.join(MISSING)}")
 PASSWORD = "s3cret-of-the-test"
 
 

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from vedette.rtsp_server import RtspServer, missing_packages
+from vedette.rtsp_server import RtspServer
 
 PASSWORD = "p@ss/w:rd#1%"
 FRAMES = 20
@@ -33,14 +33,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def gstreamer() -> None:
-    missing = missing_packages()
-    if missing:
-        pytest.skip(f"needs the packages {' '.join(missing)}")
-
-
 @pytest.fixture
-def server(gstreamer: None, clip: Path) -> Iterator[RtspServer]:
+def server(clip: Path) -> Iterator[RtspServer]:
     with RtspServer({"cam": clip}, "viewer", PASSWORD) as running:
         yield running

@@ -11,12 +11,11 @@ from pathlib import Path
 import av
 import pytest
 
-from vedette.rtsp_server import PACKAGES, RtspServer, RtspServerError, missing_packages
+from vedette.rtsp_server import RtspServer, RtspServerError
 
 from .conftest import FRAMES
 
 
-@pytest.mark.usefixtures("gstreamer")
 def test_the_end_of_the_file_shows_in_no_time_stamp(clip: Path) -> None:
     stamps: list[int] = []
     options = {"rtsp_transport": "tcp", "fpsprobesize": "0"}
@@ -50,26 +49,15 @@ def test_login_is_not_in_the_process_list(server: RtspServer) -> None:
         assert b"viewer" not in content
 
 
-@pytest.mark.usefixtures("gstreamer")
 def test_files_and_ports_that_cannot_be_served_are_named(clip: Path, tmp_path: Path) -> None:
     with pytest.raises(RtspServerError, match=r"nothing\.mp4 does not exist"):
         RtspServer({"cam": tmp_path / "nothing.mp4"}).start()
     text = tmp_path / "text.mp4"
     text.write_text("no film")
-    with pytest.raises(RtspServerError, match=r"text\.mp4 holds no H\.264 or H\.265 video"):
+    with pytest.raises(RtspServerError, match=r"text\.mp4 is not a video that can be read"):
         RtspServer({"cam": text}).start()
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(RtspServerError, match="cannot listen at"):
         RtspServer({"cam": clip}, port=taken.getsockname()[1]).start()
-
-
-def test_missing_packages_are_named_with_the_command(clip: Path) -> None:
-    """The interpreter of the virtual environment has no GStreamer bindings, as a fresh machine has none."""
-    assert set(missing_packages(sys.executable)) == set(PACKAGES)
-    assert missing_packages("/nowhere/python3") == ["python3", *PACKAGES]
-    with pytest.raises(RtspServerError, match=r"apt-get install .*python3-gi"):
-        RtspServer({"cam": clip}, python=sys.executable).start()
-    with pytest.raises(RtspServerError, match="cannot run /nowhere/python3"):
-        RtspServer({"cam": clip}, python="/nowhere/python3").start()
 
 
 PARENT = """
@@ -82,7 +70,6 @@ time.sleep(60)
 """
 
 
-@pytest.mark.usefixtures("gstreamer")
 def test_a_stopped_server_goes_with_its_parent(clip: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", PARENT, str(clip)], stdout=subprocess.PIPE, text=True) as parent:
         try:
@@ -94,7 +81,6 @@ def test_a_stopped_server_goes_with_its_parent(clip: Path) -> None:
     assert _gone(pid)
 
 
-@pytest.mark.usefixtures("gstreamer")
 def test_command_serves_until_it_is_told_to_stop(clip: Path) -> None:
     command = [sys.executable, "-m", "vedette.rtsp_server", str(clip), "--path", "dock", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

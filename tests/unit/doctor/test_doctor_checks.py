@@ -21,7 +21,6 @@ _HEALTHY = Probes(
     memory_available_bytes=lambda: 6_000_000_000,
     disk_free_bytes=lambda _: 40_000_000_000,
     port_free=lambda _: True,
-    demo_packages=list,
     uv_version=lambda: "uv 0.8.0",
     wall_time_s=lambda: 1_800_000_000.0,
     gpus=list,
@@ -90,14 +89,6 @@ def test_a_healthy_machine_has_nothing_to_mend() -> None:
         ("page-port", {"port_free": lambda _: False}, State.WARNING, "is taken", "ss -ltnp"),
         ("uv", {"uv_version": _raising(FileNotFoundError("no uv"))}, State.FAILED, "no uv", "pip install uv"),
         ("clock", {"wall_time_s": lambda: 0.0}, State.FAILED, "1970-01-01", "timedatectl"),
-        (
-            "demo",
-            {"demo_packages": lambda: ["python3-gi"]},
-            State.WARNING,
-            "python3-gi missing",
-            "apt-get install python3-gi",
-        ),
-        ("demo", {"demo_packages": lambda: None}, State.NOT_NEEDED, "no camera of its own", ""),
         ("gpu", {"gpus": lambda: ["NVIDIA T4, 550.54"]}, State.OK, "NVIDIA T4", ""),
     ],
 )
