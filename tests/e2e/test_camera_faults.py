@@ -20,7 +20,7 @@ from .suite import STREET, Suite
 from .viewer import Viewer, viewing
 from .waiting import eventually, wait
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 STREAMS = {"street": STREET}
 OUT_OF_ORDER = {"locked": "wrong-password", "nowhere": "not-found", "closed": "refused"}

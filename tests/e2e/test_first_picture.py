@@ -15,7 +15,7 @@ from .suite import STREET, Suite
 from .viewer import Viewer, viewing
 from .waiting import eventually, wait
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
 SHOWN = {"latency_ms", "shown_fps"}

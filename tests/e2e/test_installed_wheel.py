@@ -108,8 +108,8 @@ def test_demo_needs_the_checkout(
     measured("vedette demo from a wheel, second start: pictures after", f"{again.since_start_s:.1f} s")
     again.note_what_could_be_left()
     again.process.kill()
-    again.process.wait(5.0)
-    eventually(lambda: not again.leftovers.found(), f"nothing left: {again.leftovers.found()}", within_s=5.0)
+    again.process.wait(30.0)
+    eventually(lambda: not again.leftovers.found(), f"nothing left: {again.leftovers.found()}", within_s=30.0)
 
     assert list(empty.iterdir()) == []
     left = {path for path in set(environment.rglob("*")) - before if "__pycache__" not in path.parts}

@@ -14,7 +14,7 @@ from .suite import ROLES, STREET, Suite
 from .viewer import Viewer, viewing
 from .waiting import eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 TAKEN_ALONG = {
     "camera ingest": {"camera worker"},
@@ -79,8 +79,8 @@ def test_something_is_left_when_the_command_itself_is_killed(suite: Suite, viewe
     suite.note_what_could_be_left()
     began = time.monotonic()
     suite.process.kill()
-    suite.process.wait(5.0)
-    eventually(lambda: not suite.leftovers.found(), f"nothing left: {suite.leftovers.found()}", within_s=5.0)
+    suite.process.wait(30.0)
+    eventually(lambda: not suite.leftovers.found(), f"nothing left: {suite.leftovers.found()}", within_s=30.0)
     measured("kill -9 of vedette run: nothing left after", f"{time.monotonic() - began:.1f} s")
     # The page stays open and says so; it claims no live picture.
     eventually(lambda: viewer.page.locator("#lost").is_visible(), "the page says that the display is lost")

@@ -12,7 +12,7 @@ import pytest
 from .suite import STREET, Suite
 from .waiting import eventually, wait
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "applications"
 

@@ -9,7 +9,7 @@ import pytest
 from .suite import EXAMPLES, STREET, Suite
 from .waiting import eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
 @pytest.fixture

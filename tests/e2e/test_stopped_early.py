@@ -12,7 +12,7 @@ from .report import measured
 from .suite import STREET, Suite
 from .waiting import eventually, wait
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from .suite import EXAMPLES, STREET, Suite
 from .viewer import viewing
 from .waiting import eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 OVERRIDE = EXAMPLES / "people-counter/graphs/people-counter/override.json"
 CAMERAS = {"LOBBY": 10.0, "GATE": 3.0}

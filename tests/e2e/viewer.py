@@ -141,7 +141,7 @@ def viewing(opened: Browser, address: str) -> Iterator[Viewer]:
     """Look at the page at ``address``; it must end without an error of its own."""
     wrong: list[str] = []
     page = opened.new_page(viewport={"width": 1280, "height": 900})
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(40_000)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.add_init_script(_RECORD)
     try:

@@ -12,7 +12,7 @@ T = TypeVar("T")
 _pause = threading.Event()
 
 
-def eventually(look: Callable[[], T | None], what: str, *, within_s: float = 20.0, every_s: float = 0.1) -> T:
+def eventually(look: Callable[[], T | None], what: str, *, within_s: float = 40.0, every_s: float = 0.1) -> T:
     """Return the first true answer of ``look``; fail with ``what`` was expected when none comes in time."""
     deadline = time.monotonic() + within_s
     while not (found := look()):

@@ -138,7 +138,7 @@ def test_an_application_that_ignores_sigterm_keeps_the_host_from_ending(rig: Rig
     assert pid is not None
     start = time.monotonic()
     rig.stop()
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 15
     assert rig.said("asked") == [1]
     assert gone(pid)
     assert rig.status(lambda s: s.state == ApplicationState.STOPPED).pid is None
@@ -153,7 +153,7 @@ def test_an_application_that_ends_on_sigterm_is_waited_for(rig: Rig) -> None:
     rig.status(lambda s: s.state == ApplicationState.RUNNING)
     start = time.monotonic()
     rig.stop()
-    assert time.monotonic() - start < 1.5
+    assert time.monotonic() - start < 10
 
 
 def test_the_application_outlives_a_killed_host(rig: Rig) -> None:

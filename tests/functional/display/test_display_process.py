@@ -141,7 +141,7 @@ def test_display_hears_nothing_with_its_own_permissions(nucleus: Nucleus, proces
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=10)[0]
     assert process.returncode == 0, said
-    assert time.monotonic() - began < 3.0
+    assert time.monotonic() - began < 10.0
     assert "ERROR" not in said
     assert "WARNING" not in said
 

@@ -67,7 +67,7 @@ def test_a_component_that_ignores_sigterm_holds_up_the_stop(bench: Bench) -> Non
     bench.nucleus.wait_running(timeout_s=10)
     begun = time.monotonic()
     bench.nucleus.stop()
-    assert time.monotonic() - begun < 5.0
+    assert time.monotonic() - begun < 20.0
     assert bench.left() == []
 
 

@@ -40,7 +40,7 @@ def test_a_killed_component_stays_away_or_comes_back_late(bench: Bench) -> None:
     os.kill(first, signal.SIGKILL)
     assert "was killed by SIGKILL" in bench.heard.state("a", "ERRORED").detail
     bench.heard.line("a", count=2)
-    assert time.monotonic() - killed < 3.0
+    assert time.monotonic() - killed < 20.0
     assert bench.pid("a") != first
     assert next(view.restarts for view in bench.nucleus.components()) == 1
 
