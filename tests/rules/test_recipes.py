@@ -79,7 +79,12 @@ def test_a_process_runs_under_a_shell_and_misses_its_signals(path: Path) -> None
 def test_a_component_may_do_more_than_the_topic_table_says(path: Path) -> None:
     configuration = document(path)["ComponentConfiguration"]["DefaultConfiguration"]
     policies = configuration.get("accessControl", {})
-    assert set(policies) <= {"aws.greengrass.ipc.pubsub", "aws.greengrass.SecretManager"}
+    assert set(policies) <= {
+        "aws.greengrass.ipc.pubsub",
+        "aws.greengrass.SecretManager",
+        "aws.greengrass.ShadowManager",
+    }
+    assert ("aws.greengrass.ShadowManager" in policies) == (path.stem == "vedette.Display")
     assert ("aws.greengrass.SecretManager" in policies) == (path.stem == "vedette.CameraIngest")
     pubsub = policies.get("aws.greengrass.ipc.pubsub", {})
     resources = {resource for policy in pubsub.values() for resource in policy["resources"]}

@@ -1,8 +1,9 @@
-"""Who may see the page: names in Host, pages in Origin, and the access key beyond loopback.
+"""Who may see the page and who may change things: names in Host, pages in Origin, and the access key.
 
 Host is checked because a foreign page can point its own name at 127.0.0.1 (DNS rebinding), Origin because a browser
 lets every page open a WebSocket anywhere. The key comes in the address once and moves into a cookie that scripts and
-other sites cannot use; it is never logged.
+other sites cannot use; it is never logged. On loopback whoever has an account on the machine may look; to change
+things takes the key there too, since applications are foreign code on the same machine.
 """
 
 import hashlib
@@ -48,14 +49,22 @@ def load_key(path: Path) -> str:
 
 
 class Access:
-    """Judges requests. ``key``: None where the page is bound to loopback; ``names``: more names of this device."""
+    """Judges requests.
 
-    def __init__(self, key: str | None, port: int, names: Iterable[str] = ()) -> None:
+    ``loopback``: the page is bound to it, and looking needs no key; ``names``: more names of this device; ``secure``:
+    it is served over TLS.
+    """
+
+    def __init__(
+        self, key: str, port: int, names: Iterable[str] = (), *, loopback: bool = True, secure: bool = False
+    ) -> None:
         self._key = key
         self._port = port
+        self._loopback = loopback
+        self._secure = secure
         self._names = {name.lower() for name in (*_LOOPBACK_NAMES, *names)}
         # The cookie is not the key itself: who reads a browser's cookies cannot pass the address on.
-        self._cookie = "" if key is None else hmac.new(key.encode(), b"vedette page", hashlib.sha256).hexdigest()
+        self._cookie = hmac.new(key.encode(), b"vedette page", hashlib.sha256).hexdigest()
 
     @property
     def cookie_name(self) -> str:
@@ -89,34 +98,45 @@ class Access:
         if "origin" not in request.headers:
             raise HttpError(HTTPStatus.FORBIDDEN, "A WebSocket needs an Origin header that names this device.")
 
-    def check_key(self, request: Request) -> None:
-        """Check key or cookie.
+    def check_look(self, request: Request) -> None:
+        """Check that whoever asks may look.
 
-        :raises HttpError: when neither is right.
+        :raises HttpError: when not.
         """
-        if self._key is None or self.brings_key(request):
-            return
+        if not self._loopback and not self.may_control(request):
+            raise HttpError(HTTPStatus.FORBIDDEN, f"This page wants an access key. {_OFFERED_ADDRESS}")
+
+    def check_control(self, request: Request) -> None:
+        """Check that whoever asks may change things and read logs.
+
+        :raises HttpError: when not.
+        """
+        if not self.may_control(request):
+            raise HttpError(HTTPStatus.FORBIDDEN, f"This takes the access key. {_OFFERED_ADDRESS}")
+
+    def may_control(self, request: Request) -> bool:
+        """Tell whether key or cookie is right."""
+        if self.brings_key(request):
+            return True
         try:
             morsel = SimpleCookie(request.headers.get("cookie", "")).get(self.cookie_name)
         except CookieError:
-            morsel = None
-        if morsel is None or not hmac.compare_digest(morsel.value.encode(), self._cookie.encode()):
-            raise HttpError(HTTPStatus.FORBIDDEN, f"This page wants an access key. {_OFFERED_ADDRESS}")
+            return False
+        return morsel is not None and hmac.compare_digest(morsel.value.encode(), self._cookie.encode())
 
     def brings_key(self, request: Request) -> bool:
         """Tell whether the right key is in the address."""
-        given = request.query.get("key", "")
-        return self._key is not None and hmac.compare_digest(given.encode(), self._key.encode())
+        return hmac.compare_digest(request.query.get("key", "").encode(), self._key.encode())
 
     def cookie_header(self) -> tuple[str, str]:
         """Return the header that puts the cookie into the browser, for 30 days."""
         value = f"{self.cookie_name}={self._cookie}; Path=/; Max-Age=2592000; HttpOnly; SameSite=Strict"
-        return "Set-Cookie", value
+        return "Set-Cookie", f"{value}; Secure" if self._secure else value
 
     def _known(self, name: str) -> bool:
         if name in self._names:
             return True
-        if self._key is None:
+        if self._loopback:
             return False
         # A rebound name is a name: an address in Host cannot have come about that way.
         try:

@@ -1,6 +1,7 @@
 """What may be configured."""
 
 from ipaddress import ip_address
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,6 +24,15 @@ class DisplayConfiguration(BaseModel):
     hosts: list[str] = Field(
         default_factory=list, description="further names under which browsers reach this device, without port"
     )
+
+    tls: Literal["auto", "off"] = Field(default="auto", description="auto: TLS beyond loopback; off: never")
+    certificate: str = Field(default="", description="PEM file to serve with; empty: one that the device makes itself")
+    private_key: str = Field(default="", alias="privateKey", description="PEM file of the certificate's key")
+
+    @property
+    def secure(self) -> bool:
+        """Whether the page is served over TLS."""
+        return self.tls == "auto" and (not self.loopback or bool(self.certificate))
 
     @property
     def loopback(self) -> bool:
@@ -51,4 +61,9 @@ def read(raw: dict[str, object]) -> DisplayConfiguration:
                 f"configuration key `bind` of vedette.Display holds {configuration.bind!r},"
                 " expected an IP address such as 127.0.0.1 or 0.0.0.0"
             ) from error
+    if bool(configuration.certificate) != bool(configuration.private_key):
+        raise ConfigurationError(
+            "configuration keys `certificate` and `privateKey` of vedette.Display belong together:"
+            " give both files, or neither"
+        )
     return configuration

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import socket
+import ssl
 import threading
 import time
 from pathlib import Path
@@ -15,9 +16,15 @@ from vedette.health import TOPIC_FILTERS
 from vedette.messages import REPEAT_S, DisplayStatus
 from vedette.messages.display import ShownOutput
 from vedette_display.access import Access, load_key, names_of_this_device
+from vedette_display.application_log import ApplicationLogs
 from vedette_display.board import Board
+from vedette_display.certificate import CertificateError, load_context, own_certificate
 from vedette_display.configuration import ConfigurationError, DisplayConfiguration, read
+from vedette_display.controls import Controls
 from vedette_display.gallery import Gallery
+from vedette_display.history import History
+from vedette_display.machine import device_name
+from vedette_display.reports import Reports
 from vedette_display.server import Server, bind
 from vedette_display.site import Site
 
@@ -49,23 +56,40 @@ def main(bus: Bus, stop: threading.Event) -> None:
     port = sock.getsockname()[1]
     if configuration.port not in (0, port):
         logger.warning("port %d is taken by another program, %d is used", configuration.port, port)
+    names = [] if configuration.loopback else names_of_this_device()
     try:
-        key = None if configuration.loopback else load_key(Path(KEY_FILE))
+        key = load_key(Path(KEY_FILE))
+        tls = _tls(configuration, [*names, *configuration.hosts])
     except OSError as error:
         sock.close()
         raise ComponentFailed(f"the access key cannot be kept in {KEY_FILE}: {error.strerror}") from error
-    names = [] if configuration.loopback else names_of_this_device()
-    access = Access(key, port, [*names, *configuration.hosts])
-    address = f"http://{_host(configuration)}:{port}/"
-    logger.info("the page is at %s%s", address, "" if key is None else " and wants its access key")
-    asyncio.run(_Display(bus, stop, access).run(sock, address if key is None else f"{address}?key={key}"))
+    except CertificateError as error:
+        sock.close()
+        raise ComponentFailed(str(error)) from error
+    access = Access(
+        key, port, [*names, *configuration.hosts], loopback=configuration.loopback, secure=configuration.secure
+    )
+    address = f"http{'s' if tls is not None else ''}://{_host(configuration)}:{port}/"
+    logger.info("the page is at %s; with its access key, which `vedette status` tells, things can be changed", address)
+    asyncio.run(_Display(bus, stop, access, tls).run(sock, f"{address}?key={key}"))
+
+
+def _tls(configuration: DisplayConfiguration, names: list[str]) -> ssl.SSLContext | None:
+    if not configuration.secure:
+        if not configuration.loopback:
+            logger.warning("the page is served without TLS beyond this machine: its key can be read on the network")
+        return None
+    if configuration.certificate:
+        return load_context(Path(configuration.certificate), Path(configuration.private_key))
+    return load_context(*own_certificate(Path(), names))
 
 
 class _Display:
-    def __init__(self, bus: Bus, stop: threading.Event, access: Access) -> None:
+    def __init__(self, bus: Bus, stop: threading.Event, access: Access, tls: ssl.SSLContext | None) -> None:
         self._bus = bus
         self._stop = stop
         self._access = access
+        self._tls = tls
 
     async def run(self, sock: socket.socket, page: str) -> None:
         stopped, changed = asyncio.Event(), asyncio.Event()
@@ -73,13 +97,18 @@ class _Display:
         board = Board(lambda: _set(loop, changed))
         threading.Thread(target=self._wait, args=(loop, stopped), name="stop", daemon=True).start()
         gallery = Gallery(board.locate)
-        server = Server(sock, self._access, board, gallery, Site())
+        history = History()
+        # The folders of all components' work lie side by side, on every nucleus.
+        reports = Reports(board, history, ApplicationLogs(Path.cwd().parent))
+        controls = Controls(self._bus, board.document, device_name(), stop=self._stop)
+        server = Server(sock, self._access, board, gallery, Site(), reports, controls, tls=self._tls)
         subscriptions = [self._bus.subscribe(topic, board.heard) for topic in TOPIC_FILTERS]
         await server.start()
         tell = asyncio.create_task(_tell(server, changed))
         try:
             while not stopped.is_set():
                 began = time.monotonic()
+                history.sample(board.document(), gallery.figures())
                 # Off the loop: a publication may take long while the nucleus is busy, pictures must not.
                 await asyncio.to_thread(self._publish, self._status(page, server, gallery))
                 await _wait_for(stopped, REPEAT_S - (time.monotonic() - began))

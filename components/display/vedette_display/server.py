@@ -4,13 +4,16 @@ import asyncio
 import errno
 import logging
 import socket
+import ssl
 import time
 from http import HTTPStatus
 from typing import Final
 
 from vedette_display.access import Access
 from vedette_display.board import Board
+from vedette_display.controls import Controls
 from vedette_display.gallery import Gallery
+from vedette_display.reports import Reports
 from vedette_display.request import (
     MAX_HEAD_BYTES,
     HttpError,
@@ -33,6 +36,8 @@ MAX_CONNECTIONS: Final = 96
 PORTS_TRIED: Final = 20
 NEXT_PICTURE_S: Final = 60.0
 _OUTPUTS: Final = "/outputs/"
+_TLS_RECORD: Final = 0x16
+_FULL_S: Final = 0.2
 
 
 def bind(address: str, port: int) -> socket.socket:
@@ -59,27 +64,46 @@ def bind(address: str, port: int) -> socket.socket:
 
 
 class Server:
-    """Answers requests on ``sock``. Lives on the event loop."""
+    """Answers requests on ``sock``. Lives on the event loop.
 
-    def __init__(self, sock: socket.socket, access: Access, board: Board, gallery: Gallery, site: Site) -> None:
+    ``tls``: serve over TLS; who comes without it is sent to the ``https`` address.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        access: Access,
+        board: Board,
+        gallery: Gallery,
+        site: Site,
+        reports: Reports,
+        controls: Controls,
+        *,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._sock = sock
+        self._reports = reports
+        self._controls = controls
+        self._tls = tls
         self._access = access
         self._board = board
         self._gallery = gallery
         self._site = site
-        self._server: asyncio.Server | None = None
+        self._accepting: asyncio.Task[None] | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self.viewers: set[Viewer] = set()
         """Pages that are open."""
 
     async def start(self) -> None:
         """Begin to answer."""
-        self._server = await asyncio.start_server(self._connected, sock=self._sock, limit=MAX_HEAD_BYTES)
+        self._accepting = asyncio.create_task(self._accept())
 
     async def stop(self) -> None:
         """Stop answering, and end what is open within a second."""
-        if self._server is not None:
-            self._server.close()
+        if self._accepting is not None:
+            self._accepting.cancel()
+            await asyncio.gather(self._accepting, return_exceptions=True)
+        self._sock.close()
         await asyncio.gather(*(viewer.close() for viewer in self.viewers), return_exceptions=True)
         for connection in self._connections:
             connection.cancel()
@@ -96,33 +120,54 @@ class Server:
             viewer.judge(now)
             viewer.show(state)
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is None or len(self._connections) >= MAX_CONNECTIONS:
-            writer.close()
-            return
-        self._connections.add(task)
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                sock, _ = await loop.sock_accept(self._sock)
+            except OSError as error:
+                # Out of descriptors, or the client has gone already.
+                logger.warning("a connection was not taken: %s", error.strerror)
+                await asyncio.sleep(_FULL_S)
+                continue
+            if len(self._connections) >= MAX_CONNECTIONS:
+                sock.close()
+                continue
+            task = asyncio.create_task(self._connected(sock))
+            self._connections.add(task)
+            task.add_done_callback(self._connections.discard)
+
+    async def _connected(self, sock: socket.socket) -> None:
+        writer: asyncio.StreamWriter | None = None
         try:
-            await self._serve(reader, writer)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            tls = self._tls
+            plain = tls is not None and await asyncio.wait_for(_first_byte(sock), HEAD_S) != _TLS_RECORD
+            reader, writer = await _streams(sock, None if plain else tls)
+            await self._serve(reader, writer, plain=plain)
         except (OSError, SocketClosed, asyncio.TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             # The other side went away or never said anything; the finally below is all there is to do.
             logger.debug("a connection ended early")
         except asyncio.CancelledError:
             logger.debug("a connection is ended: the display stops")
         finally:
-            self._connections.discard(task)
-            writer.close()
+            if writer is not None:
+                writer.close()
+            else:
+                sock.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, plain: bool) -> None:
         head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), HEAD_S)
         request: Request | None = None
         try:
             request = parse_head(head)
             self._access.check_source(request)
+            if plain:
+                raise _Moved(f"https://{safe_host(request.headers.get('host', ''))}{_target(head)}")
             if request.path == "/live":
                 self._access.check_page(request)
-                self._access.check_key(request)
-                await self._view(reader, writer, head)
+                self._access.check_look(request)
+                await self._view(reader, writer, head, controls=self._access.may_control(request))
                 return
             if request.path == "/" and self._access.brings_key(request):
                 # Out of the address, so that it is in no history, no bookmark and no screenshot.
@@ -130,11 +175,13 @@ class Server:
                     HTTPStatus.SEE_OTHER, "text/plain", b"", (("Location", "/"), self._access.cookie_header())
                 )
             else:
-                self._access.check_key(request)
+                self._access.check_look(request)
                 if request.path.startswith(_OUTPUTS) and request.path.endswith(".mjpg"):
                     await self._stream(request, writer)
                     return
                 answer = await self._answer(request)
+        except _Moved as moved:
+            answer = Response(HTTPStatus.PERMANENT_REDIRECT, "text/plain", b"", (("Location", moved.address),))
         except HttpError as error:
             logger.debug("answered %d", error.status.value)
             answer = Response(error.status, "text/plain; charset=utf-8", f"{error.words}\n".encode())
@@ -143,16 +190,24 @@ class Server:
 
     async def _answer(self, request: Request) -> Response:
         if request.path == "/api/health":
-            body = self._board.document().to_json().encode()
-            return Response(HTTPStatus.OK, "application/json", body)
+            return self._reports.health()
+        if request.path == "/api/history":
+            return self._reports.history(request)
+        if request.path in ("/api/log", "/api/log.txt"):
+            # An application may log anything: not for everybody on the machine.
+            self._access.check_control(request)
+            read = self._reports.log if request.path == "/api/log" else self._reports.log_text
+            return await asyncio.to_thread(read, request)
         if request.path.startswith(_OUTPUTS) and request.path.endswith(".jpg"):
             return await still(self._gallery, self._known(request.path[len(_OUTPUTS) : -4]), request)
         return self._site.respond(request)
 
-    async def _view(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
+    async def _view(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes, *, controls: bool
+    ) -> None:
         web_socket = WebSocket(reader, writer, head)
         await web_socket.open()
-        viewer = Viewer(web_socket, self._gallery, self._board.output)
+        viewer = Viewer(web_socket, self._gallery, self._board.output, self._controls if controls else None)
         self.viewers.add(viewer)
         try:
             viewer.show(self._board.state(self._gallery.figures(), len(self.viewers)))
@@ -181,3 +236,48 @@ class Server:
             listed = ", ".join(known) if known else "none"
             raise HttpError(HTTPStatus.NOT_FOUND, f"There is no output {output_id!r}. Outputs now: {listed}.")
         return output_id
+
+
+class _Moved(Exception):
+    """The request belongs to another address."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
+
+
+def _target(head: bytes) -> str:
+    """Return path and query as the client wrote them, if they may stand in a header; else the page."""
+    target = head.split(b" ", 2)[1].decode("latin-1")
+    return target if target.isascii() and target.isprintable() else "/"
+
+
+async def _first_byte(sock: socket.socket) -> int:
+    """Return the first byte that the client sends, and leave it where it is.
+
+    :raises OSError: when the connection ends before.
+    """
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(sock, readable.set)
+    try:
+        await readable.wait()
+    finally:
+        loop.remove_reader(sock)
+    data = sock.recv(1, socket.MSG_PEEK)
+    if not data:
+        raise ConnectionResetError
+    return data[0]
+
+
+async def _streams(
+    sock: socket.socket, tls: ssl.SSLContext | None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Return the streams of an accepted connection, after the TLS handshake where there is one."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=MAX_HEAD_BYTES)
+    protocol = asyncio.StreamReaderProtocol(reader)
+    transport, _ = await loop.connect_accepted_socket(
+        lambda: protocol, sock, ssl=tls, ssl_handshake_timeout=HEAD_S if tls is not None else None
+    )
+    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)

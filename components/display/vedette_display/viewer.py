@@ -8,25 +8,40 @@ from collections.abc import Callable
 from typing import Final
 
 from vedette_display.budget import LinkBudget, fps_share
+from vedette_display.controls import Answer, Controls
 from vedette_display.flow import Flow
 from vedette_display.gallery import Gallery
 from vedette_display.picture import Variant, size_for
 from vedette_display.websocket import SocketClosed, WebSocket
-from vedette_display.wire import Drawn, Look, WireError, decode, encode_picture
+from vedette_display.wire import Command, Drawn, Look, WireError, decode, encode_picture
 
 logger = logging.getLogger(__name__)
 
 JUDGE_S: Final = 0.9
+MOST_COMMANDS: Final = 4
+"""Commands of one page that are being carried out at a time."""
 _POLICY_VIOLATION: Final = 1008
 
 
 class Viewer:
-    """Serves one WebSocket. ``output``: which output a tile's number stands for."""
+    """Serves one WebSocket.
 
-    def __init__(self, socket: WebSocket, gallery: Gallery, output: Callable[[int], str | None]) -> None:
+    ``output``: which output a tile's number stands for; ``controls``: what it may change with, None: it may look only.
+    """
+
+    def __init__(
+        self,
+        socket: WebSocket,
+        gallery: Gallery,
+        output: Callable[[int], str | None],
+        controls: Controls | None = None,
+    ) -> None:
         self._socket = socket
         self._gallery = gallery
         self._output = output
+        self._controls = controls
+        self._commands: set[asyncio.Task[None]] = set()
+        self._answers: list[str] = []
         self._flows: dict[int, Flow] = {}
         self._widths: dict[int, int] = {}
         self._overlays = True
@@ -38,7 +53,8 @@ class Viewer:
     def show(self, state: str) -> None:
         """Send a ``state`` message; a newer one takes the place of one that still waits."""
         link = {"reduced": self._budget.reduced, "fps": self._fps(), "tiles": len(self._flows)}
-        self._state = f'{state[:-1]},"link":{json.dumps(link)}}}'
+        controls = json.dumps(self._controls is not None)
+        self._state = f'{state[:-1]},"link":{json.dumps(link)},"controls":{controls}}}'
         self._wake.set()
 
     def judge(self, now: float) -> None:
@@ -66,9 +82,9 @@ class Viewer:
             logger.warning("a page is sent away: %s", error)
             await self._socket.close(_POLICY_VIOLATION)
         finally:
-            for task in tasks:
+            for task in (*tasks, *self._commands):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, *self._commands, return_exceptions=True)
             for flow in self._flows.values():
                 self._gallery.detach(flow)
             self._flows = {}
@@ -82,6 +98,8 @@ class Viewer:
             message = decode(await self._socket.receive())
             if isinstance(message, Look):
                 self._look(message)
+            elif isinstance(message, Command):
+                self._command(message)
             else:
                 self._drawn(message)
 
@@ -89,6 +107,9 @@ class Viewer:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            answers, self._answers = self._answers, []
+            for answer in answers:
+                await self._socket.send(answer)
             state, self._state = self._state, None
             if state is not None:
                 await self._socket.send(state)
@@ -96,6 +117,24 @@ class Viewer:
                 sent = flow.take(time.monotonic())
                 if sent is not None:
                     await self._socket.send(encode_picture(number, sent.picture, kept=sent.kept))
+
+    def _command(self, command: Command) -> None:
+        if self._controls is None:
+            self._answer(command, Answer(False, "To change things, open the address that `vedette status` prints"))
+        elif len(self._commands) >= MOST_COMMANDS:
+            self._answer(command, Answer(False, "Too much at once: wait for the changes before"))
+        else:
+            task = asyncio.create_task(self._carry_out(self._controls, command))
+            self._commands.add(task)
+            task.add_done_callback(self._commands.discard)
+
+    async def _carry_out(self, controls: Controls, command: Command) -> None:
+        # Off the loop: the nucleus may be slow, and pictures must not wait for it.
+        self._answer(command, await asyncio.to_thread(controls.carry_out, command))
+
+    def _answer(self, command: Command, answer: Answer) -> None:
+        self._answers.append(json.dumps({"type": "answer", "id": command.id, **answer._asdict()}))
+        self._wake.set()
 
     def _look(self, look: Look) -> None:
         self._overlays = look.overlays

@@ -8,13 +8,14 @@ Binary, little-endian:
 | drawn | page | kind u8 = 2, unused u8, tile u16, number u32 |
 
 Flag 1 is "kept": the last picture there was, not a new one. Text is JSON with a ``type``: the page sends ``look``
-(which tiles are in view, and how wide), the display ``state`` (the health document, tiles and figures).
+(which tiles are in view, and how wide) and ``command`` (something to change), the display ``state`` (the health
+document, tiles and figures) and ``answer`` (what became of a command).
 """
 
 import struct
-from typing import Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from vedette_display.picture import Picture
 
@@ -49,6 +50,24 @@ class Look(BaseModel):
     tiles: list[LookTile] = Field(max_length=MAX_TILES)
 
 
+class Command(BaseModel):
+    """Something that the page wants changed. ``id``: comes back with the answer.
+
+    ``set``: parameter ``node`` of ``instance`` gets ``value``, None: the deployment's own again. ``pause``, ``resume``:
+    camera ``camera_id`` of ``instance``. ``restart``: ``instance`` starts anew.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: Literal["command"]
+    id: int = Field(ge=0, le=2**53)
+    action: Literal["set", "pause", "resume", "restart"]
+    instance: str = Field(max_length=200)
+    node: str = Field(default="", max_length=200)
+    value: str | int | float | bool | None = None
+    camera_id: str = Field(default="", max_length=200)
+
+
 class Drawn(NamedTuple):
     """The page has drawn a picture."""
 
@@ -70,16 +89,19 @@ def encode_picture(tile: int, picture: Picture, *, kept: bool = False) -> bytes:
     return head + picture.jpeg
 
 
-def decode(message: bytes | str) -> Look | Drawn:
+_TEXTS: Final[TypeAdapter[Look | Command]] = TypeAdapter(Annotated[Look | Command, Field(discriminator="type")])
+
+
+def decode(message: bytes | str) -> Look | Command | Drawn:
     """Return what the page said.
 
     :raises WireError: for an unknown kind, a wrong length or wrong fields.
     """
     if isinstance(message, str):
         try:
-            return Look.model_validate_json(message)
+            return _TEXTS.validate_json(message)
         except ValidationError as error:
-            raise WireError(f"text of {len(message)} characters is no `look` message") from error
+            raise WireError(f"text of {len(message)} characters is no `look` or `command` message") from error
     if len(message) != DRAWN.size or message[0] != _KIND_DRAWN:
         raise WireError(f"binary message of {len(message)} bytes, expected `drawn` with {DRAWN.size}")
     _, tile, number = DRAWN.unpack(message)

@@ -131,7 +131,7 @@ def test_display_hears_nothing_with_its_own_permissions(nucleus: Nucleus, proces
     def told() -> bool:
         message = PublishMessage(binary_message=BinaryMessage(message=status.encode()))
         client.publish_to_topic(topic=topic, publish_message=message)
-        with urllib.request.urlopen(f"{page}api/health", timeout=10) as answer:
+        with urllib.request.urlopen(f"{page.partition('?')[0]}api/health", timeout=10) as answer:
             document = json.load(answer)
         return bool(document["summary"]["words"] == "1 problem: dock, wrong password")
 

@@ -27,14 +27,14 @@ def refused(status: HTTPStatus, access: Access, asked: Request, *checks: str) ->
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8790", "localhost:8790", "LOCALHOST", "[::1]:8790", "localhost:9999"])
 def test_own_name_is_refused(host: str) -> None:
-    Access(None, 8790).check_source(request(host=host))
+    Access(KEY, 8790).check_source(request(host=host))
 
 
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8790", "127.0.0.1.evil.example", "192.168.1.5:8790", ""]
 )
 def test_rebound_name_is_let_in(host: str) -> None:
-    assert "hosts" in refused(HTTPStatus.MISDIRECTED_REQUEST, Access(None, 8790), request(host=host), "check_source")
+    assert "hosts" in refused(HTTPStatus.MISDIRECTED_REQUEST, Access(KEY, 8790), request(host=host), "check_source")
 
 
 def test_configured_name_is_refused() -> None:
@@ -42,29 +42,29 @@ def test_configured_name_is_refused() -> None:
 
 
 def test_address_of_the_device_is_refused_beyond_loopback() -> None:
-    Access(KEY, 8790).check_source(request(host="192.168.1.5:8790"))
-    Access(KEY, 8790).check_source(request(host="[fd00::1]:8790"))
+    Access(KEY, 8790, loopback=False).check_source(request(host="192.168.1.5:8790"))
+    Access(KEY, 8790, loopback=False).check_source(request(host="[fd00::1]:8790"))
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:9999", "https://"])
 def test_foreign_page_is_let_in(origin: str) -> None:
-    refused(HTTPStatus.FORBIDDEN, Access(None, 8790), request(origin=origin), "check_source")
+    refused(HTTPStatus.FORBIDDEN, Access(KEY, 8790), request(origin=origin), "check_source")
 
 
 def test_own_page_is_refused() -> None:
     own = request("/live", origin="http://127.0.0.1:8790", sec_fetch_site="same-origin")
-    Access(None, 8790).check_source(own)
-    Access(None, 8790).check_page(own)
+    Access(KEY, 8790).check_source(own)
+    Access(KEY, 8790).check_page(own)
 
 
 def test_socket_without_origin_is_let_in() -> None:
-    refused(HTTPStatus.FORBIDDEN, Access(None, 8790), request("/live"), "check_page")
+    refused(HTTPStatus.FORBIDDEN, Access(KEY, 8790), request("/live"), "check_page")
 
 
 def test_foreign_page_may_embed_pictures() -> None:
     embedded = request("/outputs/x.jpg", sec_fetch_site="cross-site", sec_fetch_mode="no-cors")
-    refused(HTTPStatus.FORBIDDEN, Access(None, 8790), embedded, "check_source")
-    Access(None, 8790).check_source(request("/", sec_fetch_site="cross-site", sec_fetch_mode="navigate"))
+    refused(HTTPStatus.FORBIDDEN, Access(KEY, 8790), embedded, "check_source")
+    Access(KEY, 8790).check_source(request("/", sec_fetch_site="cross-site", sec_fetch_mode="navigate"))
 
 
 @pytest.mark.parametrize(
@@ -79,24 +79,32 @@ def test_foreign_page_may_embed_pictures() -> None:
     ],
 )
 def test_wrong_key_is_let_in(query: dict[str, str], cookie: str) -> None:
-    words = refused(HTTPStatus.FORBIDDEN, Access(KEY, 8790), request(query=query, cookie=cookie), "check_key")
+    beyond = Access(KEY, 8790, loopback=False)
+    words = refused(HTTPStatus.FORBIDDEN, beyond, request(query=query, cookie=cookie), "check_look")
+    words = refused(HTTPStatus.FORBIDDEN, Access(KEY, 8790), request(query=query, cookie=cookie), "check_control")
     assert "vedette status" in words
     assert KEY not in words
 
 
 def test_right_key_or_its_cookie_is_refused() -> None:
-    access = Access(KEY, 8790)
-    access.check_key(request(query={"key": KEY}))
+    access = Access(KEY, 8790, loopback=False)
+    access.check_look(request(query={"key": KEY}))
     name, value = access.cookie_header()
     assert name == "Set-Cookie"
     assert KEY not in value, "the cookie is not the key"
     assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(value.split("; "))
-    access.check_key(request(cookie=f"other=1; {value.split(';')[0]}"))
+    access.check_control(request(cookie=f"other=1; {value.split(';')[0]}"))
 
 
-def test_loopback_wants_a_key() -> None:
-    Access(None, 8790).check_key(request())
-    assert not Access(None, 8790).brings_key(request(query={"key": ""}))
+def test_loopback_wants_a_key_for_looking_or_none_for_changing() -> None:
+    Access(KEY, 8790).check_look(request())
+    assert not Access(KEY, 8790).brings_key(request(query={"key": ""}))
+    assert not Access(KEY, 8790).may_control(request())
+
+
+def test_cookie_travels_without_tls_where_there_is_tls() -> None:
+    assert "Secure" in Access(KEY, 8790, secure=True).cookie_header()[1].split("; ")
+    assert "Secure" not in Access(KEY, 8790).cookie_header()[1]
 
 
 def test_key_file_is_readable_by_others_or_changes(tmp_path: Path) -> None:

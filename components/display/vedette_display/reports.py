@@ -1,0 +1,98 @@
+"""``/api``: the health document, the charts' figures and applications' logs, as JSON and text."""
+
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, Final
+
+from vedette_display.application_log import CONSOLE, ApplicationLogs, LogError
+from vedette_display.board import Board
+from vedette_display.history import History
+from vedette_display.request import HttpError, Request, Response
+
+MOST_DOWNLOAD_PARTS: Final = 48
+"""Of 256 kB each: a console has 10 MB at most."""
+
+
+class Reports:
+    """Answers requests below ``/api/``. Blocking where it reads files: to be called off the event loop."""
+
+    def __init__(self, board: Board, history: History, logs: ApplicationLogs) -> None:
+        self._board = board
+        self._history = history
+        self._logs = logs
+
+    def health(self) -> Response:
+        """Return the health document."""
+        return Response(HTTPStatus.OK, "application/json", self._board.document().to_json().encode())
+
+    def history(self, request: Request) -> Response:
+        """Return figures: ``?kind=camera|application|model|output&name=<id>&since=<number>``.
+
+        :raises HttpError: when the subject is not known.
+        """
+        kind, name = request.query.get("kind", ""), request.query.get("name", "")
+        found = self._history.read(kind, name, _number(request, "since") or 0)
+        if found is None:
+            raise HttpError(HTTPStatus.NOT_FOUND, f"Nothing is known of {kind or 'a subject'} {name[:80]!r}.")
+        return _json(found)
+
+    def log(self, request: Request) -> Response:
+        """Return lines: ``?instance=<name>&file=<name>&after=<byte>``; without ``after`` the last ones.
+
+        :raises HttpError: when there is no such log.
+        """
+        instance, name = self._instance(request), request.query.get("file", CONSOLE)
+        files = _or_not_found(lambda: self._logs.files(instance))
+        part = _or_not_found(lambda: self._logs.read(instance, name, _number(request, "after")))
+        return _json({"files": [file._asdict() for file in files], "file": name, **part._asdict()})
+
+    def log_text(self, request: Request) -> Response:
+        """Return a whole log as a file to save.
+
+        :raises HttpError: when there is no such log.
+        """
+        instance, name = self._instance(request), request.query.get("file", CONSOLE)
+        lines: list[str] = []
+        after = 0
+        for _ in range(MOST_DOWNLOAD_PARTS):
+            start = after
+            part = _or_not_found(lambda start=start: self._logs.read(instance, name, start))  # type: ignore[misc]
+            lines += part.lines
+            if part.next == after:
+                break
+            after = part.next
+        safe = "".join(char if char.isalnum() or char in "-_." else "-" for char in f"{instance}-{name}")
+        body = "".join(f"{line}\n" for line in lines).encode()
+        save = ("Content-Disposition", f'attachment; filename="{safe}.log"')
+        return Response(HTTPStatus.OK, "text/plain; charset=utf-8", body, (save,))
+
+    def _instance(self, request: Request) -> str:
+        instance = request.query.get("instance", "")
+        known = [application.instance for application in self._board.document().applications]
+        if instance not in known:
+            listed = ", ".join(known) if known else "none"
+            raise HttpError(
+                HTTPStatus.NOT_FOUND, f"There is no application {instance[:80]!r}. Applications now: {listed}."
+            )
+        return instance
+
+
+def _or_not_found(read: "Callable[[], Any]") -> Any:
+    try:
+        return read()
+    except LogError as error:
+        raise HttpError(HTTPStatus.NOT_FOUND, f"{error}.") from error
+
+
+def _number(request: Request, name: str) -> int | None:
+    text = request.query.get(name)
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 15:
+        raise HttpError(HTTPStatus.BAD_REQUEST, f"{name} is {text[:40]!r}, expected a whole number.")
+    return int(text)
+
+
+def _json(data: object) -> Response:
+    return Response(HTTPStatus.OK, "application/json", json.dumps(data, separators=(",", ":")).encode())
