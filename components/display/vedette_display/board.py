@@ -31,7 +31,7 @@ class Board:
         self._lock = threading.Lock()
         self._numbers: dict[str, int] = {}
         self._outputs: dict[int, str] = {}
-        self._device = device_name()
+        self.device = device_name()
 
     def heard(self, topic: str, payload: bytes) -> None:
         """Take in a message of the bus."""
@@ -72,7 +72,7 @@ class Board:
             {
                 "type": "state",
                 "now_ms": round(time.time() * 1000),
-                "device": {"name": self._device, "version": __version__, **machine._asdict()},
+                "device": {"name": self.device, "version": __version__, **machine._asdict()},
                 "viewers": viewers,
                 "health": document.model_dump(mode="json", by_alias=True, exclude_none=True),
                 "tiles": [self._tile(tile) for tile in tiles_of(document)],

@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 EFFECT_S: Final = 3.0
 """How long an answer waits for the host to say what became of the change."""
+SETTLE_S: Final = 1.0
+"""A rejection that stood there before the change is taken for an answer to it only after so long."""
 _LOOK_S: Final = 0.1
 _TYPES: Final[Mapping[str, ParameterType]] = {
     "string": "string", "int32": "int32", "float32": "float32", "boolean": "boolean",
@@ -80,10 +82,10 @@ class Controls:
             except ParameterValueError as error:
                 return Answer(False, f"{parameter.title or parameter.name} {error}")
         logger.info("the page sets parameter %s of %s", parameter.node, application.instance)
-        self._update(application.instance, {"parameters": {parameter.node: value}})
         name = parameter.title or parameter.name
-        return self._effect(
+        return self._change(
             application.instance,
+            {"parameters": {parameter.node: value}},
             f"parameters.{parameter.node}",
             lambda reported: _took(reported, parameter.node, value),
             f"{name} is set" if value is not None else f"{name} is the deployment's own again",
@@ -92,9 +94,9 @@ class Controls:
     def _restart(self, application: ApplicationHealth) -> Answer:
         asked = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         logger.info("the page restarts %s", application.instance)
-        self._update(application.instance, {"restart": asked})
-        return self._effect(
+        return self._change(
             application.instance,
+            {"restart": asked},
             "restart",
             lambda reported: reported.get("restart") == asked,
             f"{application.instance} starts anew",
@@ -107,30 +109,44 @@ class Controls:
             return Answer(False, f"{application.instance} has no camera {command.camera_id!r}")
         signal = "PAUSE" if command.action == "pause" else "RESUME"
         logger.info("the page signals %s to camera %s of %s", signal, camera.name, application.instance)
-        self._update(application.instance, {"cameras": {camera.name: signal}})
-        return self._effect(
+        return self._change(
             application.instance,
+            {"cameras": {camera.name: signal}},
             f"cameras.{camera.name}",
             lambda reported: (reported.get("cameras") or {}).get(camera.name) == signal,
             f"{camera.name} is paused for {application.instance}" if signal == "PAUSE" else f"{camera.name} goes on",
         )
 
-    def _update(self, instance: str, desired: Mapping[str, Any]) -> None:
-        self._bus.update_shadow(self._thing, shadow_name(instance), {"state": {"desired": dict(desired)}})
+    def _reported(self, instance: str) -> Mapping[str, Any]:
+        shadow = self._bus.get_shadow(self._thing, shadow_name(instance)) or {}
+        return (shadow.get("state") or {}).get("reported") or {}
 
-    def _effect(self, instance: str, entry: str, took: Callable[[Mapping[str, Any]], bool], done: str) -> Answer:
-        """Wait until the host reports the entry as taken or rejected."""
-        deadline = time.monotonic() + self._effect_s
+    def _change(
+        self,
+        instance: str,
+        desired: Mapping[str, Any],
+        entry: str,
+        took: Callable[[Mapping[str, Any]], bool],
+        done: str,
+    ) -> Answer:
+        """Write to the shadow and wait until the host reports the entry as taken or rejected."""
+        before = _rejection(self._reported(instance), entry)
+        self._bus.update_shadow(self._thing, shadow_name(instance), {"state": {"desired": dict(desired)}})
+        began = time.monotonic()
         while True:
-            shadow = self._bus.get_shadow(self._thing, shadow_name(instance)) or {}
-            reported = (shadow.get("state") or {}).get("reported") or {}
-            reason = (reported.get("rejected") or {}).get(entry)
-            if reason:
+            reported = self._reported(instance)
+            passed_s = time.monotonic() - began
+            reason = _rejection(reported, entry)
+            if reason and (reason != before or passed_s >= SETTLE_S):
                 return Answer(False, f"{instance} does not take it: {reason}")
-            if took(reported):
+            if not reason and took(reported):
                 return Answer(True, done)
-            if time.monotonic() >= deadline or self._stop.wait(_LOOK_S):
+            if passed_s >= self._effect_s or self._stop.wait(_LOOK_S):
                 return Answer(True, f"{_NOT_YET} ({instance})")
+
+
+def _rejection(reported: Mapping[str, Any], entry: str) -> str:
+    return str((reported.get("rejected") or {}).get(entry) or "")
 
 
 def _took(reported: Mapping[str, Any], node: str, value: ParameterValue | None) -> bool:

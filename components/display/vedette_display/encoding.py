@@ -48,6 +48,23 @@ def to_bgr(header: FrameHeader, buffer: memoryview, most_width: int) -> Image:
     return cast("Image", cv2.cvtColor(small.reshape(new_height * 3 // 2, new_width), cv2.COLOR_YUV2BGR_I420))
 
 
+def to_i420(header: FrameHeader, buffer: memoryview, overlays: Overlays, most_width: int) -> NDArray[np.uint8]:
+    """Return the frame with its overlays as I420 planes (height * 3 / 2, width); may still be the ring's own memory.
+
+    :raises PictureError: for a pixel format or a length that cannot be.
+    """
+    width, height = header.width, header.height
+    plain = header.pixel_format == I420 and width <= most_width and not overlays.labels and not overlays.rects
+    if plain and len(buffer) == frame_bytes(I420, width, height):
+        return np.frombuffer(buffer, np.uint8).reshape(height * 3 // 2, width)
+    image = to_bgr(header, buffer, most_width)
+    if overlays.labels or overlays.rects:
+        if not image.flags.owndata:
+            image = image.copy()
+        draw(image, overlays)
+    return cast("NDArray[np.uint8]", cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420))
+
+
 def encode(header: FrameHeader, buffer: memoryview, overlays: Overlays, variant: Variant) -> tuple[bytes, int, int]:
     """Return (JPEG, width, height) of the frame with its overlays.
 

@@ -27,6 +27,7 @@ from vedette_display.machine import device_name
 from vedette_display.reports import Reports
 from vedette_display.server import Server, bind
 from vedette_display.site import Site
+from vedette_display.video import VideoFeeds
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +102,8 @@ class _Display:
         # The folders of all components' work lie side by side, on every nucleus.
         reports = Reports(board, history, ApplicationLogs(Path.cwd().parent))
         controls = Controls(self._bus, board.document, device_name(), stop=self._stop)
-        server = Server(sock, self._access, board, gallery, Site(), reports, controls, tls=self._tls)
+        videos = VideoFeeds(board.locate)
+        server = Server(sock, self._access, board, gallery, Site(), reports, controls, videos, tls=self._tls)
         subscriptions = [self._bus.subscribe(topic, board.heard) for topic in TOPIC_FILTERS]
         await server.start()
         tell = asyncio.create_task(_tell(server, changed))

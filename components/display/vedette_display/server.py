@@ -11,8 +11,10 @@ from typing import Final
 
 from vedette_display.access import Access
 from vedette_display.board import Board
+from vedette_display.clips import ClipOrder, clip, clip_head
 from vedette_display.controls import Controls
 from vedette_display.gallery import Gallery
+from vedette_display.picture import PictureError
 from vedette_display.reports import Reports
 from vedette_display.request import (
     MAX_HEAD_BYTES,
@@ -26,8 +28,9 @@ from vedette_display.request import (
 )
 from vedette_display.site import Site
 from vedette_display.stills import BOUNDARY, Stills, multipart_head, multipart_part, still, variant_of
+from vedette_display.video import VideoFeeds
 from vedette_display.viewer import Viewer
-from vedette_display.websocket import SocketClosed, WebSocket
+from vedette_display.websocket import DRAIN_S, SocketClosed, WebSocket
 
 logger = logging.getLogger(__name__)
 
@@ -78,12 +81,14 @@ class Server:
         site: Site,
         reports: Reports,
         controls: Controls,
+        videos: VideoFeeds,
         *,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._sock = sock
         self._reports = reports
         self._controls = controls
+        self._videos = videos
         self._tls = tls
         self._access = access
         self._board = board
@@ -179,6 +184,9 @@ class Server:
                 if request.path.startswith(_OUTPUTS) and request.path.endswith(".mjpg"):
                     await self._stream(request, writer)
                     return
+                if request.path.startswith(_OUTPUTS) and request.path.endswith(".mp4"):
+                    await self._clip(request, writer)
+                    return
                 answer = await self._answer(request)
         except _Moved as moved:
             answer = Response(HTTPStatus.PERMANENT_REDIRECT, "text/plain", b"", (("Location", moved.address),))
@@ -200,7 +208,40 @@ class Server:
             return await asyncio.to_thread(read, request)
         if request.path.startswith(_OUTPUTS) and request.path.endswith(".jpg"):
             return await still(self._gallery, self._known(request.path[len(_OUTPUTS) : -4]), request)
+        if request.path.startswith(_OUTPUTS) and request.path.endswith(".zip"):
+            return await self._snapshot(self._known(request.path[len(_OUTPUTS) : -4]))
         return self._site.respond(request)
+
+    async def _snapshot(self, output_id: str) -> Response:
+        # Not before somebody asks: OpenCV takes 29 MB.
+        from vedette_display.snapshot import snapshot
+
+        path = self._board.locate(output_id) or ""
+        try:
+            body = await asyncio.to_thread(snapshot, path, output_id, self._board.document(), self._board.device)
+        except PictureError as error:
+            raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}. The page at / says why.") from error
+        name = "".join(char if char.isalnum() or char in "-_." else "-" for char in output_id)
+        stamp = time.strftime("%Y%m%dT%H%M%S")
+        save = ("Content-Disposition", f'attachment; filename="{name}-{stamp}.zip"')
+        return Response(HTTPStatus.OK, "application/zip", body, (save,))
+
+    async def _clip(self, request: Request, writer: asyncio.StreamWriter) -> None:
+        output_id = self._known(request.path[len(_OUTPUTS) : -4])
+        order = ClipOrder(request)
+        head = encode_head(clip_head(output_id, order.seconds), safe_host(request.headers.get("host", "")), None)
+        if request.method == "HEAD":
+            writer.write(head)
+            return
+        parts = clip(self._videos, output_id, order)
+        try:
+            async for data in parts:
+                # After the first bytes are there: before, an error can still be told.
+                writer.write(head + data)
+                head = b""
+                await asyncio.wait_for(writer.drain(), DRAIN_S)
+        finally:
+            await parts.aclose()  # type: ignore[attr-defined]
 
     async def _view(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes, *, controls: bool

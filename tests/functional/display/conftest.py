@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,8 +12,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from vedette_display.machine import device_name
 from vedette_display.main import main
 
+from vedette.application.shadow import shadow_name
 from vedette.bus.memory import MemoryBroker, MemoryBus
 from vedette.messages import (
     ApplicationState,
@@ -28,6 +32,12 @@ from vedette.messages import (
 from vedette.rings import BGR24, I420, FrameHeader, RingWriter, frame_bytes, listen
 
 PATIENCE_S = 15.0
+CHROMIUM = shutil.which("chromium")
+NO_CHROMIUM = "chromium is not installed (apt install chromium)"
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
 
 
 def eventually(condition: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> Any:
@@ -42,7 +52,10 @@ def eventually(condition: Callable[[], Any], what: str, timeout_s: float = PATIE
 
 
 class FakeApplication:
-    """An application instance with one camera, a model and one output, told of on the bus, with a real ring."""
+    """An application instance with one camera, a model and one output, told of on the bus, with a real ring.
+
+    Its host follows the instance's shadow as docs/ref/shadow.md says, as far as the page uses it.
+    """
 
     def __init__(
         self,
@@ -68,6 +81,18 @@ class FakeApplication:
             "labels": [["Person 42 %", 0.1, 0.2]],
             "rects": [[0.1, 0.2, 0.4, 0.8]],
         }
+        self.parameters: dict[str, dict[str, Any]] = {
+            "threshold": {
+                "node": "thr", "value": 35.0, "origin": "deployment", "reads": 1, "type": "float32",
+                "title": "Threshold", "help": "minimum confidence, %",
+            },
+            "log_level": {"value": "INFO", "origin": "graph", "reads": 2841},
+            "region": {"value": "eu-west-1", "origin": "override"},
+            "blur": {"node": "blur", "value": False, "origin": "graph", "reads": 7, "type": "boolean"},
+        }  # fmt: skip
+        self.deployed = {name: dict(values) for name, values in self.parameters.items()}
+        self.paused: list[str] = []
+        self.restarts = 0
         self.putting = threading.Event()
         self.telling = threading.Event()
         self.last_frame_at: float | None = None
@@ -88,6 +113,13 @@ class FakeApplication:
     @property
     def camera_id(self) -> str:
         return f"{self.camera}-01234567"
+
+    def log(self, folder: Path, *lines: str) -> None:
+        """Write to the console, as the host keeps it."""
+        logs = folder / f"vedette.app.{self.instance}" / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        with (logs / "console_output").open("a") as file:
+            file.writelines(f"{line}\n" for line in lines)
 
     def crash(self) -> None:
         """The application's process dies: no more pictures, and the ring is gone."""
@@ -167,10 +199,10 @@ class FakeApplication:
                     "models": {"model_node": f"{self.instance}-m"},
                     "outputs": [self.output_id] if self.last_frame_at else [],
                     "parameters": [
-                        ParameterStatus(name="threshold", node="thr", value=35.0, origin="deployment", reads=1),
-                        ParameterStatus(name="log_level", value="INFO", origin="graph", reads=2841),
-                        ParameterStatus(name="region", value="eu-west-1", origin="override"),
+                        ParameterStatus.model_validate({"name": name, **values})
+                        for name, values in self.parameters.items()
                     ],
+                    "paused": self.paused, "restarts": self.restarts,
                     **self.application,
                 }
             ).encode(),
@@ -199,8 +231,38 @@ class FakeApplication:
                 number += 1
                 self.put_one(number)
 
+    def obey(self) -> None:
+        """Take in what the shadow wants, and report it."""
+        name = shadow_name(self.instance)
+        shadow = self.bus.get_shadow(device_name(), name)
+        desired = {} if shadow is None else shadow["state"].get("desired", {})
+        reported = {} if shadow is None else shadow["state"].get("reported", {})
+        wanted = desired.get("parameters", {})
+        for port, values in self.parameters.items():
+            if values.get("node") in wanted:
+                value = wanted[values["node"]]
+                reads = values["reads"] if values["value"] == value else 0
+                values.update(value=value, origin="shadow", reads=reads)
+            else:
+                values.update(value=self.deployed[port]["value"], origin=self.deployed[port]["origin"])
+        self.paused = [self.camera_id] if desired.get("cameras", {}).get(self.camera) == "PAUSE" else []
+        if desired.get("restart") != reported.get("restart"):
+            self.restarts += 1
+        mine = {v["node"]: v for v in self.parameters.values() if "node" in v}
+        now = {
+            "parameters": {node: values["value"] for node, values in mine.items()},
+            "origins": {node: values["origin"] for node, values in mine.items()},
+            "cameras": {self.camera: "PAUSE" if self.paused else "RESUME"},
+            "restart": desired.get("restart"),
+            # As a host that checks the constraint does.
+            "rejected": {"parameters.thr": "at most 100"} if wanted.get("thr", 0) > 100 else None,
+        }
+        if shadow is not None:
+            self.bus.update_shadow(device_name(), name, {"state": {"reported": now}})
+
     def _tell(self) -> None:
-        while not self._stop.wait(0.5):
+        while not self._stop.wait(0.25):
+            self.obey()
             if self.telling.is_set():
                 self.tell_once()
 
@@ -258,7 +320,9 @@ def start_display(
     broker: MemoryBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Display]]:
     """Start displays; those still running are stopped at the end."""
-    monkeypatch.chdir(tmp_path)
+    # Beside the work folders of the applications, as on a nucleus.
+    (tmp_path / "vedette.Display").mkdir()
+    monkeypatch.chdir(tmp_path / "vedette.Display")
     with contextlib.ExitStack() as stack:
 
         def start(**configuration: Any) -> Display:
@@ -286,3 +350,45 @@ def start_application(broker: MemoryBroker, tmp_path: Path) -> Iterator[Callable
             return application
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_browser(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Open pages; each must end without an error of its own and without asking another host for anything."""
+    pages: list[Page] = []
+    wrong: list[str] = []
+
+    def start(address: str, width: int = 1280, height: int = 800, **options: Any) -> Page:
+        page = browser.new_page(viewport={"width": width, "height": height}, **options)
+        page.set_default_timeout(20_000)
+        host = address.split("/")[2]
+        page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
+        page.on("console", lambda said: wrong.append(said.text) if "Content Security Policy" in said.text else None)
+        page.on(
+            "request",
+            lambda request: (
+                None
+                if request.url.startswith(("blob:", "data:")) or request.url.split("/")[2] == host
+                else wrong.append(f"asked {request.url}")
+            ),
+        )
+        page.goto(address)
+        pages.append(page)
+        return page
+
+    yield start
+    for page in pages:
+        page.close()
+    assert wrong == []
+
+
+def wait_for_text(page: Page, selector: str, text: str) -> None:
+    page.locator(selector, has_text=text).first.wait_for()

@@ -1,65 +1,46 @@
 """The page in a real browser: what a person sees when cameras, applications and the display itself fail."""
 
-import shutil
 import threading
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page
 
 from vedette.messages import CameraState, ModelState
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+from .conftest import CHROMIUM, NO_CHROMIUM, wait_for_text
+
 CHIP = ".tile .chip"
+FAINT = """() => {
+  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const rgb = (color) => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = color;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+    .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (node) => {
+    for (; node; node = node.parentElement) {
+      const color = rgb(getComputedStyle(node).backgroundColor);
+      if (color[3] === 255) return color;
+    }
+    return [255, 255, 255, 255];
+  };
+  const faint = [];
+  for (const node of document.querySelectorAll("body *")) {
+    const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
+    if (!own || !node.checkVisibility() || node.closest(".picture, .hide, dialog, svg")) continue;
+    const [a, b] = [light(rgb(getComputedStyle(node).color)), light(ground(node))].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < 4.5) faint.push(`${node.className || node.tagName}: ${node.textContent} ${ratio.toFixed(2)}`);
+  }
+  return faint;
+}"""
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (apt install chromium)")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_browser(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Open pages; each must end without an error of its own and without asking another host for anything."""
-    pages: list[Page] = []
-    wrong: list[str] = []
-
-    def start(address: str, width: int = 1280, height: int = 800, **options: Any) -> Page:
-        page = browser.new_page(viewport={"width": width, "height": height}, **options)
-        page.set_default_timeout(15_000)
-        host = address.split("/")[2]
-        page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-        page.on("console", lambda said: wrong.append(said.text) if "Content Security Policy" in said.text else None)
-        page.on(
-            "request",
-            lambda request: (
-                None
-                if request.url.startswith(("blob:", "data:")) or request.url.split("/")[2] == host
-                else wrong.append(f"asked {request.url}")
-            ),
-        )
-        page.goto(address)
-        pages.append(page)
-        return page
-
-    yield start
-    for page in pages:
-        page.close()
-    assert wrong == []
-
-
-def wait_for_text(page: Page, selector: str, text: str) -> None:
-    page.locator(selector, has_text=text).first.wait_for()
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
 
 
 def red_share(page: Page) -> float:
@@ -242,37 +223,10 @@ def test_words_are_too_faint(display: Any, start_application: Any, open_browser:
     application = start_application()
     start_application("ppe-check", "yard").crash()
     application.video = {"state": CameraState.NO_KEY_FRAME}
-    page = open_browser(f"{display.page}#people-counter%2Flobby", color_scheme=scheme)
+    page = open_browser(f"{display.page}#/tile/people-counter%2Flobby", color_scheme=scheme)
     wait_for_text(page, ".problems", "crashed")
     wait_for_text(page, "#panel", "Parameters")
-    faint = page.evaluate(
-        """() => {
-          const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
-          const rgb = (color) => {
-            canvas.clearRect(0, 0, 1, 1);
-            canvas.fillStyle = color;
-            canvas.fillRect(0, 0, 1, 1);
-            return [...canvas.getImageData(0, 0, 1, 1).data];
-          };
-          const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
-            .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
-            .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-          const ground = (node) => {
-            for (; node; node = node.parentElement) {
-              const color = rgb(getComputedStyle(node).backgroundColor);
-              if (color[3] === 255) return color;
-            }
-            return [255, 255, 255, 255];
-          };
-          const faint = [];
-          for (const node of document.querySelectorAll("body *")) {
-            const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
-            if (!own || !node.checkVisibility() || node.closest(".picture, .hide, dialog, svg")) continue;
-            const [a, b] = [light(rgb(getComputedStyle(node).color)), light(ground(node))].sort((x, y) => y - x);
-            const ratio = (a + 0.05) / (b + 0.05);
-            if (ratio < 4.5) faint.push(`${node.className || node.tagName}: ${node.textContent} ${ratio.toFixed(2)}`);
-          }
-          return faint;
-        }"""
-    )
-    assert faint == []
+    assert page.evaluate(FAINT) == []
+    page.evaluate("location.hash = '#/application/people-counter'")
+    wait_for_text(page, ".page .card-parameters", "Threshold")
+    assert page.evaluate(FAINT) == []

@@ -1,11 +1,14 @@
 // Keys: listed on the page, dead in inputs, and those of one letter can be switched off (WCAG 2.1.4).
 
+const GO_MS = 1500;
+
 /**
- * @param {{tiles: () => HTMLElement[], opened: () => boolean, open: (index: number) => void, step: (by: number) => void, back: () => void,
+ * @param {{tiles: () => HTMLElement[], opened: () => boolean, open: (index: number) => void, step: (by: number) => void, back: () => void, inside: () => boolean, go: (place: string) => void,
  *   overlays: () => void, theme: () => void, help: () => void, snapshot: () => void, fullscreen: () => void, freeze: () => void}} page
  */
 export function listen(page) {
   const box = /** @type {HTMLInputElement} */ (document.getElementById("keys-on"));
+  let goAt = -Infinity;
   box.checked = localStorage.getItem("vedette-keys") !== "off";
   box.addEventListener("change", () => localStorage.setItem("vedette-keys", box.checked ? "on" : "off"));
 
@@ -14,11 +17,14 @@ export function listen(page) {
     if (event.ctrlKey || event.altKey || event.metaKey || document.querySelector("dialog[open]")) return;
     if (target.closest("input, textarea, select, [contenteditable]")) return;
     const done = () => event.preventDefault();
-    if (event.key === "Escape" && page.opened()) return done(), page.back();
+    if (event.key === "Escape" && (page.opened() || page.inside())) return done(), page.back();
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (page.opened() && step) return done(), page.step(step);
-    if (event.key.startsWith("Arrow") && !page.opened()) return move(event.key, page.tiles()) && done();
+    if (event.key.startsWith("Arrow") && !page.opened() && !page.inside()) return move(event.key, page.tiles()) && done();
     if (!box.checked && event.key.length === 1) return;
+    const place = performance.now() - goAt < GO_MS && { l: "live", a: "applications", c: "cameras" }[event.key.toLowerCase()];
+    goAt = event.key === "g" ? performance.now() : -Infinity;
+    if (place) return done(), page.go(place);
     if (/^[1-9]$/.test(event.key)) return done(), page.open(Number(event.key) - 1);
     if (event.key === " " && page.opened() && !target.closest("button, a, summary")) return done(), page.freeze();
     const letter = { o: page.overlays, t: page.theme, "?": page.help, s: page.snapshot, f: page.fullscreen }[event.key.toLowerCase()];

@@ -5,6 +5,8 @@ const KEPT = 1;
 // The display says something every second; so long a silence means that it is cut off.
 const SILENCE_MS = 4000;
 // Quick at first: a display that is started again is back within a second or two.
+// The display waits 3 s for an application to say what became of a change.
+const ANSWER_MS = 15000;
 const RETRIES_MS = [300, 500, 800, 1000, 1000, 1500, 2000, 4000, 8000, 15000];
 
 /**
@@ -21,6 +23,9 @@ export class Link extends EventTarget {
     /** @type {WebSocket|null} */
     this.socket = null;
     this.lastLook = "";
+    this.commands = 0;
+    /** @type {Map<number, (answer: {done: boolean, words: string}) => void>} */
+    this.asked = new Map();
     this.connect();
     setInterval(() => this.watch(), 500);
     addEventListener("online", () => this.tryNow());
@@ -74,6 +79,7 @@ export class Link extends EventTarget {
     }
     if (typeof data === "string") {
       const message = JSON.parse(data);
+      if (message.type === "answer") this.asked.get(message.id)?.(message);
       if (message.type === "state") this.dispatchEvent(new CustomEvent("state", { detail: message }));
       return;
     }
@@ -108,6 +114,22 @@ export class Link extends EventTarget {
       this.lastLook = text;
       this.send(text);
     }
+  }
+
+  /** Asks for a change; always answers, at the latest after a while. @param {Record<string, any>} command @returns {Promise<{done: boolean, words: string}>} */
+  command(command) {
+    const id = (this.commands += 1);
+    return new Promise((done) => {
+      const answer = (/** @type {{done: boolean, words: string}} */ given) => {
+        clearTimeout(patience);
+        this.asked.delete(id);
+        done(given);
+      };
+      const patience = setTimeout(() => answer({ done: false, words: "The display did not answer; look whether the change was made" }), ANSWER_MS);
+      if (!this.open) return answer({ done: false, words: "The display is not heard; nothing was changed" });
+      this.asked.set(id, answer);
+      this.send(JSON.stringify({ type: "command", id, ...command }));
+    });
   }
 
   /** @param {string|ArrayBuffer} data */

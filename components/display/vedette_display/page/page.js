@@ -1,8 +1,12 @@
 // Puts the page together: state in, tiles and panel out; tells the display what is in view.
 
+import { Actions } from "./actions.js";
+import { ApplicationPage, Applications } from "./applications.js";
+import { CameraPage, Cameras } from "./cameras.js";
 import { listen } from "./keys.js";
 import { Link } from "./link.js";
 import { Panel } from "./panel.js";
+import { address, parse } from "./route.js";
 import { Tile } from "./tile.js";
 import { age, element, gigabytes, icon, plural, say } from "./words.js";
 
@@ -10,8 +14,14 @@ const PROBLEMS_SHOWN = 3;
 const $ = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const grid = $("grid");
 const openedPicture = $("opened-picture");
-const panel = new Panel($("panel"));
 const link = new Link();
+/** @type {string[]} */
+let announcements = [];
+const actions = new Actions(link, $("toasts"), (words) => announcements.push(words));
+const panel = new Panel($("panel"), actions);
+/** The page shown in place of the tiles, if any. @type {any} */
+let page = null;
+let pageAddress = "";
 /** @type {Map<string, Tile>} */
 const tiles = new Map();
 /** @type {Map<number, Tile>} */
@@ -31,6 +41,7 @@ const serverNow = () => Date.now() + clockOffsetMs;
 link.addEventListener("state", (event) => {
   state = /** @type {CustomEvent} */ (event).detail;
   clockOffsetMs = state.now_ms - Date.now();
+  actions.allowed = state.controls;
   updateTiles();
   updateBar();
   updateProblems();
@@ -69,13 +80,32 @@ function updateTiles() {
     tile.update(data, data.number == null ? null : state.shown[data.number]);
     if (data.number != null) byNumber.set(data.number, tile);
     tile.root.style.order = String(index);
-    if (tile !== opened && tile.root.parentElement !== grid) grid.append(tile.root);
   });
-  // In reading order for keyboard and screen readers too, moved only when it differs.
-  const order = state.tiles.map((/** @type {any} */ t) => tiles.get(t.id)?.root).filter((/** @type {any} */ r) => r?.parentElement === grid);
-  if (order.some((/** @type {any} */ node, /** @type {number} */ i) => grid.children[i] !== node)) grid.append(...order);
-  grid.dataset.count = String(tiles.size);
-  $("empty").hidden = tiles.size > 0;
+  place();
+}
+
+/** Puts every tile where the shown page wants it, in reading order for keyboard and screen readers too. */
+function place() {
+  if (!state) return;
+  /** @type {Map<Element, Element[]>} */
+  const homes = new Map([[grid, []]]);
+  if (page?.tiles) homes.set(page.tiles, []);
+  for (const { id } of state.tiles) {
+    const tile = tiles.get(id);
+    if (!tile || tile === opened) continue;
+    const home = page?.tiles && page.holds(tile.data) ? page.tiles : grid;
+    homes.get(home)?.push(tile.root);
+  }
+  for (const [home, order] of homes) {
+    // Moved only when it differs: a node that moves loses the focus.
+    if (order.length !== home.children.length || order.some((node, i) => home.children[i] !== node)) {
+      const focused = /** @type {HTMLElement|null} */ (home.contains(document.activeElement) ? document.activeElement : null);
+      home.append(...order);
+      focused?.focus({ preventScroll: true });
+    }
+    /** @type {HTMLElement} */ (home).dataset.count = String(order.length);
+  }
+  $("empty").hidden = tiles.size > 0 || Boolean(page) || Boolean(opened);
 }
 
 function updateBar() {
@@ -89,7 +119,8 @@ function updateBar() {
   const next = element("ul", {}, ...list.map(([name, value]) => element("li", {}, name ? element("span", {}, name) : null, element("b", {}, value))));
   if (next.innerHTML !== $("facts").innerHTML) $("facts").replaceChildren(...next.childNodes);
   const count = health.summary.problems;
-  document.title = `${count ? `(${count}) ` : ""}${device.name} – Vedette`;
+  const where = page?.title ?? opened?.data.name;
+  document.title = `${count ? `(${count}) ` : ""}${where ? `${where} – ` : ""}${device.name} – Vedette`;
 }
 
 function updateProblems() {
@@ -124,7 +155,7 @@ function problem(p) {
     (p.kind === "camera" && t.camera_id === p.subject_id) || (p.kind === "application" && t.instance === p.subject_id) || t.output_id === p.subject_id);
   const words = [icon(p.severity), element("b", {}, `${p.subject}: ${p.words}`), element("span", { class: "problem-detail" }, p.detail || p.title)];
   const row = tile
-    ? element("a", { href: `#${encodeURIComponent(tile.id)}`, "data-subject": p.subject_id }, ...words, icon("next"))
+    ? element("a", { href: address("tile", tile.id), "data-subject": p.subject_id }, ...words, icon("next"))
     : element("span", { class: "row" }, ...words);
   return element("li", { "data-severity": p.severity }, row);
 }
@@ -159,9 +190,6 @@ document.addEventListener("visibilitychange", () => {
 });
 addEventListener("resize", () => setTimeout(look, 200));
 
-/** @type {string[]} */
-let announcements = [];
-
 function refresh() {
   const heard = link.open;
   for (const tile of tiles.values()) {
@@ -190,28 +218,45 @@ setInterval(() => {
 
 // -- the opened tile ------------------------------------------------------------------------------------------------
 
+/** @param {import("./route.js").Route} to */
+function pageOf(to) {
+  if (to.place === "applications") return new Applications(actions);
+  if (to.place === "application") return new ApplicationPage(to.id, actions);
+  if (to.place === "cameras") return new Cameras();
+  if (to.place === "camera") return new CameraPage(to.id, actions);
+  return null;
+}
+
 function route() {
-  const id = decodeURIComponent(location.hash.slice(1));
-  const tile = id ? tiles.get(id) ?? null : null;
-  if (tile !== opened) {
-    if (opened) {
-      opened.frozen = false;
-      if (tiles.has(opened.data.id)) grid.append(opened.root);
-    }
+  const to = parse(location.hash);
+  const tile = to.place === "tile" ? tiles.get(to.id) ?? null : null;
+  const moved = tile !== opened || address(to.place, to.id) !== pageAddress;
+  if (moved) {
     const before = opened;
+    if (opened) opened.frozen = false;
     opened = tile;
+    if (address(to.place, to.id) !== pageAddress) {
+      pageAddress = address(to.place, to.id);
+      page = pageOf(to);
+      $("view").replaceChildren(...(page ? [page.root] : []));
+      if (to.place !== "live" || tile) scrollTo({ top: 0 });
+    }
     if (tile) {
       openedPicture.replaceChildren(tile.root);
-      scrollTo({ top: 0 });
       if (state) panel.show(tile.data, state);
-    } else if (state) {
-      updateTiles();
-      before?.name.focus({ preventScroll: false });
+    }
+    place();
+    if (before && !tile && to.place === "live") before.name.focus({ preventScroll: false });
+    for (const link of $("places").children) {
+      const current = /** @type {HTMLElement} */ (link).dataset.place === { application: "applications", camera: "cameras", tile: "live" }[to.place] || /** @type {HTMLElement} */ (link).dataset.place === to.place;
+      if (current) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
     }
   }
+  if (page && state) page.show(state);
   $("opened").hidden = !opened;
-  grid.hidden = Boolean(opened);
-  document.body.classList.toggle("is-open", Boolean(opened));
+  $("view").hidden = !page;
+  grid.hidden = Boolean(opened) || Boolean(page);
   if (opened) {
     const { name, instance } = opened.data;
     const of = instance && instance !== name ? ` › ${instance}` : "";
@@ -219,17 +264,21 @@ function route() {
       $("opened-name").replaceChildren(name, element("span", { class: "of" }, of));
     }
   }
+  if (moved) page?.tick?.();
 }
 
 addEventListener("hashchange", () => {
   route();
   refresh();
 });
+setInterval(() => {
+  if (!document.hidden && link.open) page?.tick?.();
+}, 1000);
 
 /** @param {number} index */
 function openAt(index) {
   const data = state?.tiles[index];
-  if (data) location.hash = encodeURIComponent(data.id);
+  if (data) location.hash = address("tile", data.id);
 }
 
 /** @param {number} by */
@@ -292,7 +341,12 @@ listen({
   opened: () => Boolean(opened),
   open: openAt,
   step,
-  back: () => { location.hash = ""; },
+  back: () => {
+    const { place } = parse(location.hash);
+    location.hash = address({ application: "applications", camera: "cameras" }[place] ?? "live");
+  },
+  inside: () => Boolean(page),
+  go: (place) => { location.hash = address(place); },
   overlays: toggleOverlays,
   theme: toggleTheme,
   help,

@@ -1,49 +1,50 @@
-// The facts beside an opened picture.
+// The facts beside an opened picture, and the cards that the pages of applications and cameras are made of too.
 
+import { card, condition, facts, keep, number } from "./cards.js";
+import { Parameters } from "./parameters.js";
+import { address } from "./route.js";
 import { age, commandLine, element, figure, icon, plural } from "./words.js";
 
-const HISTORY = 120;
-
 export class Panel {
-  /** @param {HTMLElement} root */
-  constructor(root) {
+  /** @param {HTMLElement} root @param {import("./actions.js").Actions} actions */
+  constructor(root, actions) {
     this.root = root;
-    this.tileId = "";
-    /** @type {number[]} */
-    this.latencies = [];
+    this.actions = actions;
+    this.cards = new Cards(actions);
+    this.parameters = new Parameters(actions);
+    this.content = element("div", {});
+    root.append(this.content);
   }
 
   /** @param {import("./tile.js").TileData} tile @param {any} state */
   show(tile, state) {
     const { health } = state;
-    if (this.tileId !== tile.id) {
-      this.tileId = tile.id;
-      this.latencies = [];
-    }
     const shown = tile.number == null ? null : state.shown[tile.number];
-    if (shown?.latency_p95 != null) this.latencies = [...this.latencies, shown.latency_p95].slice(-HISTORY);
     const application = health.applications.find((/** @type {any} */ a) => a.instance === tile.instance);
     const camera = health.cameras.find((/** @type {any} */ c) => c.camera_id === tile.camera_id);
     const output = health.outputs.find((/** @type {any} */ o) => o.output_id === tile.output_id);
-    const models = Object.entries(application?.models ?? {})
-      .map(([node, id]) => ({ node, model: health.models.find((/** @type {any} */ m) => m.model_id === id) }))
-      .filter(({ model }) => model);
-    // Kept apart from focus and selection: the panel is only built anew when something in it differs.
-    const content = [
-      application && this.application(application),
-      application?.parameters?.length ? this.parameters(application) : null,
-      this.performance(shown, output, application, state.link),
-      camera && this.camera(camera),
-      ...models.map(({ node, model }) => this.model(node, model)),
-    ].filter(Boolean);
-    const next = element("div", {}, ...content);
-    if (this.root.firstElementChild?.isEqualNode(next)) return;
-    if (!this.root.contains(document.activeElement)) this.root.replaceChildren(next);
+    keep(this.content, [
+      ["application", application && this.cards.application(application, { link: true })],
+      ["parameters", application?.parameters?.length && this.parameters.show(application)],
+      ["performance", this.cards.performance(shown, output, application, state.link)],
+      ["camera", camera && this.cards.camera(camera, application ? [application] : [], { link: true })],
+      ...modelsOf(application, health).map(({ node, model }) => /** @type {[string, Element]} */ ([`model ${node}`, this.cards.model(node, model)])),
+      ["save", output && this.cards.save(output)],
+    ]);
   }
+}
 
-  /** @param {any} part @param {string} sentence */
-  state(part, sentence) {
-    return element("p", { class: "state", "data-severity": part.severity }, icon(part.severity), element("span", {}, sentence));
+/** @param {any} application @param {any} health @returns {{node: string, model: any}[]} */
+export function modelsOf(application, health) {
+  return Object.entries(application?.models ?? {})
+    .map(([node, id]) => ({ node, model: health.models.find((/** @type {any} */ m) => m.model_id === id) }))
+    .filter(({ model }) => model);
+}
+
+export class Cards {
+  /** @param {import("./actions.js").Actions} actions */
+  constructor(actions) {
+    this.actions = actions;
   }
 
   /** @param {any} part */
@@ -55,11 +56,11 @@ export class Panel {
       part.hint && part.severity !== "busy" ? commandLine(part.hint) : null);
   }
 
-  /** @param {any} a */
-  application(a) {
+  /** @param {any} a @param {{link?: boolean}} [more] */
+  application(a, more = {}) {
     const restarts = plural(a.restarts, "restart");
-    return card(a.instance, "application",
-      this.state(a, a.state === "running" ? `running ${age(a.state_age_s)}, ${restarts}` : `${a.words} for ${age(a.state_age_s)}, ${restarts}`),
+    return card(more.link ? element("a", { class: "subject", href: address("application", a.instance) }, a.instance, icon("next")) : a.instance, "application",
+      condition(a, a.state === "running" ? `running ${age(a.state_age_s)}, ${restarts}` : `${a.words} for ${age(a.state_age_s)}, ${restarts}`),
       this.trouble(a),
       facts([
         ["Application", a.application !== a.instance ? a.application : ""],
@@ -67,17 +68,19 @@ export class Panel {
         ["Python", a.environment],
         ["Last exit code", a.exit_code],
         ["Errors", a.errors || ""],
-      ]));
+      ]),
+      element("p", { class: "actions" }, this.actions.restart(a),
+        more.link ? element("a", { class: "action", href: `${address("application", a.instance)}` }, icon("log"), "Charts and log") : null));
   }
 
-  /** @param {any} a */
-  parameters(a) {
-    const rows = a.parameters.map((/** @type {any} */ p) => element("li", { class: "parameter" },
-      element("span", { class: "parameter-name" }, p.name), element("code", {}, String(p.value)),
-      element("span", { class: "parameter-facts" },
-        [p.node && p.node !== p.name ? p.node : "", `from ${p.origin}`].filter(Boolean).join(" · "),
-        " · ", element("span", { class: p.reads ? "" : "unread" }, p.reads ? `read ${p.reads}×` : "not read by the application yet"))));
-    return card("Parameters", "parameters", element("ul", { class: "parameters" }, ...rows));
+  /** What can be kept of an output, and where else it can be watched. @param {any} output */
+  save(output) {
+    const path = `outputs/${encodeURIComponent(output.output_id)}`;
+    return card("Save and watch elsewhere", "save",
+      element("p", { class: "actions" },
+        element("a", { class: "action", href: `${path}.zip`, download: "" }, icon("snapshot"), "Snapshot (ZIP)"),
+        ...[10, 30].map((seconds) => element("a", { class: "action", href: `${path}.mp4?seconds=${seconds}`, download: "" }, icon("clip"), `Clip, next ${seconds} s`))),
+      element("p", { class: "note" }, "Snapshot: the annotated picture, the raw frame and the facts as JSON. Clip: MP4, ready when it has been recorded."));
   }
 
   /** @param {any} shown @param {any} output @param {any} application @param {any} link */
@@ -102,16 +105,15 @@ export class Panel {
           ["of that, a model call", kind === "ready" && application?.model_ms != null ? figure(application.model_ms, 1, "ms") : ""],
         ])),
       ]) : null,
-      this.latencies.length > 2 ? sparkline(this.latencies) : null,
       element("p", { class: "note" }, "Delay: from the camera's packet to the annotated picture on this screen, 95 of 100 below, last 10 s."));
   }
 
-  /** @param {any} c */
-  camera(c) {
+  /** @param {any} c @param {any[]} applications that use it @param {{link?: boolean}} [more] */
+  camera(c, applications, more = {}) {
     const size = c.width ? `${c.width} × ${c.height}` : "";
     const source = c.source_width && c.source_width !== c.width ? ` (camera sends ${c.source_width} × ${c.source_height})` : "";
-    return card(c.name, "camera",
-      this.state(c, c.state === "live" ? `live ${age(c.state_age_s)}` : `${c.words} for ${age(c.state_age_s)}`),
+    return card(more.link ? element("a", { class: "subject", href: address("camera", c.camera_id) }, c.name, icon("next")) : c.name, "camera",
+      condition(c, c.state === "live" ? `live ${age(c.state_age_s)}` : `${c.words} for ${age(c.state_age_s)}`),
       this.trouble(c),
       facts([
         ["Address", c.url],
@@ -119,15 +121,20 @@ export class Panel {
         ["Frame rate", c.fps == null ? "" : figure(c.fps, 1, "fps")],
         ["Last picture", c.last_frame_age_s == null ? "" : c.last_frame_age_s < 2 ? "now" : `${age(c.last_frame_age_s)} ago`],
         ["Reconnects", c.reconnects],
+        ["Dropped frames", c.dropped],
         ["Decode errors", c.decode_errors],
-        ["Used by", c.users?.join(", ")],
-      ]));
+        ["Used by", more.link ? c.users?.join(", ") : ""],
+      ]),
+      element("ul", { class: "uses" }, ...applications.map((a) => element("li", {},
+        more.link ? null : element("a", { class: "subject", href: address("application", a.instance) }, a.instance, icon("next")),
+        a.paused?.includes(c.camera_id) ? element("span", { class: "note" }, "paused") : null,
+        this.actions.pauseOrResume(a, c)))));
   }
 
   /** @param {string} node @param {any} m */
   model(node, m) {
     return card(m.name, "model",
-      this.state(m, m.state === "ready" ? `ready on ${m.provider ?? "CPU"}` : `${m.words} for ${age(m.state_age_s)}`),
+      condition(m, m.state === "ready" ? `ready on ${m.provider ?? "CPU"}` : `${m.words} for ${age(m.state_age_s)}`),
       this.trouble(m),
       facts([
         ["Node", node],
@@ -139,43 +146,9 @@ export class Panel {
   }
 }
 
-/** @param {string} title @param {string} kind @param {...any} children */
-function card(title, kind, ...children) {
-  const label = { application: "Application", camera: "Camera", model: "Model" }[kind];
-  return element("section", { class: `card card-${kind}` },
-    element("h2", {}, label ? element("span", { class: "kind" }, label) : null, title), ...children.filter(Boolean));
-}
-
-/** @param {[any, any][]} rows */
-function facts(rows) {
-  const kept = rows.filter(([, value]) => value !== "" && value != null);
-  return kept.length ? element("dl", { class: "facts-list" }, ...kept.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, String(value))])) : null;
-}
-
-/** @param {string} value @param {string} unit */
-function number(value, unit) {
-  return element("div", { class: "number" }, element("strong", {}, value), element("span", {}, unit));
-}
-
 /** @param {string} kind @param {number} percent */
 function sliver(kind, percent) {
   const part = element("span", { class: `sliver sliver-${kind}` });
   part.style.flexGrow = String(Math.max(1, Math.round(percent)));
   return part;
-}
-
-/** @param {number[]} values */
-function sparkline(values) {
-  const most = Math.max(...values, 1);
-  const points = values.map((v, i) => `${((i / (HISTORY - 1)) * 240).toFixed(1)},${(38 - (v / most) * 34).toFixed(1)}`);
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 240 40");
-  svg.setAttribute("class", "sparkline");
-  svg.setAttribute("preserveAspectRatio", "none");
-  svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", `delay over the last ${values.length} s: at most ${Math.round(most)} ms, now ${Math.round(values[values.length - 1])} ms`);
-  const line = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
-  line.setAttribute("points", points.join(" "));
-  svg.append(line);
-  return svg;
 }

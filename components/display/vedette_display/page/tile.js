@@ -1,5 +1,6 @@
 // One tile: the picture, what is told of it, and whether it is live. LIVE is a fact of pictures that move, never a clock.
 
+import { address } from "./route.js";
 import { age, commandLine, element, icon, say } from "./words.js";
 
 // With nothing new for so long a picture is not live any more; slow outputs get three of their own intervals.
@@ -39,7 +40,7 @@ export class Tile {
     this.veilAge = element("p", { class: "veil-age" });
     this.veil = element("div", { class: "veil" },
       element("div", { class: "veil-words" }, this.veilIcon, this.veilTitle, this.veilDetail, this.veilHint), this.veilAge);
-    this.name = element("a", { class: "name", href: `#${encodeURIComponent(data.id)}` });
+    this.name = element("a", { class: "name", href: address("tile", data.id) });
     this.source = element("span", { class: "source" });
     this.chip = element("span", { class: "chip" });
     this.figures = element("span", { class: "figures" });

@@ -55,18 +55,26 @@ export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** A command with a button to copy it, where the browser allows that. @param {string} command */
+/** Copies text; on plain http browsers have no clipboard for pages, but an older way works. @param {string} text */
+export async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const area = /** @type {HTMLTextAreaElement} */ (element("textarea", { readonly: true, class: "hide" }));
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}
+
+/** A command or an address with a button to copy it. @param {string} command */
 export function commandLine(command) {
-  const line = element("span", { class: "command" }, element("code", {}, command));
-  if (navigator.clipboard) {
-    const button = element("button", { type: "button", class: "copy", title: "Copy", "aria-label": `Copy ${command}` }, icon("copy"));
-    button.addEventListener("click", async (event) => {
-      event.preventDefault();
-      await navigator.clipboard.writeText(command);
-      button.replaceChildren(icon("ok"));
-      setTimeout(() => button.replaceChildren(icon("copy")), 1500);
-    });
-    line.append(button);
-  }
-  return line;
+  const button = element("button", { type: "button", class: "copy", title: "Copy", "aria-label": `Copy ${command}` }, icon("copy"));
+  button.addEventListener("click", async (event) => {
+    event.preventDefault();
+    await copy(command);
+    button.replaceChildren(icon("ok"));
+    setTimeout(() => button.replaceChildren(icon("copy")), 1500);
+    button.focus();
+  });
+  return element("span", { class: "command" }, element("code", {}, command), button);
 }

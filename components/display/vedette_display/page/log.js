@@ -1,0 +1,121 @@
+// What an application logs: its last lines, followed until somebody scrolls up.
+
+import { action } from "./cards.js";
+import { copy, element, icon, say } from "./words.js";
+
+const MOST_LINES = 2000;
+const EVERY_MS = 1000;
+
+export class Log {
+  /** @param {string} instance @param {import("./actions.js").Actions} actions */
+  constructor(instance, actions) {
+    this.instance = instance;
+    this.actions = actions;
+    this.file = "console_output";
+    /** @type {number|null} */
+    this.next = null;
+    /** @type {string[]} */
+    this.lines = [];
+    this.follow = true;
+    this.asking = false;
+    this.askedAt = 0;
+    this.text = element("pre", { class: "log-text", tabindex: "0", role: "log", "aria-live": "off", "aria-label": `Log of ${instance}` });
+    this.files = /** @type {HTMLSelectElement} */ (element("select", { "aria-label": "Log file", change: () => this.open(this.files.value) }, element("option", {}, this.file)));
+    this.search = /** @type {HTMLInputElement} */ (element("input", { type: "search", placeholder: "Search", "aria-label": "Search in the log", input: () => this.draw() }));
+    this.level = /** @type {HTMLSelectElement} */ (element("select", { "aria-label": "Lines to show", change: () => this.draw() },
+      element("option", { value: "" }, "Every line"), element("option", { value: "warn" }, "Warnings and errors"), element("option", { value: "error" }, "Errors")));
+    this.down = action("next", "To the end", () => {
+      this.follow = true;
+      this.draw();
+    }, { hidden: true });
+    this.save = element("a", { class: "action", download: "" }, icon("snapshot"), "Download");
+    this.words = element("p", { class: "note" });
+    this.root = element("section", { class: "card card-log", id: "log" }, element("h2", {}, "Log"),
+      element("div", { class: "log-tools" }, this.files, this.level, this.search,
+        action("copy", "Copy", () => {
+          copy(this.shown().join("\n"));
+          this.actions.say("The lines shown are copied");
+        }), this.save, this.down),
+      this.words, this.text);
+    this.text.addEventListener("scroll", () => {
+      this.follow = this.text.scrollHeight - this.text.scrollTop - this.text.clientHeight < 30;
+      this.down.hidden = this.follow;
+    });
+    this.address();
+  }
+
+  address() {
+    this.save.setAttribute("href", `api/log.txt?${new URLSearchParams({ instance: this.instance, file: this.file })}`);
+  }
+
+  /** @param {string} file */
+  open(file) {
+    this.file = file;
+    this.next = null;
+    this.lines = [];
+    this.follow = true;
+    this.askedAt = 0;
+    this.address();
+    this.draw();
+    this.fetch();
+  }
+
+  /** Fetches what is new, once a second at most. */
+  async fetch() {
+    if (this.asking || performance.now() - this.askedAt < EVERY_MS * 0.9) return;
+    this.asking = true;
+    this.askedAt = performance.now();
+    const file = this.file;
+    try {
+      const query = new URLSearchParams({ instance: this.instance, file });
+      if (this.next != null) query.set("after", String(this.next));
+      const answer = await fetch(`api/log?${query}`);
+      if (!answer.ok) {
+        say(this.words, (await answer.text()).trim());
+      } else if (file === this.file) {
+        this.take(await answer.json());
+      }
+    } catch {
+      // The display is away: its own banner says so.
+    } finally {
+      this.asking = false;
+    }
+  }
+
+  /** @param {{files: {name: string, size: number}[], lines: string[], next: number, skipped: number}} part */
+  take(part) {
+    say(this.words, "");
+    const names = part.files.map((each) => each.name);
+    if (names.join() !== [...this.files.options].map((each) => each.value).join()) {
+      this.files.replaceChildren(...names.map((name) => element("option", { value: name }, name)));
+      this.files.value = this.file;
+    }
+    // Shorter than before: the file was begun anew.
+    if (this.next != null && part.next < this.next) this.lines = [];
+    this.next = part.next;
+    if (!part.lines.length && this.text.hasChildNodes()) return;
+    this.lines = [...this.lines, ...part.lines].slice(-MOST_LINES);
+    this.draw();
+  }
+
+  shown() {
+    const wanted = this.search.value.toLowerCase();
+    const level = { "": null, warn: /\b(warn(ing)?|error|critical|fatal|traceback|exception)\b|\w+(Error|Exception)\b/i, error: /\b(error|critical|fatal|traceback|exception)\b|\w+(Error|Exception)\b/i }[this.level.value];
+    return this.lines.filter((line) => (!level || level.test(line)) && (!wanted || line.toLowerCase().includes(wanted)));
+  }
+
+  draw() {
+    const lines = this.shown();
+    const from = this.text.scrollTop;
+    this.text.replaceChildren(...lines.map((line) => element("span", { class: severity(line) }, `${line}\n`)));
+    if (!lines.length) this.text.textContent = this.lines.length ? "No line fits." : "Nothing yet.";
+    this.text.scrollTop = this.follow ? this.text.scrollHeight : from;
+    this.down.hidden = this.follow;
+  }
+}
+
+/** @param {string} line */
+function severity(line) {
+  if (/\b(ERROR|CRITICAL|FATAL|Traceback)\b|^\w*(Error|Exception)\b/.test(line)) return "log-error";
+  return /\bWARN(ING)?\b/.test(line) ? "log-warning" : "";
+}

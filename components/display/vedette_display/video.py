@@ -1,0 +1,252 @@
+"""One output as H.264: encoded once for everybody who takes the same, and not at all while nobody does.
+
+Shared by clips, recordings and the RTSP streams. The encoder is libx264 as PyAV carries it, tuned for no delay: no
+B frames, no look-ahead, every access unit leaves as soon as its frame has come.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from vedette.rings import Lease, RingError, RingReader, connect
+from vedette_display.picture import PictureError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
+
+CLOCK_HZ: Final = 90_000
+"""Of time stamps: what RTP has for video."""
+KEY_EVERY_S: Final = 2.0
+LEAST_KEY_S: Final = 0.5
+"""Key frames that newcomers ask for come no closer than this: a stranger who reconnects for ever costs no bandwidth."""
+MAX_FPS: Final = 30.0
+CRF: Final = 23
+POLL_S: Final = 0.1
+RETRY_S: Final = 0.5
+STANDING_S: Final = 1.0
+"""A picture that does not change is sent again after so long: players give up on a stream that says nothing."""
+
+
+class VideoVariant(NamedTuple):
+    """What is encoded once. ``width``: at most, in pixels."""
+
+    width: int = 1920
+    overlays: bool = True
+
+
+class AccessUnit(NamedTuple):
+    """One coded picture: NAL units with start codes; key frames carry the parameter sets. ``pts``: in 1/90,000 s."""
+
+    data: bytes
+    pts: int
+    key: bool
+    width: int
+    height: int
+    capture_wall_ns: int
+
+
+Sink = Callable[[AccessUnit], None]
+
+
+class Encoder:
+    """H.264 of one size."""
+
+    def __init__(self, width: int, height: int, fps: float = 15.0) -> None:
+        import av
+
+        self.width, self.height = width, height
+        context: Any = av.CodecContext.create("libx264", "w")
+        context.width, context.height, context.pix_fmt = width, height, "yuv420p"
+        context.time_base = Fraction(1, CLOCK_HZ)
+        context.framerate = Fraction(max(1, round(fps)))
+        # One thread: the device has other things to do, and slices in parallel cost bits.
+        context.thread_count = 1
+        keyint = max(2, round(fps * KEY_EVERY_S))
+        context.options = {
+            "preset": "superfast",
+            "tune": "zerolatency",
+            "profile": "main",
+            "crf": str(CRF),
+            "maxrate": str(_most_bits(width, height)),
+            "bufsize": str(_most_bits(width, height)),
+            "x264-params": f"keyint={keyint}:min-keyint=1:scenecut=0:repeat-headers=1:annexb=1:sliced-threads=0",
+        }
+        context.open()
+        self._context = context
+        self._frame_type: Any = av.VideoFrame
+        self._intra: Any = av.video.frame.PictureType.I
+        self._none: Any = av.video.frame.PictureType.NONE
+
+    def encode(self, planes: "NDArray[np.uint8]", pts: int, capture_wall_ns: int, *, key: bool) -> list[AccessUnit]:
+        """Encode one I420 picture (height * 3 / 2, width)."""
+        frame = self._frame_type.from_ndarray(planes, format="yuv420p")
+        frame.pts, frame.time_base = pts, Fraction(1, CLOCK_HZ)
+        frame.pict_type = self._intra if key else self._none
+        return [
+            AccessUnit(
+                bytes(packet), int(packet.pts), bool(packet.is_keyframe), self.width, self.height, capture_wall_ns
+            )
+            for packet in self._context.encode(frame)
+        ]
+
+
+class VideoFeed:
+    """Reads one output's ring while it has sinks, and encodes it for them.
+
+    ``locate`` tells the ring's socket, None while it is not known. Sinks are called on the feed's thread, each begins
+    with a key frame; one that raises is taken off.
+    """
+
+    def __init__(self, output_id: str, variant: VideoVariant, locate: Callable[[], str | None]) -> None:
+        self.output_id = output_id
+        self.variant = variant
+        self.encoded = 0
+        self._locate = locate
+        self._lock = threading.Lock()
+        self._sinks: list[Sink] = []
+        self._fresh: set[int] = set()
+        """Sinks (by id) that wait for a key frame."""
+        self._thread: threading.Thread | None = None
+        self._said = ""
+        self._key_at = -LEAST_KEY_S
+
+    def add(self, sink: Sink) -> None:
+        """Begin to give access units to a sink."""
+        with self._lock:
+            self._sinks = [*self._sinks, sink]
+            self._fresh.add(id(sink))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=f"video-{self.output_id}", daemon=True)
+                self._thread.start()
+
+    def remove(self, sink: Sink) -> None:
+        """Give it no more; without a sink nothing is read or encoded."""
+        with self._lock:
+            self._sinks = [other for other in self._sinks if other is not sink]
+            self._fresh.discard(id(sink))
+
+    @property
+    def watched(self) -> bool:
+        """Whether somebody takes it."""
+        return bool(self._sinks)
+
+    def join(self, timeout_s: float) -> None:
+        """Wait until the thread has ended, which it does when nobody takes anything."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                if not self._sinks:
+                    self._thread = None
+                    return
+            try:
+                self._run_once()
+            except (RingError, PictureError) as error:
+                self._say(logging.INFO, str(error))
+                time.sleep(RETRY_S)  # a thread of its own; who waits for its end waits this long at most
+
+    def _run_once(self) -> None:
+        path = self._locate()
+        if path is None:
+            raise RingError("no application tells where this output is")
+        reader = RingReader(connect(path), 2)
+        encoder: Encoder | None = None
+        held: Lease | None = None
+        sent_at = 0.0
+        try:
+            while self._sinks:
+                lease = reader.receive(POLL_S)
+                now = time.monotonic()
+                if lease is not None:
+                    if held is not None:
+                        held.release()
+                    held = lease
+                    if now - sent_at < 1 / (MAX_FPS * 1.2):
+                        continue
+                elif held is None or (now - sent_at < STANDING_S and not self._fresh):
+                    continue
+                planes = self._planes(held)
+                width, height = planes.shape[1], planes.shape[0] * 2 // 3
+                if encoder is None or (encoder.width, encoder.height) != (width, height):
+                    encoder = Encoder(width, height)
+                    self._key_at = -LEAST_KEY_S
+                self._deliver(encoder, planes, held, now)
+                sent_at = now
+        finally:
+            if held is not None:
+                held.release()
+            reader.close()
+
+    def _deliver(self, encoder: Encoder, planes: "NDArray[np.uint8]", lease: Lease, now: float) -> None:
+        key = now - self._key_at >= KEY_EVERY_S or (bool(self._fresh) and now - self._key_at >= LEAST_KEY_S)
+        for unit in encoder.encode(planes, round(now * CLOCK_HZ), lease.header.capture_wall_ns, key=key):
+            self.encoded += 1
+            if unit.key:
+                self._key_at = now
+            for sink in self._sinks:
+                if id(sink) in self._fresh:
+                    if not unit.key:
+                        continue
+                    self._fresh.discard(id(sink))
+                try:
+                    sink(unit)
+                except Exception:
+                    logger.exception("a viewer of %s failed and is taken off", self.output_id)
+                    self.remove(sink)
+
+    def _planes(self, lease: Lease) -> "NDArray[np.uint8]":
+        from vedette_display.encoding import to_i420
+        from vedette_display.overlay import Overlays, parse
+
+        overlays = Overlays()
+        if self.variant.overlays:
+            try:
+                overlays = parse(lease.meta)
+            except ValueError as error:
+                self._say(logging.WARNING, str(error))
+        return to_i420(lease.header, lease.buffer, overlays, self.variant.width)
+
+    def _say(self, level: int, words: str) -> None:
+        if words != self._said:
+            self._said = words
+            logger.log(level, "video of %s: %s", self.output_id, words)
+
+
+class VideoFeeds:
+    """All outputs' feeds. ``locate`` tells where an output's ring is."""
+
+    def __init__(self, locate: Callable[[str], str | None]) -> None:
+        self._locate = locate
+        self._lock = threading.Lock()
+        self._feeds: dict[tuple[str, VideoVariant], VideoFeed] = {}
+
+    def attach(self, output_id: str, variant: VideoVariant, sink: Sink) -> Callable[[], None]:
+        """Give an output's access units to ``sink``; what is returned ends it."""
+        with self._lock:
+            for key in [key for key, feed in self._feeds.items() if not feed.watched]:
+                del self._feeds[key]
+            feed = self._feeds.get((output_id, variant))
+            if feed is None:
+                feed = VideoFeed(output_id, variant, lambda: self._locate(output_id))
+                self._feeds[output_id, variant] = feed
+            feed.add(sink)
+        return lambda: feed.remove(sink)
+
+    @property
+    def encoded(self) -> int:
+        """Access units encoded for feeds that are known now."""
+        return sum(feed.encoded for feed in list(self._feeds.values()))
+
+
+def _most_bits(width: int, height: int) -> int:
+    """Return bits a second that are plenty: 8 Mb/s for 1920x1080."""
+    return max(1_000_000, round(8_000_000 * width * height / (1920 * 1080)))
