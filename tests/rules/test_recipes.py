@@ -26,6 +26,20 @@ TOPICS_OF = {
         "vedette/application/+/status",
         "vedette/output/+/status",
     },
+    "vedette.DeviceMonitor": {
+        "vedette/camera/+/status",
+        "vedette/model/+/status",
+        "vedette/application/+/status",
+        "vedette/display/status",
+        "vedette/health",
+        "$aws/things/*/shadow/name/vedette:health/update/documents",
+        "$aws/things/*/shadow/name/vedette:health/delete/accepted",
+    },
+}
+SERVICES_OF = {
+    "vedette.Display": {"aws.greengrass.ShadowManager"},
+    "vedette.CameraIngest": {"aws.greengrass.SecretManager"},
+    "vedette.DeviceMonitor": {"aws.greengrass.ShadowManager", "aws.greengrass.ipc.mqttproxy"},
 }
 
 
@@ -79,13 +93,7 @@ def test_a_process_runs_under_a_shell_and_misses_its_signals(path: Path) -> None
 def test_a_component_may_do_more_than_the_topic_table_says(path: Path) -> None:
     configuration = document(path)["ComponentConfiguration"]["DefaultConfiguration"]
     policies = configuration.get("accessControl", {})
-    assert set(policies) <= {
-        "aws.greengrass.ipc.pubsub",
-        "aws.greengrass.SecretManager",
-        "aws.greengrass.ShadowManager",
-    }
-    assert ("aws.greengrass.ShadowManager" in policies) == (path.stem == "vedette.Display")
-    assert ("aws.greengrass.SecretManager" in policies) == (path.stem == "vedette.CameraIngest")
+    assert set(policies) - {"aws.greengrass.ipc.pubsub"} == SERVICES_OF.get(path.stem, set())
     pubsub = policies.get("aws.greengrass.ipc.pubsub", {})
     resources = {resource for policy in pubsub.values() for resource in policy["resources"]}
     assert resources == TOPICS_OF.get(path.stem, set())

@@ -36,6 +36,7 @@ OWN_COMPONENTS: Final = (
     OwnComponent("vedette.ModelInference", "model_inference", "vedette_model_inference"),
     OwnComponent("vedette.AppRuntime", "app_runtime", "vedette_app_runtime"),
     OwnComponent("vedette.Display", "display", "vedette_display"),
+    OwnComponent("vedette.DeviceMonitor", "device_monitor", "vedette_device_monitor"),
 )
 
 

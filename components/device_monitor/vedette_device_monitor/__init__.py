@@ -1,0 +1,1 @@
+"""vedette.DeviceMonitor: metrics to CloudWatch, the health of the device, jobs."""

@@ -1,0 +1,219 @@
+"""The monitor's process: hears the others, counts, spools, sends."""
+
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from vedette.aws_calls import AwsCaller, CredentialsSource
+from vedette.bus import Bus, BusError, BusLost, NotFound, Subscription
+from vedette.bus.component import ComponentFailed
+from vedette.health import HealthBook
+from vedette.messages import ApplicationStatus, CameraStatus, DisplayStatus, ModelStatus
+from vedette.metrics import NAMESPACE, PANORAMA_NAMESPACE
+from vedette.shadows import ShadowKeeper
+from vedette_device_monitor.collection import Collection, Identity
+from vedette_device_monitor.configuration import ConfigurationError, MonitorConfiguration, read
+from vedette_device_monitor.counters import Counters
+from vedette_device_monitor.datum import pack
+from vedette_device_monitor.health import SHADOW, TOPIC, Telling, condensed, device_facts
+from vedette_device_monitor.machine import Machine
+from vedette_device_monitor.sender import Sender
+from vedette_device_monitor.spool import Batch, Spool
+
+logger = logging.getLogger(__name__)
+
+MINUTE_S: Final = 60.0
+_IN_THE_MIDDLE_S: Final = 30.0
+"""Second of the minute at which values are taken: at its edge two would fall into one minute and none into the next."""
+_LOOK_S: Final = 1.0
+_COUNTERS: Final = "counters"
+
+
+def main(bus: Bus, stop: threading.Event) -> None:
+    """Monitor until ``stop`` is set.
+
+    :raises ComponentFailed: when the configuration is wrong
+    :raises BusError: when the bus is lost
+    """
+    try:
+        configuration = read(bus.get_configuration())
+    except NotFound:
+        configuration = MonitorConfiguration()
+    except ConfigurationError as error:
+        raise ComponentFailed(str(error)) from error
+    thing = os.environ.get("AWS_IOT_THING_NAME", "")
+    Monitor(bus, configuration, thing or "device", Path()).run(stop)
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """Where the time comes from; a test has its own."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+    uptime: Callable[[], float] = Machine.uptime
+
+
+class Monitor:
+    """Everything but the sending happens on one thread, that of :meth:`run`, under one lock with the bus's."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        configuration: MonitorConfiguration,
+        thing: str,
+        work: Path,
+        *,
+        environ: Mapping[str, str] = os.environ,
+        clocks: Clocks | None = None,
+        caller: Any = None,
+    ) -> None:
+        """Prepare.
+
+        :param work: the component's work folder
+        :param caller: of CloudWatch; None: over the network, with the device's credentials
+        """
+        self._bus = bus
+        self._configuration = configuration
+        self._thing = thing
+        self._clocks = clocks or Clocks()
+        self._lock = threading.Lock()
+        self._machine = Machine(work)
+        self._boot = self._machine.boot()
+        self.spool = Spool(work / "spool.db", max_bytes=configuration.spool_mb * 1024 * 1024)
+        identity = Identity(
+            configuration.device_id or thing, configuration.device_name or thing, dict(configuration.application_ids)
+        )
+        self._counters = Counters(self.spool.note(_COUNTERS))
+        self._collection = Collection(identity, self._counters, self._clocks.monotonic)
+        self._book = HealthBook(self._clocks.monotonic, self._clocks.wall)
+        self._telling = Telling(self._clocks.monotonic)
+        self._facts = {"thing": thing, **device_facts(environ)}
+        self._keeper: ShadowKeeper | None = None
+        region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+        self.sender = Sender(
+            self.spool,
+            self._lock,
+            caller
+            or AwsCaller(
+                "monitoring",
+                region,
+                CredentialsSource(environ, wall=self._clocks.wall, clock=self._clocks.monotonic),
+                environ=environ,
+                wall=self._clocks.wall,
+                times_in_body=True,
+            ),
+            boot=self._boot,
+            uptime=self._clocks.uptime,
+            clock=self._clocks.monotonic,
+        )
+        self._wake = threading.Event()
+        self._minutes = 0
+        self._malformed = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Monitor until ``stop`` is set.
+
+        :raises BusError: when the bus is lost
+        """
+        subscriptions = self.listen()
+        sending = threading.Thread(target=self.sender.run, args=(stop, self._wake), name="sender", daemon=True)
+        if self._configuration.metrics:
+            sending.start()
+        if self._configuration.health:
+            self._keeper = ShadowKeeper(self._bus, self._thing, SHADOW, refresh_s=600.0)
+            self._keeper.start()
+        due = self._clocks.monotonic() + self.until_next_minute()
+        try:
+            while not stop.wait(_LOOK_S):
+                self.tell()
+                if self._clocks.monotonic() >= due:
+                    self.take_minute()
+                    due = self._clocks.monotonic() + self.until_next_minute()
+        finally:
+            for subscription in subscriptions:
+                subscription.close()
+            if self._keeper is not None:
+                self._keeper.close()
+            self._wake.set()
+            if sending.is_alive():
+                sending.join(1.0)
+            # A request that is under way keeps its mark: it may have arrived.
+            if self._lock.acquire(timeout=1.0):
+                self.spool.close()
+                self._lock.release()
+
+    def listen(self) -> list[Subscription]:
+        """Hear the states. Not the demands and the pictures of the topic table: each message costs 0.2 ms."""
+        filters = (
+            CameraStatus.topic("+"),
+            ModelStatus.topic("+"),
+            ApplicationStatus.topic("+"),
+            DisplayStatus.topic(),
+        )
+        return [self._bus.subscribe(topic, self._hear) for topic in filters]
+
+    def until_next_minute(self) -> float:
+        """Return the seconds until values are taken next: in the middle of a minute, the next but half a one."""
+        wait = (_IN_THE_MIDDLE_S - self._clocks.wall()) % MINUTE_S
+        return wait if wait >= MINUTE_S / 2 else wait + MINUTE_S if wait < 1.0 else wait
+
+    def take_minute(self) -> None:
+        """Take the values of a minute into the spool."""
+        if not self._configuration.metrics:
+            return
+        self._minutes += 1
+        with self._lock:
+            found = [(PANORAMA_NAMESPACE, self._collection.panorama())]
+            if self._minutes % max(1, round(self._configuration.interval_s / MINUTE_S)) == 0:
+                figures = self._machine.figures()
+                own = self._collection.own(self._configuration.groups, figures, self._clocks.wall())
+                if own:
+                    found.append((NAMESPACE, own))
+            wall, uptime = self._clocks.wall(), self._clocks.uptime()
+            batches = [Batch(namespace, wall, self._boot, uptime, pack(data)) for namespace, data in found]
+            self.spool.add(batches, {_COUNTERS: self._counters.to_note()})
+        self._wake.set()
+
+    def tell(self) -> None:
+        """Tell the health of the device where it is due.
+
+        :raises BusLost: when the bus is lost
+        """
+        if not self._configuration.health:
+            return
+        with self._lock:
+            short = condensed(self._book.document(), self._facts)
+        moment = datetime.fromtimestamp(self._clocks.wall(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        if self._telling.publish_due(short):
+            payload = json.dumps({**short, "at": moment}, separators=(",", ":"), ensure_ascii=False).encode()
+            try:
+                self._bus.publish(TOPIC, payload)
+            except BusLost:
+                raise
+            except BusError as error:
+                logger.debug("%s", error)
+        if self._keeper is not None and self._telling.report_due(short):
+            self._keeper.report({**short, "at": moment})
+
+    def _hear(self, topic: str, payload: bytes) -> None:
+        with self._lock:
+            self._book.apply(topic, payload)
+            try:
+                if topic.startswith("vedette/camera/"):
+                    self._collection.hear_camera(CameraStatus.model_validate_json(payload))
+                elif topic.startswith("vedette/model/"):
+                    self._collection.hear_model(ModelStatus.model_validate_json(payload))
+                elif topic.startswith("vedette/application/"):
+                    self._collection.hear_application(ApplicationStatus.model_validate_json(payload))
+            except ValidationError:
+                self._malformed += 1  # the book has said so
