@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from vedette.build import BuildError
 from vedette.cli.arguments import Cameras, read_cameras, read_known_cameras, read_pairs
+from vedette.cli.conversion import ModelConversion
 from vedette.cli.credentials import Credentials
 from vedette.cli.failure import EXIT_USAGE, Failure
 from vedette.cli.inbound import port_notes, read_opened
@@ -119,6 +120,7 @@ def compile_project(
         options.instance,
         graph=options.graph,
         opened=read_opened(options.opened),
+        convert=ModelConversion(terminal),
     )
     show_findings(resolution.findings, terminal)
     if resolution.application is None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vedette.cli.arguments import read_cameras, read_known_cameras, read_pairs
+from vedette.cli.conversion import conversion_deferred
 from vedette.cli.credentials import Credentials
 from vedette.cli.failure import EXIT_FAILED, EXIT_USAGE, Failure
 from vedette.cli.findings import Sources, as_json, plural, write_findings
@@ -44,7 +45,15 @@ def show(options: ShowOptions, credentials: Credentials, output: Output, talk: O
     cameras = read_cameras(options.cameras, credentials, known=known)
     settings = dict(read_pairs(options.settings, "--set"))
     project = load_project(options.directory)
-    resolution = resolve(project, options.overrides, cameras.sources, settings, graph=options.graph, complete=False)
+    resolution = resolve(
+        project,
+        options.overrides,
+        cameras.sources,
+        settings,
+        graph=options.graph,
+        complete=False,
+        convert=conversion_deferred,
+    )
     if options.format == "json":
         output.json(_document(project, resolution, options))
         return EXIT_FAILED if errors(resolution.findings) else 0

@@ -4,6 +4,7 @@ import os
 import time
 from pathlib import Path
 
+from vedette.cli.conversion import conversion_deferred
 from vedette.cli.failure import EXIT_FAILED
 from vedette.cli.findings import Sources, as_json, count, plural, write_findings
 from vedette.cli.output import Output
@@ -24,7 +25,7 @@ def validate(directory: Path, output: Output, *, as_document: bool, verify: bool
     began = time.monotonic()
     facts = AssetFacts(cache_file(), fresh=verify)
     project = load_project(directory, facts)
-    result = validate_project(project)
+    result = validate_project(project, conversion_deferred)
     facts.keep()
     elapsed_s = time.monotonic() - began
     if as_document:

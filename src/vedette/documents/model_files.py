@@ -13,7 +13,9 @@ from typing import IO, Final, Literal
 ModelFormat = Literal["onnx", "tflite"]
 FORMATS: Final[dict[str, ModelFormat]] = {".onnx": "onnx", ".tflite": "tflite"}
 """Suffixes of files that are taken as they are."""
-OTHER_MODELS: Final = (".pth", ".pt", ".pb", ".params", ".h5", ".keras", ".hdf5", ".caffemodel", ".torchscript")
+OTHER_MODELS: Final = (
+    ".pth", ".pt", ".pt2", ".pb", ".params", ".h5", ".keras", ".hdf5", ".caffemodel", ".torchscript", ".weights",
+)  # fmt: skip
 _MAX_MEMBERS: Final = 10_000
 _MAX_BYTES: Final = 8 << 30
 """AWS's limit for an asset."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from vedette.documents import Finding, Graph, Project, Resolution, errors, resolve
 from vedette.documents.document import Document
 from vedette.documents.models import OverrideDocument
+from vedette.documents.resolution.models import ConvertModel
 from vedette.validation.limits import check_limits
 from vedette.validation.requirements import check_requirements
 from vedette.validation.sources import check_sources
@@ -31,15 +32,18 @@ class Validation:
     findings: tuple[Finding, ...]
 
 
-def validate(project: Project) -> Validation:
-    """Check ``project``. What only a deployment says (cameras, mandatory overrides) is not asked for."""
+def validate(project: Project, convert: ConvertModel | None = None) -> Validation:
+    """Check ``project``. What only a deployment says (cameras, mandatory overrides) is not asked for.
+
+    :param convert: see :func:`vedette.documents.resolve`
+    """
     findings = set(project.findings())
     applications: list[CheckedApplication] = []
     sources: set[str] = set()
     for graph in project.graphs:
         for override in (None, *_overrides_of(graph, project)):
             overrides = [] if override is None else [override.path]
-            resolution = resolve(project, overrides, graph=graph.document.file, complete=False)
+            resolution = resolve(project, overrides, graph=graph.document.file, complete=False, convert=convert)
             found = [*resolution.findings, *_limits(resolution)]
             applications.append(
                 CheckedApplication(

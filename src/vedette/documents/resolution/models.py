@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from vedette.documents.application import ModelUnit
 from vedette.documents.document import Document, parsed_as, read_document, shown_path
@@ -22,16 +22,43 @@ from vedette.documents.project import Package, Project
 from vedette.documents.suggestions import did_you_mean
 from vedette.messages import Tensor
 
+
+class ModelConversionError(Exception):
+    """A model of another framework cannot be converted. ``hint``: what to do about it."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class ConversionDeferred(ModelConversionError):
+    """It was not tried: that is for another command to do."""
+
+
+class ConvertModel(Protocol):
+    """Turns a model of another framework into ONNX."""
+
+    def __call__(self, what: str, path: Path, descriptor: MlModelDescriptor | None) -> ModelFile:
+        """Return the ONNX file. ``what`` names the model for people, ``path`` is a file or an archive of assets/.
+
+        :raises ModelConversionError: why it cannot be converted
+        """
+
+
 _SHA256: Final = re.compile(r"([0-9a-f]{64})(\..*)?")
 _MAX_BYTES_HASHED: Final = 8 << 30
 
 
 class ModelFinder:
-    """Finds the models of one package's interfaces; findings are of whoever asks."""
+    """Finds the models of one package's interfaces; findings are of whoever asks.
 
-    def __init__(self, project: Project, package: Package) -> None:
+    :param convert: turns models of other frameworks into ONNX; without it they are an error
+    """
+
+    def __init__(self, project: Project, package: Package, convert: ConvertModel | None = None) -> None:
         self._project = project
         self._package = package
+        self._convert = convert
 
     def find(self, interface: Interface, findings: list[Finding]) -> ModelUnit | None:
         """Return the model of ``interface``, or None and the reason in ``findings``."""
@@ -45,8 +72,10 @@ class ModelFinder:
         if errors(findings):
             return None
         if model.format is None:
-            self._must_be_converted(interface, model, descriptor, pointer, findings)
-            return None
+            converted = self._converted(interface, model, descriptor, pointer, findings)
+            if converted is None:
+                return None
+            model, side_files = converted, ()
         return self._unit(interface, model, side_files, descriptor)
 
     def _interface_index(self, interface: Interface) -> int:
@@ -168,11 +197,23 @@ class ModelFinder:
                 self._finding("V034", pointer, message, f"name one after the asset or interface: {max(names)}.onnx")
             )
             return None
+        raw = self._raw_of_folder()
+        if raw is not None:
+            return ModelFile(raw.name, raw), ()
         uri = f": assets/{implementation.asset_uri} is not there" if implementation is not None else ""
         message = f"{self._name(interface)} has no file{uri}; the application starts, but calls of this model will fail"
         hint = f"put an ONNX or TFLite file into {shown_path(folder, self._project.root)}/"
         findings.append(self._package.document.finding("V031", pointer, message, hint, where=False))
         return None
+
+    def _raw_of_folder(self) -> Path | None:
+        """Return the only model of another framework in the package's folder: a file, or a SavedModel's folder."""
+        found = [
+            path
+            for path in sorted(self._package.folder.iterdir())
+            if (path.is_file() and path.name.lower().endswith(OTHER_MODELS)) or (path / "saved_model.pb").is_file()
+        ]
+        return found[0] if len(found) == 1 and is_inside(found[0], self._project.root) else None
 
     def _name(self, interface: Interface) -> str:
         return f"model {self._package.name}.{interface.name}"
@@ -214,20 +255,31 @@ class ModelFinder:
                 return [parsed_as(read, DescriptorDocument)]
         return []
 
-    def _must_be_converted(
+    def _converted(
         self,
         interface: Interface,
         model: ModelFile,
         descriptor: MlModelDescriptor | None,
         pointer: tuple[str | int, ...],
         findings: list[Finding],
-    ) -> None:
+    ) -> ModelFile | None:
+        """Return the model as ONNX, or None and the reason in ``findings``."""
         framework = descriptor.framework if descriptor is not None and descriptor.framework else "another framework"
-        message = (
-            f"{self._name(interface)}: {model.name} is a model of {framework}, it must be converted to ONNX or TFLite"
-        )
-        hint = f"put the converted file into {shown_path(self._package.folder, self._project.root)}/"
-        findings.append(self._package.document.finding("V033", pointer, message, hint, where=False))
+        if self._convert is None:
+            what = f"{self._name(interface)}: {model.name} is a model of {framework}"
+            message = f"{what}, it must be converted to ONNX or TFLite"
+            hint = f"put the converted file into {shown_path(self._package.folder, self._project.root)}/"
+            findings.append(self._package.document.finding("V033", pointer, message, hint, where=False))
+            return None
+        try:
+            return self._convert(self._name(interface), model.path, descriptor)
+        except ConversionDeferred as deferred:
+            message = f"{self._name(interface)}: {model.name} is a model of {framework}; {deferred}"
+            findings.append(self._package.document.finding("V083", pointer, message, deferred.hint, where=False))
+        except ModelConversionError as error:
+            message = f"{self._name(interface)}: {model.name} cannot be converted: {error}"
+            findings.append(self._package.document.finding("V033", pointer, message, error.hint, where=False))
+        return None
 
     def _unit(
         self,

@@ -20,7 +20,7 @@ from vedette.documents.models import GraphDocument, MediaInputPort, OverrideDocu
 from vedette.documents.project import Package, Project
 from vedette.documents.resolution.cameras import resolve_cameras
 from vedette.documents.resolution.code import resolve_code, wants_gpu
-from vedette.documents.resolution.models import ModelFinder
+from vedette.documents.resolution.models import ConvertModel, ModelFinder
 from vedette.documents.resolution.overriding import Overriding, read_overrides
 from vedette.documents.resolution.parameters import check_settings, resolve_parameters
 from vedette.documents.resolution.placed import NodeKind, PlacedNode, place_nodes
@@ -79,6 +79,7 @@ def resolve(
     graph: str | None = None,
     opened: Sequence[OpenedPort] = (),
     complete: bool = True,
+    convert: ConvertModel | None = None,
 ) -> Resolution:
     """Resolve one application of ``project``.
 
@@ -89,6 +90,7 @@ def resolve(
     :param graph: name of the graph's folder or path of its file; the first where None
     :param opened: ports that are open beside those that an override opens
     :param complete: False to check a project without what only a deployment says (cameras, mandatory overrides)
+    :param convert: turns models of other frameworks into ONNX; without it they are an error
     """
     findings: list[Finding] = list(project.project_findings)
     chosen = project.graph(graph)
@@ -106,7 +108,7 @@ def resolve(
         findings.append(general("V071", message, "expected at most 100 letters, digits, '-', '_' or '.'"))
     if chosen.document.model is None:
         return _result(None, findings)
-    resolver = _Resolver(project, chosen.document, read, findings, opened)
+    resolver = _Resolver(project, chosen.document, read, findings, opened, convert)
     application = resolver.run(cameras or {}, settings or {}, instance, complete=complete)
     return _result(application, findings, resolver.parts)
 
@@ -124,8 +126,10 @@ class _Resolver:
         overrides: list[Document[OverrideDocument]],
         findings: list[Finding],
         opened: Sequence[OpenedPort],
+        convert: ConvertModel | None,
     ) -> None:
         self._opened = opened
+        self._convert = convert
         self._project = project
         self._graph = graph
         self._content = graph.require().node_graph
@@ -244,7 +248,7 @@ class _Resolver:
             unit = units.get((package.folder, interface.name))
             if unit is None:
                 found: list[Finding] = []
-                unit = ModelFinder(self._project, package).find(interface, found)
+                unit = ModelFinder(self._project, package, self._convert).find(interface, found)
                 self._findings += found
             if unit is not None:
                 packages[package.folder] = package
@@ -259,6 +263,6 @@ class _Resolver:
         for interface in package.document.require().node_package.interfaces:
             if interface.category == "ml_model" and (package.folder, interface.name) not in units:
                 ignored: list[Finding] = []
-                unit = ModelFinder(self._project, package).find(interface, ignored)
+                unit = ModelFinder(self._project, package, self._convert).find(interface, ignored)
                 if unit is not None:
                     units[package.folder, interface.name] = unit
