@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from vedette import __version__
-from vedette.cli import credentials, greengrass, package, reading
+from vedette.cli import credentials, greengrass, model, package, reading
 from vedette.cli.failure import EXIT_BUG, EXIT_FAILED, EXIT_INTERRUPTED, Failure
 from vedette.cli.terminal import Terminal
 from vedette.redaction import redact
@@ -364,6 +364,7 @@ def camera_test(
 reading.register(app, _hidden)
 greengrass.register(app)
 package.register(app)
+model.register(app)
 
 
 def main() -> None:

@@ -66,9 +66,7 @@ class Converted:
         proof, source = self.document["proof"], self.document["source"]
         text = f"{source['words']} to ONNX"
         if proof is not None:
-            text += f", {proof['samples']} inputs compared, largest difference {proof['largestDifference']:.1e}"
-            if proof["sortedRows"] is not None:
-                text += f" ({proof['sortedRows']:.1%} of the sorted results found again)"
+            text += f", {proof['words']}"
         if self.document["precision"]["mode"] == "FP16":
             text += ", weights in FP16"
         return text + (", from cache" if self.cached else "")

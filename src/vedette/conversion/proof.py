@@ -55,10 +55,11 @@ class Proof:
 
     def words(self) -> str:
         """Say it in a few words."""
-        text = f"{self.samples} inputs compared, largest difference {self.largest:.1e} of the range"
         if self.sorted_rows is not None:
-            text += f"; sorted results: {self.sorted_rows:.1%} found again"
-        return text
+            return (
+                f"{self.samples} inputs compared, {self.sorted_rows:.1%} of the sorted results equal within {TOLERANCE}"
+            )
+        return f"{self.samples} inputs compared, largest difference {self.largest:.1e} of the range"
 
     def document(self, tolerance: float = TOLERANCE) -> dict[str, Any]:
         """Return it as JSON takes it."""
@@ -67,6 +68,7 @@ class Proof:
             "tolerance": tolerance,
             "largestDifference": self.largest,
             "sortedRows": self.sorted_rows,
+            "words": self.words(),
             "outputs": [{**asdict(output), "relative": output.relative} for output in self.outputs],
         }
 

@@ -111,17 +111,19 @@ def _in_folder(folder: Path, name: str) -> RawModel:
     saved = sorted(folder.rglob("saved_model.pb"))
     if len(saved) == 1:
         return RawModel(Framework.SAVED_MODEL, saved[0].parent, name=name)
-    return _one(_models(sorted(path for path in folder.rglob("*") if path.is_file())), str(folder), name)
+    return _one(_models(sorted(path for path in folder.rglob("*") if path.is_file())), name, None)
 
 
-def _one(found: Sequence[RawModel], place: str, name: str) -> RawModel:
+def _one(found: Sequence[RawModel], place: str, name: str | None) -> RawModel:
+    """Return the only model; its name is that of its file where none is given: archives are named by their hash."""
     if not found:
         raise UnknownModel(f"{place} holds no model", f"expected one of {_KNOWN}")
     if len(found) > 1:
         names = ", ".join(model.main.name for model in found[:4])
         raise UnknownModel(f"{place} holds {len(found)} models: {names}", "give the file itself, or an archive of one")
     model = found[0]
-    return RawModel(model.framework, model.main, model.other, name)
+    own = model.main.name.removesuffix(model.main.suffix).removesuffix("-0000")
+    return RawModel(model.framework, model.main, model.other, name or own)
 
 
 def _models(files: Sequence[Path], only: Path | None = None) -> list[RawModel]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from vedette.cli.conversion import conversion_deferred
 from vedette.compiler import compile_application
 from vedette.documents import CODES, DocumentError, Finding, load_project, resolve
 from vedette.messages import CameraSource
@@ -223,6 +224,7 @@ CASES = [
     Case("V031", "calls of this model will fail", lambda f: (f.root / f.model).with_name("squeezenet.onnx").unlink()),
     Case("V032", "changed or damaged", lambda f: model_asset(f, archive("m.onnx"), f"{'0' * 64}.tar.gz")),
     Case("V033", "model of PYTORCH, it must be converted", lambda f: model_asset(f, archive("model.pth"))),
+    Case("V083", "`vedette run` and `vedette compile` convert it", lambda f: model_asset(f, archive("model.pth"))),
     Case("V034", "not a tar archive", lambda f: model_asset(f, b"nothing")),
     Case("V034", "holds 2 models", lambda f: model_asset(f, archive("a.onnx", "b.onnx"))),
     Case("V034", "holds no model: readme", lambda f: model_asset(f, archive("readme"))),
@@ -373,7 +375,7 @@ def findings_of(case: Case, folder: Folder) -> list[Finding]:
                 compile_application(result.application)
         except DocumentError as error:
             found += error.findings
-    return list(dict.fromkeys([*found, *validate(project).findings]))
+    return list(dict.fromkeys([*found, *validate(project, conversion_deferred).findings]))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.code}-{case.text[:40]}")

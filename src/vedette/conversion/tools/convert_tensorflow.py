@@ -64,14 +64,15 @@ def convert(request: Request) -> Dict[str, Any]:
         "tflite": _tflite,
     }[request.framework]
     original = load(request)
-    inputs, swapped = _placed(request, original)
+    names = _own_names(request, original)
+    inputs, swapped = _placed(request, original, names)
     samples = sample_inputs(request, inputs)
     tell("running the original on {} inputs".format(len(samples)))
     outputs = []
     for sample in samples:
         given = {}
         for name, _, _ in inputs:
-            own = swapped.get(name, name)
+            own = names.get(name, name)
             values = sample[name]
             given[own] = values.transpose(0, 2, 3, 1) if name in swapped else values
         try:
@@ -82,19 +83,23 @@ def convert(request: Request) -> Dict[str, Any]:
                 "the model does not run on {}: {}".format(shapes, first_line(error)),
                 "compare the descriptor's inputs with the model's",
             ) from error
-    write_reference(request, samples, outputs)
+    shown = [{name.split(":")[0]: values for name, values in sample.items()} for sample in samples]
+    write_reference(request, samples if request.inputs else shown, outputs)
     tell("writing ONNX")
     errors = _Errors()
     for name in ("tf2onnx", "tf2onnx.tfonnx"):
         logging.getLogger(name).addHandler(errors)
     try:
-        original.write(request.output, [swapped[name] for name in swapped])
+        original.write(request.output, [names.get(name, name) for name in swapped])
     except Exception as error:
         raise _refusal(errors.lines, error) from error
     unsupported = [line for line in errors.lines if "not supported" in line or "no converter" in line.lower()]
     if unsupported:
         raise _refusal(errors.lines, RuntimeError(unsupported[0]))
-    renamed = {own: name for name, own in _own_names(request, original).items()}
+    renamed = {own: name for name, own in names.items()}
+    # Without the descriptor's word the names are those of TensorFlow, without the number of the output.
+    for own, _, _ in original.inputs:
+        renamed.setdefault(own, own.split(":")[0])
     return {"outputs": len(outputs[0]), "rename": renamed}
 
 
@@ -132,11 +137,13 @@ def _own_names(request: Request, original: Original) -> Dict[str, str]:
     return names
 
 
-def _placed(request: Request, original: Original) -> Tuple[List[Tuple[str, List[int], str]], Dict[str, str]]:
-    """Return the inputs with the descriptor's names and shapes, and of those given as NCHW the model's own names."""
-    names = _own_names(request, original)
+def _placed(
+    request: Request, original: Original, names: Dict[str, str]
+) -> Tuple[List[Tuple[str, List[int], str]], List[str]]:
+    """Return the inputs with the descriptor's names and shapes, and which of them are given as NCHW."""
     by_own = {own: wanted for wanted, own in names.items()}
-    placed, swapped = [], {}
+    placed: List[Tuple[str, List[int], str]] = []
+    swapped: List[str] = []
     for own, shape, dtype in original.inputs:
         name = by_own.get(own, own)
         declared = declared_shape(request, name, only=len(original.inputs) == 1)
@@ -145,7 +152,7 @@ def _placed(request: Request, original: Original) -> Tuple[List[Tuple[str, List[
             size = [s if s is not None else (1 if i == 0 else 224) for i, s in enumerate(shape or [1])]
         elif _is_nchw_of(declared, shape):
             size = declared
-            swapped[name] = own
+            swapped.append(name)
         else:
             size = declared
             if len(shape) == len(size) and any(a is not None and a != b for a, b in zip(shape, size)):

@@ -36,8 +36,10 @@ def convert(request: Request) -> Dict[str, Any]:
                     model, example, request.output, input_names=names, dynamo=True, external_data=False, verbose=False
                 )
             else:
+                # A list or dictionary of tensors would be one output: the wrapper makes a tuple of it.
+                program = model if _gives_tensors(model, example) else torch.jit.trace(_Flat(model), example)
                 torch.onnx.export(
-                    model,
+                    program,
                     example,
                     request.output,
                     input_names=names,
@@ -50,6 +52,24 @@ def convert(request: Request) -> Dict[str, Any]:
         name = " (operator {})".format(", ".join(operators[:3])) if operators else ""
         raise Refused("PyTorch's exporter does not take the model{}: {}".format(name, first_line(error))) from error
     return {"outputs": len(outputs[0])}
+
+
+class _Flat(torch.nn.Module):
+    """Gives a tuple of tensors, whatever they were wrapped in."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, *arguments: Any) -> Any:
+        return tuple(_flat(self.model(*arguments)))
+
+
+def _gives_tensors(model: Any, example: Sequence[Any]) -> bool:
+    with torch.no_grad():
+        result = model(*example)
+    values = result if isinstance(result, tuple) else (result,)
+    return all(isinstance(value, torch.Tensor) for value in values)
 
 
 def _load_script(path: str) -> Any:
