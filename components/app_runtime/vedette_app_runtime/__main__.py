@@ -31,6 +31,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         command.add_argument(
             "--work", type=Path, default=Path(), help="the component's work folder (default: where it is started)"
         )
+        command.add_argument("--artifacts", type=Path, help="folder of the container asset, where there is one")
     return parser.parse_args(argv)
 
 
@@ -39,12 +40,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = arguments(argv)
     application, work = given.application.absolute(), given.work.absolute()
     if given.command == "install":
-        return _install(application, work)
+        return _install(application, work, given.artifacts)
 
     def work_until(bus: Bus, stop: threading.Event) -> None:
         try:
             thing = os.environ.get(_THING)
-            host = Host(bus, read_manifest(application), application, work, thing=thing)
+            host = Host(bus, read_manifest(application), application, work, thing=thing, artifacts=given.artifacts)
         except (ApplicationManifestError, ApplicationConfigurationError) as error:
             raise ComponentFailed(str(error)) from error
         host.run(stop)
@@ -52,14 +53,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_component(work_until, name=f"application in {application}")
 
 
-def _install(application: Path, work: Path) -> int:
+def _install(application: Path, work: Path, artifacts: Path | None) -> int:
     def say(line: str) -> None:
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
 
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(levelname)s %(message)s")
     try:
-        environment = install(application, work, say)
+        environment = install(application, work, say, artifacts)
     except (ApplicationManifestError, EnvironmentFailed) as error:
         say(f"error: {error}")
         return EXIT_FAILED

@@ -54,6 +54,7 @@ class Host:
         start: Start = start_application,
         policy: RestartPolicy | None = None,
         thing: str | None = None,
+        artifacts: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -62,6 +63,7 @@ class Host:
         :param application_dir: folder of ``application.json``
         :param work: the component's work folder; its parent holds those of the models' components
         :param thing: the device's thing, on which the instance's shadow is; None: no shadow
+        :param artifacts: folder of the application's container asset, where it has one
         :raises ApplicationConfigurationError: when the configuration breaks a rule
         :raises BusError: when the bus does not give it
         """
@@ -91,7 +93,16 @@ class Host:
         )
         self._log_level: str = self._configuration.log_level
         preparation = Preparation(
-            prepare or preparing(manifest, application_dir, self._folders), self._stop, self._wake
+            prepare
+            or preparing(
+                manifest,
+                application_dir,
+                self._folders,
+                artifacts=artifacts,
+                choice=lambda: self._configuration.environment,
+            ),
+            self._stop,
+            self._wake,
         )
         self._supervisor = Supervisor(
             manifest,
@@ -245,6 +256,8 @@ class Host:
         self._told_at = None
 
     def _bring_to_application(self, before: Wiring, old: ApplicationConfiguration, *, restart: bool) -> None:
+        if old.environment != self._configuration.environment:
+            self._supervisor.forget_environment()
         process = self._supervisor.process
         if process is None:
             if restart:

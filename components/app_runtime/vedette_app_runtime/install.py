@@ -24,7 +24,9 @@ def read_manifest(application_dir: Path) -> ApplicationManifest:
     return ApplicationManifest.decode(data)
 
 
-def install(application_dir: Path, work: Path, progress: Callable[[str], None]) -> Environment:
+def install(
+    application_dir: Path, work: Path, progress: Callable[[str], None], artifacts: Path | None = None
+) -> Environment:
     """Make the environment, or find the one made before.
 
     :raises ApplicationManifestError: when the application cannot be read
@@ -33,4 +35,4 @@ def install(application_dir: Path, work: Path, progress: Callable[[str], None]) 
     manifest = read_manifest(application_dir)
     folders = Folders(work)
     folders.work.mkdir(parents=True, exist_ok=True)
-    return preparing(manifest, application_dir, folders)(progress, threading.Event())
+    return preparing(manifest, application_dir, folders, artifacts=artifacts)(progress, threading.Event())

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from vedette.application import ApplicationManifest
-from vedette_app_runtime.environments import Environment, EnvironmentFailed, load, prepare
+from vedette.application import ApplicationManifest, EnvironmentChoice
+from vedette_app_runtime.environments import ContainerUnusable, Environment, EnvironmentFailed, load, prepare
+from vedette_app_runtime.environments.container import ask_in_sandbox, fits, prepare_container, with_note
 from vedette_app_runtime.folders import Folders
+from vedette_app_runtime.sandbox import choose
+from vedette_app_runtime.sdk_folder import sdk_folder
 
 logger = logging.getLogger(__name__)
 
@@ -19,12 +22,23 @@ Prepare = Callable[[Callable[[str], None], threading.Event], Environment]
 """Makes the environment: (progress, stop) -> environment; raises EnvironmentFailed."""
 
 
-def preparing(manifest: ApplicationManifest, application_dir: Path, folders: Folders) -> Prepare:
-    """Return what makes this application's environment, or finds it made."""
+def preparing(
+    manifest: ApplicationManifest,
+    application_dir: Path,
+    folders: Folders,
+    *,
+    artifacts: Path | None = None,
+    choice: Callable[[], EnvironmentChoice] = lambda: "auto",
+) -> Prepare:
+    """Return what makes this application's environment, or finds it made.
+
+    :param artifacts: folder of the component's artifacts that were not unpacked: where its container asset is
+    :param choice: gives what the configuration asks for at present
+    """
     requirements = application_dir / manifest.requirements_file if manifest.requirements_file else None
     python = manifest.entry.path or None
 
-    def run(progress: Callable[[str], None], stop: threading.Event) -> Environment:
+    def from_sources(progress: Callable[[str], None], stop: threading.Event) -> Environment:
         found = load(folders.environments, application_dir, python=python, requirements=requirements)
         if found is not None:
             return found
@@ -37,7 +51,46 @@ def preparing(manifest: ApplicationManifest, application_dir: Path, folders: Fol
             stop=stop,
         )
 
+    def run(progress: Callable[[str], None], stop: threading.Event) -> Environment:
+        wanted = choice()
+        why_not = _why_no_container(manifest, artifacts, wanted)
+        if why_not is None and manifest.container is not None and artifacts is not None:
+            ask = ask_in_sandbox(sdk_folder(folders.work))
+            named = manifest.entry.path if "python" in manifest.entry.path else "python3"
+            try:
+                environment = prepare_container(
+                    manifest.container,
+                    artifacts,
+                    folders.environments,
+                    python=named,
+                    progress=progress,
+                    stop=stop,
+                    ask=ask,
+                )
+            except ContainerUnusable as error:
+                if wanted == "container" or not manifest.has_sources or stop.is_set():
+                    raise
+                why_not = str(error)
+            else:
+                return with_note(environment, "it fits this machine" if wanted == "auto" else "as configured")
+        if wanted == "container" or not manifest.has_sources:
+            lacks = "" if manifest.has_sources else "; its package holds no sources that could be run instead"
+            raise ContainerUnusable(f"the application cannot be run from its container: {why_not}{lacks}")
+        environment = from_sources(progress, stop)
+        return with_note(environment, f"from its sources, because {why_not}") if manifest.container else environment
+
     return run
+
+
+def _why_no_container(manifest: ApplicationManifest, artifacts: Path | None, wanted: EnvironmentChoice) -> str | None:
+    """Return why the application is not run from its container; None when it is."""
+    if manifest.container is None:
+        return "it has no container asset"
+    if wanted == "sources" and manifest.has_sources:
+        return "the configuration asks for that"
+    if choose("preferred").kind != "bubblewrap":
+        return "a container needs bubblewrap, which does not work here"
+    return fits(manifest.container, artifacts)
 
 
 class Preparation:
@@ -51,6 +104,10 @@ class Preparation:
         self._stop = stop
         self._done = done
         self._thread: threading.Thread | None = None
+
+    def forget(self) -> None:
+        """Have it made anew: another one is asked for."""
+        self.environment = None
 
     @property
     def running(self) -> bool:

@@ -109,6 +109,10 @@ class Supervisor:
             else:
                 self._preparation.begin()
 
+    def forget_environment(self) -> None:
+        """Have the environment made anew before the next start."""
+        self._preparation.forget()
+
     def end(self, now: float) -> None:
         """End the application without counting it as a failure; the next step starts it anew."""
         if self.process is not None:

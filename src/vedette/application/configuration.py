@@ -14,6 +14,7 @@ Launch = Literal["onAppStart", "onSignal", "onDemand"]
 Origin = Literal["graph", "override", "deployment"]
 Sandbox = Literal["required", "preferred", "off"]
 Network = Literal["own", "machine"]
+EnvironmentChoice = Literal["auto", "container", "sources"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 _NUCLEUS_KEYS = frozenset({"accesscontrol"})
@@ -76,6 +77,11 @@ class ApplicationConfiguration(BaseModel):
         default="own", description="own: TCP ports of its own, open by rule only; machine: those of the machine"
     )
 
+    environment: EnvironmentChoice = Field(
+        default="auto",
+        description="container: the application's own root file system; sources: libraries by requirements.txt; "
+        "auto: the container where it fits this machine",
+    )
     restart_on_change: bool = Field(
         default=False,
         alias="restartOnChange",
@@ -96,7 +102,7 @@ class ApplicationConfiguration(BaseModel):
 
     def same_start(self, other: "ApplicationConfiguration") -> bool:
         """Tell whether an application that was started with the one would be started alike with the other."""
-        return (self.ports, self.network) == (other.ports, other.network)
+        return (self.ports, self.network, self.environment) == (other.ports, other.network, other.environment)
 
     def unknown_names(self, manifest: ApplicationManifest) -> list[str]:
         """Return the keys that name a camera or parameter node the application does not have."""

@@ -91,6 +91,14 @@ class ModelNode(_ManifestModel):
     inputs: list[Tensor] = Field(default_factory=list, description="as descriptor.json declares them")
 
 
+class ContainerAsset(_ManifestModel):
+    """The application's packaged container: a root file system in an archive, beside the component's other artifact."""
+
+    file: RelativePath = Field(description="among the component's artifacts: <sha256>.tar.gz")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    architecture: str = Field(description="of its programs, as uname has it: aarch64, x86_64")
+
+
 class InboundPort(_ManifestModel):
     """A port the code listens on."""
 
@@ -119,6 +127,8 @@ class ApplicationManifest(_ManifestModel):
     dockerfile: RelativePath | None = Field(
         default=None, description="the package's Dockerfile, relative to the same folder: what it installs with pip"
     )
+    container: ContainerAsset | None = None
+    has_sources: bool = Field(default=True, description="whether source_root holds the application's files")
     source_root: RelativePath = Field(
         default="panorama", description="folder beside application.json that is mounted at /panorama"
     )

@@ -156,7 +156,20 @@ def compile_run(options: "RunOptions", credentials: Credentials, root: Path, ter
     project = compile_project(options, credentials, terminal, pace="fastest" if options.fast else "own")
     with compiling(options.directory, terminal):
         write_store(project.compiled, root)
-    here = {"sandbox": "required" if options.sandbox else "off", "logLevel": options.log_level.upper()}
+    choices = ("auto", "container", "sources")
+    if options.environment not in choices:
+        raise Failure(
+            f"--environment takes {', '.join(choices[:-1])} or {choices[-1]}, got `{options.environment}`",
+            exit_code=EXIT_USAGE,
+        )
+    environment = options.environment
+    if environment == "auto" and options.watch and project.compiled.manifest.has_sources:
+        environment = "sources"  # what is saved is not in the container
+    here = {
+        "sandbox": "required" if options.sandbox else "off",
+        "logLevel": options.log_level.upper(),
+        "environment": environment,
+    }
     deployments = {
         name: ComponentDeployment(**{**said, "merge": {**said["merge"], **here}})
         for name, said in project.compiled.deployment().items()

@@ -107,6 +107,13 @@ def run(
     nucleus: Annotated[
         str, typer.Option(metavar="java|lite", help="Which of AWS's nuclei the local one behaves as.")
     ] = "java",
+    environment: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|container|sources",
+            help="Run it from its packaged container, or from its sources; auto: the container where it fits.",
+        ),
+    ] = "auto",
     for_seconds: ForSeconds = None,
     no_browser: NoBrowser = False,
     port: Port = 8790,
@@ -141,6 +148,7 @@ def run(
         log_level=log_level,
         watch=watch,
         nucleus=nucleus,
+        environment=environment,
     )
     raise typer.Exit(run_application(options, _hidden, Terminal()))
 

@@ -50,6 +50,7 @@ class RunOptions:
     log_level: str = "INFO"
     watch: bool = False
     nucleus: str = "java"
+    environment: str = "auto"
 
 
 class StopOnSignal(AbstractContextManager[threading.Event]):

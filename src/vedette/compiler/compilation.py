@@ -1,12 +1,12 @@
 """A resolved application becomes components: one for the application, one for each model package."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from vedette.application import MANIFEST_FILE, ApplicationManifest, ModelNode
-from vedette.compiler.component import ArtifactFile, CompiledComponent, content_digest
+from vedette.application import MANIFEST_FILE, ApplicationManifest, ContainerAsset, ModelNode
+from vedette.compiler.component import ArtifactFile, BesideArtifact, CompiledComponent, content_digest
 from vedette.compiler.naming import application_component, component_version, model_component
 from vedette.compiler.recipes import (
     APPLICATION_ARCHIVE,
@@ -74,11 +74,12 @@ def _compile(application: ResolvedApplication) -> Compiled:
     versions = {model.name: model.version for model in models.values() if model.name in used}
     files = _application_files(application, manifest)
     recipe = application_recipe(name, application.instance, manifest, versions)
+    # What lies beside is named by its content in the manifest, and so part of the digest.
     version = component_version(application.code.package.version, content_digest(recipe, files))
-    component = _component(name, version, recipe, APPLICATION_ARCHIVE, files)
+    component = replace(_component(name, version, recipe, APPLICATION_ARCHIVE, files), beside=_beside(application))
     configuration = application.configuration().as_configuration()
     # These are for whoever deploys alone: a default here would undo what they have set.
-    for key in ("sandbox", "logLevel", "network", "restartOnChange"):
+    for key in ("sandbox", "logLevel", "network", "restartOnChange", "environment"):
         del configuration[key]
     return Compiled(component, tuple(models.values()), manifest, configuration, application.secrets)
 
@@ -143,7 +144,29 @@ def _manifest(application: ResolvedApplication, components: Mapping[Path, str]) 
         gpu=application.gpu,
         requirements_file="requirements.txt" if code.files.requirements is not None else None,
         dockerfile="Dockerfile" if code.files.dockerfile is not None else None,
+        container=_container(application),
+        has_sources=_has_sources(application),
     )
+
+
+def _container(application: ResolvedApplication) -> ContainerAsset | None:
+    found = application.code.container
+    if found is None:
+        return None
+    return ContainerAsset(file=f"{found.sha256}.tar.gz", sha256=found.sha256, architecture=found.architecture)
+
+
+def _has_sources(application: ResolvedApplication) -> bool:
+    """Tell whether the package's own files are enough to start it: what its entry names is among them."""
+    code = application.code
+    targets = {file.target for file in code.files.files}
+    name = code.entry.name
+    return name.removeprefix("/panorama/") in targets if name.startswith("/panorama/") else bool(targets)
+
+
+def _beside(application: ResolvedApplication) -> tuple[BesideArtifact, ...]:
+    found = application.code.container
+    return () if found is None else (BesideArtifact(f"{found.sha256}.tar.gz", found.path, found.sha256),)
 
 
 def _application_files(application: ResolvedApplication, manifest: ApplicationManifest) -> tuple[ArtifactFile, ...]:

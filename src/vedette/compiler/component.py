@@ -38,6 +38,15 @@ class ArtifactFile:
 
 
 @dataclass(frozen=True)
+class BesideArtifact:
+    """An artifact that is not packed into the archive: one that is an archive itself, of gigabytes."""
+
+    name: str
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True)
 class CompiledComponent:
     """A component ready to be written."""
 
@@ -47,6 +56,8 @@ class CompiledComponent:
     archive: str
     """Stem of the artifact: it is unpacked to ``{artifacts:decompressedPath}/<archive>``."""
     files: tuple[ArtifactFile, ...]
+    beside: tuple[BesideArtifact, ...] = ()
+    """Artifacts that are taken as they are."""
 
     def recipe_text(self, bucket: str = BUCKET) -> bytes:
         """Return the recipe as YAML; equal recipes give equal bytes."""

@@ -117,6 +117,7 @@ def _index(compiled: Compiled, components: list[WrittenComponent], files: list[s
                 "artifact": item.artifact.relative_to(out).as_posix(),
                 "artifactSha256": sha256_of(item.artifact),
                 "artifactBytes": item.artifact.stat().st_size,
+                "moreArtifacts": [path.relative_to(out).as_posix() for path in item.beside],
             }
             for item in components
         ],
@@ -124,8 +125,8 @@ def _index(compiled: Compiled, components: list[WrittenComponent], files: list[s
     }
 
 
-def _paths(item: WrittenComponent) -> tuple[Path, Path]:
-    return item.recipe, item.artifact
+def _paths(item: WrittenComponent) -> tuple[Path, ...]:
+    return item.recipe, item.artifact, *item.beside
 
 
 def _text(content: Mapping[str, Any]) -> bytes:

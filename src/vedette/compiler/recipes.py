@@ -4,7 +4,7 @@ Nucleus lite reads keys with regard to case (lower-case steps), wants ``runtime:
 other components; hence ``{kernel:rootPath}/work/<component>/current``.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import vedette
@@ -44,6 +44,7 @@ def application_recipe(
     suite = f"^{vedette.__version__}"
     dependencies = {name: _dependency(suite, kind) for name, kind in suite_dependencies(manifest).items()}
     dependencies |= {model: _dependency(version, "HARD") for model, version in sorted(models.items())}
+    more = ' --artifacts "{artifacts:path}"' if manifest.container is not None else ""
     return _recipe(
         name,
         f"Panorama application {manifest.name}, instance {instance}",
@@ -51,13 +52,14 @@ def application_recipe(
         dependencies,
         {
             "install": {
-                "Script": f"{_AWAIT_RUNTIME}{_PYTHON} {_HOST % 'install'}",
+                "Script": f"{_AWAIT_RUNTIME}{_PYTHON} {_HOST % 'install'}{more}",
                 "Timeout": _INSTALL_TIMEOUT_S,
                 "Setenv": dict(_PYTHONPATH),
             },
-            "run": {"Script": f"{_PYTHON} {_HOST % 'run'}", "Setenv": dict(_PYTHONPATH)},
+            "run": {"Script": f"{_PYTHON} {_HOST % 'run'}{more}", "Setenv": dict(_PYTHONPATH)},
         },
         APPLICATION_ARCHIVE,
+        beside=() if manifest.container is None else (manifest.container.file,),
     )
 
 
@@ -141,6 +143,8 @@ def _recipe(
     dependencies: Mapping[str, Any],
     lifecycle: Mapping[str, Any],
     archive: str,
+    *,
+    beside: Sequence[str] = (),
 ) -> dict[str, Any]:
     recipe: dict[str, Any] = {
         "RecipeFormatVersion": "2020-01-25",
@@ -157,7 +161,7 @@ def _recipe(
             "Name": "linux",
             "Platform": {"os": "linux", "runtime": "*"},
             "Lifecycle": dict(lifecycle),
-            "Artifacts": [{"URI": f"{archive}.zip", "Unarchive": "ZIP"}],
+            "Artifacts": [{"URI": f"{archive}.zip", "Unarchive": "ZIP"}, *({"URI": name} for name in beside)],
         }
     ]
     return recipe

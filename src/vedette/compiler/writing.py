@@ -22,6 +22,8 @@ class WrittenComponent:
     recipe: Path
     artifact: Path
     changed: bool
+    beside: tuple[Path, ...] = ()
+    """Artifacts beside the archive."""
 
 
 def write_store(compiled: Compiled, root: Path) -> list[WrittenComponent]:
@@ -68,8 +70,25 @@ def _write(component: CompiledComponent, out: Path, bucket: str) -> WrittenCompo
     if not artifact.is_file() or not recipe.is_file():
         with tempfile.TemporaryDirectory(prefix="vedette-compile-") as folder:
             changed = write_zip(artifact, _contents(component, Path(folder)))
+    beside = tuple(artifact.with_name(each.name) for each in component.beside)
+    for each, target in zip(component.beside, beside, strict=True):
+        changed |= _place(each.path, target)
     changed |= write_if_changed(recipe, component.recipe_text(bucket))
-    return WrittenComponent(component.name, component.version, recipe, artifact, changed)
+    return WrittenComponent(component.name, component.version, recipe, artifact, changed, beside)
+
+
+def _place(source: Path, target: Path) -> bool:
+    """Put a file of gigabytes in its place, named by its content: by a link where the disk is the same."""
+    if target.is_file() and target.stat().st_size == source.stat().st_size:
+        return False
+    fresh = target.with_name(f".{target.name}.new")
+    fresh.unlink(missing_ok=True)
+    try:
+        fresh.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, fresh)
+    fresh.replace(target)
+    return True
 
 
 def _contents(component: CompiledComponent, folder: Path) -> dict[str, Path]:

@@ -19,6 +19,7 @@ from vedette.application import (
     PortRoute,
 )
 from vedette.documents.code_files import CodeFiles
+from vedette.documents.container_asset import ContainerArchive
 from vedette.documents.model_files import ModelFile, ModelFormat
 from vedette.documents.project import Package
 from vedette.messages import Tensor
@@ -72,6 +73,8 @@ class ResolvedCode:
     entry: Entry
     files: CodeFiles
     inbound_ports: tuple[InboundPort, ...]
+    container: ContainerArchive | None = None
+    """The packaged container; None: there is none, or it cannot be read."""
 
 
 @dataclass(frozen=True)

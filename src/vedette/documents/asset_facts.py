@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from vedette.documents.container_asset import architecture_of
 from vedette.documents.model_files import archive_members, sha256_of
 
 _MAX_ENTRIES: Final = 2000
@@ -56,6 +57,19 @@ class AssetFacts:
             names = kept["members"] = archive_members(path)
             self._changed = True
         return list(names)
+
+    def architecture(self, path: Path) -> str:
+        """Return the architecture of the programs in a container's archive.
+
+        :raises vedette.documents.model_files.ModelFileError: if it cannot be read
+        :raises OSError: if it is not there
+        """
+        kept = self._of(path)
+        found = kept.get("architecture")
+        if not isinstance(found, str):
+            found = kept["architecture"] = architecture_of(path)
+            self._changed = True
+        return found
 
     def keep(self) -> None:
         """Write what was learnt to the file; does nothing where that is not possible."""

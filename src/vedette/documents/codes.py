@@ -65,6 +65,7 @@ CODES: Final[Mapping[str, Rule]] = {
     "V034": Rule(_E, "model archive cannot be used"),
     "V035": Rule(_W, "model has no descriptor"),
     "V036": Rule(_E, "code package says not how it is started"),
+    "V079": Rule(_W, "container asset cannot be used"),
     "V037": Rule(_E, "code package has no sources"),
     "V038": Rule(_E, "the file to start is not among the application's files"),
     "V039": Rule(_W, "Dockerfile is not fully understood"),

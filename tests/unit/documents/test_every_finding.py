@@ -111,6 +111,14 @@ def only_in_image(folder: Folder) -> None:
             path.unlink()
 
 
+def broken_container(folder: Folder) -> None:
+    data = b"no archive"
+    uri = f"{sha256(data).hexdigest()}.tar.gz"
+    folder.write(f"assets/{uri}", data)
+    implementation = {"type": "container", "assetUri": uri}
+    folder.edit(folder.code, lambda p: p.update(assets=[{"name": "code_asset", "implementations": [implementation]}]))
+
+
 def nested(folder: Folder) -> None:
     folder.write(folder.graph, '{"nodeGraph": ' + "[" * 100_000 + "]" * 100_000 + "}")
 
@@ -233,6 +241,7 @@ CASES = [
     Case("V036", "not known how the code is started", lambda f: (f.root / f.code_descriptor).unlink()),
     Case("V036", "has no entry", lambda f: f.edit(f.code_descriptor, lambda d: d.pop("entry"))),
     Case("V037", "holds no code", only_in_image),
+    Case("V079", "until then the sources are used", broken_container),
     Case(
         "V038",
         'did you mean "application.py"?',

@@ -2,6 +2,7 @@
 
 from vedette_app_runtime.environments.environment import Environment
 from vedette_app_runtime.environments.errors import (
+    ContainerUnusable,
     EnvironmentFailed,
     InterpreterMissing,
     NoWorkingResolution,
@@ -11,6 +12,7 @@ from vedette_app_runtime.environments.errors import (
 from vedette_app_runtime.environments.preparation import load, prepare
 
 __all__ = [
+    "ContainerUnusable",
     "Environment",
     "EnvironmentFailed",
     "InterpreterMissing",

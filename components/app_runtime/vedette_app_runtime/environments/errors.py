@@ -4,6 +4,7 @@
 ├── ``RequirementsInvalid``   a requirements file or a line of it cannot be used
 ├── ``InterpreterMissing``    no Python of that name runs here
 ├── ``PackagesUnreachable``   no network, and neither the cache nor bundled wheels hold what is needed
+├── ``ContainerUnusable``     the application's container asset cannot be unpacked or does not run
 └── ``NoWorkingResolution``   every strategy was tried and none gave an environment whose imports work
 """
 
@@ -22,6 +23,10 @@ class InterpreterMissing(EnvironmentFailed):
 
 class PackagesUnreachable(EnvironmentFailed):
     """No network, and neither the cache nor bundled wheels hold what is needed."""
+
+
+class ContainerUnusable(EnvironmentFailed):
+    """The application's container asset cannot be unpacked or does not run."""
 
 
 class NoWorkingResolution(EnvironmentFailed):

@@ -7,7 +7,13 @@ from typing import Final
 
 from vedette_app_runtime.sandbox.errors import SandboxMisuse
 from vedette_app_runtime.sandbox.spec import LOGS, PANORAMA, SDK, STORAGE, SandboxSpec
-from vedette_app_runtime.sandbox.system_files import Mount, gpu_mounts, system_mounts
+from vedette_app_runtime.sandbox.system_files import (
+    Mount,
+    gpu_mounts,
+    gpu_mounts_in_root,
+    root_mounts,
+    system_mounts,
+)
 
 USER_ID: Final = 1000
 """Inside; on the host it is the user of the nucleus, who can therefore remove what the application wrote."""
@@ -31,18 +37,31 @@ def arguments(spec: SandboxSpec, *, disable_user_namespaces: bool = False, top: 
     options = [*_ISOLATION, "--hostname", spec.hostname]
     if disable_user_namespaces:
         options.append("--disable-userns")
+    root = spec.environment.root
+    if root is not None:
+        _check(root)
+        options += ["--ro-bind", str(root), "/"]
     options += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/shm"]  # noqa: S108 - the sandbox's own
     # Before the binds: an environment under /tmp (a developer's) must come to lie on top of the private one.
     for scratch in ("/tmp", "/var/tmp"):  # noqa: S108 - the sandbox's own
         options += ["--tmpfs", scratch]
-    options += ["--dir", "/run"]
-    options += _mounts(system_mounts(top))
-    if spec.gpu:
-        options += _mounts(gpu_mounts(top))
+    if root is None:
+        options += ["--dir", "/run"]
+        options += _mounts(system_mounts(top))
+        if spec.gpu:
+            options += _mounts(gpu_mounts(top))
+    else:
+        # Mount points cannot be made in it: those that it lacked were made when it was unpacked.
+        options += ["--tmpfs", "/run", "--tmpfs", "/sys", "--tmpfs", "/opt/vedette"]
+        options += _mounts(root_mounts(top))
+        if spec.gpu:
+            options += _mounts(gpu_mounts_in_root(top))
     for path in outermost(spec.environment.read_only):
         _check(path)
         options += ["--ro-bind", str(path), str(path)]
-    shown = [("--ro-bind", spec.application_dir, PANORAMA), ("--bind", spec.storage, STORAGE)]
+    shown = [("--bind", spec.storage, STORAGE)]
+    if root is None:
+        shown.insert(0, ("--ro-bind", spec.application_dir, PANORAMA))
     shown.append(("--bind", spec.logs, LOGS))
     if spec.sdk_dir is not None:
         shown.append(("--ro-bind", spec.sdk_dir, SDK))
@@ -50,7 +69,8 @@ def arguments(spec: SandboxSpec, *, disable_user_namespaces: bool = False, top: 
         _check(path)
         options += [option, str(path), target]
     # The root and /dev are file systems in memory: closed last, when every mount point has been made.
-    return [*options, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/"]
+    closed = ["/dev", "/sys", "/run", "/opt/vedette"] if root is not None else ["/dev", "/"]
+    return [*options, *(word for place in closed for word in ("--remount-ro", place)), "--chdir", "/"]
 
 
 def environment_arguments(environ: Iterable[tuple[str, str]]) -> list[str]:

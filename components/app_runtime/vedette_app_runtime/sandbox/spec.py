@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from vedette_app_runtime.environments.environment import Environment
 from vedette_app_runtime.network.guard import PortGuard
+from vedette_app_runtime.sandbox.system_files import DRIVER
 
 Mode = Literal["required", "preferred", "off"]
 
@@ -26,7 +27,7 @@ class SandboxSpec:
 
     environment: Environment
     application_dir: Path
-    """Becomes ``/panorama``, read-only."""
+    """Becomes ``/panorama``, read-only; not used with a root file system, which has its own."""
     sdk_dir: Path | None
     """Holds the package ``panoramasdk``; becomes ``/opt/vedette/sdk``, read-only and first on PYTHONPATH."""
     storage: Path
@@ -50,12 +51,17 @@ class SandboxSpec:
         if self.sdk_dir is not None:
             behind = merged.get("PYTHONPATH", "")
             merged["PYTHONPATH"] = f"{sdk}:{behind}" if behind else sdk
+        if self.gpu and self.environment.root is not None:
+            behind = merged.get("LD_LIBRARY_PATH", "")
+            merged["LD_LIBRARY_PATH"] = f"{behind}:{DRIVER}" if behind else DRIVER
         return merged
 
     def child_arguments(self, argv: Sequence[str]) -> list[str]:
         """Return ``argv`` with any name of Python, ``python3.7`` or ``/usr/bin/python3``, led to the environment's."""
         if not argv:
             return []
+        if self.environment.root is not None:
+            return list(argv)
         match = _PYTHON.fullmatch(argv[0])
         return [str(self.environment.python) if match else argv[0], *argv[1:]]
 
@@ -63,7 +69,7 @@ class SandboxSpec:
 def base_environment(environment: Environment) -> dict[str, str]:
     """Return what every application finds in its environment; the first three are those of an appliance's log."""
     return {
-        "PATH": f"{environment.bin_dir}:{SYSTEM_PATH}",
+        "PATH": SYSTEM_PATH if environment.root is not None else f"{environment.bin_dir}:{SYSTEM_PATH}",
         "TERM": "xterm",
         "container": "podman",
         "HOME": "/tmp",  # noqa: S108 - the sandbox's own

@@ -54,6 +54,12 @@ PROC_CLOSED: Final = (
 sandbox calls it: bubblewrap 0.8 left /proc/sys/kernel/hostname writable to such an application (measured)."""
 
 GPU_NODES: Final = ("nvidia*", "nvhost*", "nvmap", "nvgpu", "nvsciipc", "dri", "kfd")
+DRIVER: Final = "/opt/vedette/driver"
+DRIVER_LIBRARIES: Final = tuple(
+    f"usr/lib/{folder}/{name}"
+    for folder in ("x86_64-linux-gnu", "aarch64-linux-gnu", "aarch64-linux-gnu/tegra", "aarch64-linux-gnu/nvidia", ".")
+    for name in ("libcuda.so*", "libnvidia-*.so*", "libnvcuvid.so*", "libnvrm*.so*", "libnvos.so*", "libnvdla*.so*")
+)
 GPU_FOLDERS: Final = ("sys", "opt/nvidia", "etc/nv_tegra_release", "etc/OpenCL", "etc/vulkan", "etc/glvnd")
 
 
@@ -82,15 +88,27 @@ def system_mounts(top: Path = Path("/")) -> list[Mount]:
         if resolved.exists():
             mounts.append(Mount("bind", str(resolved), f"/etc/{name}"))
     mounts.extend(Mount("bind", str(own), f"/etc/{own.name}") for own in sorted(OWN_ETC.iterdir()))
-    mounts.extend(
-        Mount("bind", str(top / "sys" / name), f"/sys/{name}") for name in SYSFS if (top / "sys" / name).is_dir()
-    )
-    mounts.extend(
+    return mounts + _kernel_mounts(top)
+
+
+def root_mounts(top: Path = Path("/")) -> list[Mount]:
+    """Return what an application with a root file system of its own sees of the host: name look-up and the kernel's."""
+    mounts = []
+    for name in ("resolv.conf", "hosts"):
+        resolved = (top / "etc" / name).resolve()
+        if resolved.exists():
+            mounts.append(Mount("bind", str(resolved), f"/etc/{name}"))
+    mounts += [Mount("bind", str(OWN_ETC / name), f"/etc/{name}") for name in ("passwd", "group")]
+    return mounts + _kernel_mounts(top)
+
+
+def _kernel_mounts(top: Path) -> list[Mount]:
+    mounts = [Mount("bind", str(top / "sys" / name), f"/sys/{name}") for name in SYSFS if (top / "sys" / name).is_dir()]
+    return mounts + [
         Mount("bind", str(top / "proc" / name), f"/proc/{name}")
         for name in PROC_CLOSED
         if (top / "proc" / name).exists()
-    )
-    return mounts
+    ]
 
 
 def gpu_mounts(top: Path = Path("/")) -> list[Mount]:
@@ -100,3 +118,20 @@ def gpu_mounts(top: Path = Path("/")) -> list[Mount]:
         return []
     folders = [Mount("bind", str(top / name), f"/{name}") for name in GPU_FOLDERS if (top / name).exists()]
     return folders + [Mount("device", str(node), f"/dev/{node.name}") for node in nodes]
+
+
+def gpu_mounts_in_root(top: Path = Path("/")) -> list[Mount]:
+    """Return the GPU for a root file system of the application's own: nodes, and the machine's driver libraries.
+
+    A driver's libraries belong to the machine's kernel, so no container brings them; :data:`DRIVER` is for them.
+    """
+    mounts = [mount for mount in gpu_mounts(top) if mount.kind == "device"]
+    if not mounts:
+        return []
+    seen: set[str] = set()
+    for pattern in DRIVER_LIBRARIES:
+        for library in sorted(top.glob(pattern)):
+            if library.name not in seen and library.exists():
+                seen.add(library.name)
+                mounts.append(Mount("bind", str(library.resolve()), f"{DRIVER}/{library.name}"))
+    return mounts

@@ -6,9 +6,11 @@ from typing import Final
 from vedette.application import Entry, InboundPort
 from vedette.documents.application import ResolvedCode
 from vedette.documents.code_files import collect
+from vedette.documents.container_asset import ContainerArchive
 from vedette.documents.document import parsed_as, read_document, shown_path
 from vedette.documents.files import is_inside
 from vedette.documents.findings import Finding
+from vedette.documents.model_files import ModelFileError
 from vedette.documents.models import DescriptorDocument, Implementation, RuntimeDescriptor
 from vedette.documents.models.package import HardwareAccessRequirement
 from vedette.documents.project import Package, Project
@@ -28,24 +30,19 @@ def resolve_code(node: PlacedNode, project: Project, findings: list[Finding]) ->
     descriptor = _descriptor(package, implementations, project, findings)
     files = collect(package.folder, project.root, findings)
     folder = shown_path(package.folder, project.root)
-    if not files.files:
-        packed = any((project.assets / item.asset_uri).is_file() for item in implementations)
-        why = (
-            "its code is only in a container image under assets/, which is not run yet"
-            if packed
-            else "it holds no code"
-        )
+    container = _container(implementations, package, project, findings)
+    if not files.files and container is None:
+        message = f"package {package.name}: it holds no code"
         hint = f"put the sources into {folder}/src/"
-        findings.append(
-            package.document.finding("V037", ("nodePackage",), f"package {package.name}: {why}", hint, where=False)
-        )
+        findings.append(package.document.finding("V037", ("nodePackage",), message, hint, where=False))
         return None
     if descriptor is None:
         return None
     entry = _entry(descriptor)
-    _check_entry(entry, {file.target for file in files.files}, package, findings)
+    if files.files and container is None:
+        _check_entry(entry, {file.target for file in files.files}, package, findings)
     ports = tuple(InboundPort(port=item.port, description=item.description) for item in interface.network.inbound_ports)
-    return ResolvedCode(node.name, package, entry, files, ports)
+    return ResolvedCode(node.name, package, entry, files, ports, container)
 
 
 def implementations_of(node: PlacedNode) -> list[Implementation]:
@@ -60,6 +57,23 @@ def wants_gpu(node: PlacedNode) -> bool:
     """Tell whether the node's package asks for a GPU."""
     requirements = [item for implementation in implementations_of(node) for item in implementation.requirements]
     return any(isinstance(item, HardwareAccessRequirement) and item.gpu for item in requirements)
+
+
+def _container(
+    implementations: list[Implementation], package: Package, project: Project, findings: list[Finding]
+) -> ContainerArchive | None:
+    """Return the container that the package's asset names, where it is there and can be read."""
+    for item in implementations:
+        path = project.assets / item.asset_uri
+        if item.type != "container" or not is_inside(path, project.assets) or not path.is_file():
+            continue
+        try:
+            return ContainerArchive(path, project.facts.sha256(path), project.facts.architecture(path))
+        except (ModelFileError, OSError) as error:
+            hint = "build the container again; until then the sources are used"
+            message = f"package {package.name}: its container asset cannot be used: {error}"
+            findings.append(package.document.finding("V079", ("nodePackage", "assets"), message, hint, where=False))
+    return None
 
 
 def _check_asset(node: PlacedNode, package: Package, findings: list[Finding]) -> None:
