@@ -29,6 +29,11 @@ class DisplayConfiguration(BaseModel):
     certificate: str = Field(default="", description="PEM file to serve with; empty: one that the device makes itself")
     private_key: str = Field(default="", alias="privateKey", description="PEM file of the certificate's key")
 
+    rtsp: Literal["auto", "on", "off"] = Field(
+        default="auto", description="streams of outputs: auto: on this machine; on: at `bind`, with a password; off"
+    )
+    rtsp_port: int = Field(default=8554, ge=0, le=65535, alias="rtspPort", description="as `port`")
+
     @property
     def secure(self) -> bool:
         """Whether the page is served over TLS."""

@@ -27,11 +27,13 @@ from vedette_display.machine import device_name
 from vedette_display.reports import Reports
 from vedette_display.server import Server, bind
 from vedette_display.site import Site
+from vedette_display.streams import Streams, password_of
 from vedette_display.video import VideoFeeds
 
 logger = logging.getLogger(__name__)
 
 KEY_FILE: Final = "access-key"
+LOOPBACK: Final = "127.0.0.1"
 LEAST_S: Final = 0.25
 MOST_SHOWN: Final = 40
 """Outputs told of in a status: more do not fit into a message."""
@@ -72,7 +74,7 @@ def main(bus: Bus, stop: threading.Event) -> None:
     )
     address = f"http{'s' if tls is not None else ''}://{_host(configuration)}:{port}/"
     logger.info("the page is at %s; with its access key, which `vedette status` tells, things can be changed", address)
-    asyncio.run(_Display(bus, stop, access, tls).run(sock, f"{address}?key={key}"))
+    asyncio.run(_Display(bus, stop, configuration, access, tls, key).run(sock, f"{address}?key={key}"))
 
 
 def _tls(configuration: DisplayConfiguration, names: list[str]) -> ssl.SSLContext | None:
@@ -86,11 +88,21 @@ def _tls(configuration: DisplayConfiguration, names: list[str]) -> ssl.SSLContex
 
 
 class _Display:
-    def __init__(self, bus: Bus, stop: threading.Event, access: Access, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        stop: threading.Event,
+        configuration: DisplayConfiguration,
+        access: Access,
+        tls: ssl.SSLContext | None,
+        key: str,
+    ) -> None:
         self._bus = bus
         self._stop = stop
+        self._configuration = configuration
         self._access = access
         self._tls = tls
+        self._key = key
 
     async def run(self, sock: socket.socket, page: str) -> None:
         stopped, changed = asyncio.Event(), asyncio.Event()
@@ -103,29 +115,52 @@ class _Display:
         reports = Reports(board, history, ApplicationLogs(Path.cwd().parent))
         controls = Controls(self._bus, board.document, device_name(), stop=self._stop)
         videos = VideoFeeds(board.locate)
-        server = Server(sock, self._access, board, gallery, Site(), reports, controls, videos, tls=self._tls)
+        streams = await asyncio.to_thread(self._streams, videos)
+        server = Server(
+            sock, self._access, board, gallery, Site(), reports, controls, videos, streams.addresses, tls=self._tls
+        )
         subscriptions = [self._bus.subscribe(topic, board.heard) for topic in TOPIC_FILTERS]
         await server.start()
         tell = asyncio.create_task(_tell(server, changed))
         try:
             while not stopped.is_set():
                 began = time.monotonic()
-                history.sample(board.document(), gallery.figures())
+                document = board.document()
+                history.sample(document, gallery.figures())
+                streams.serve(output.output_id for output in document.outputs)
                 # Off the loop: a publication may take long while the nucleus is busy, pictures must not.
-                await asyncio.to_thread(self._publish, self._status(page, server, gallery))
+                await asyncio.to_thread(self._publish, self._status(page, server, gallery, videos))
                 await _wait_for(stopped, REPEAT_S - (time.monotonic() - began))
         finally:
             tell.cancel()
             await server.stop()
-            await asyncio.to_thread(gallery.close)
+            await asyncio.gather(asyncio.to_thread(gallery.close), asyncio.to_thread(streams.stop))
             for subscription in subscriptions:
                 subscription.close()
+
+    def _streams(self, videos: VideoFeeds) -> Streams:
+        """Return the RTSP server, started; a port that cannot be had costs the streams, not the page."""
+        configuration = self._configuration
+        beyond = configuration.rtsp == "on" and not configuration.loopback
+        streams = Streams(
+            videos,
+            configuration.bind if beyond else LOOPBACK,
+            configuration.rtsp_port,
+            _host(configuration) if beyond else LOOPBACK,
+            password_of(self._key) if beyond else None,
+        )
+        if configuration.rtsp != "off":
+            try:
+                streams.start()
+            except OSError as error:
+                logger.warning("outputs are not streamed over RTSP: %s", error.strerror or type(error).__name__)
+        return streams
 
     def _wait(self, loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:
         self._stop.wait()
         _set(loop, stopped)
 
-    def _status(self, page: str, server: Server, gallery: Gallery) -> DisplayStatus:
+    def _status(self, page: str, server: Server, gallery: Gallery, videos: VideoFeeds) -> DisplayStatus:
         shown = [
             ShownOutput(
                 output_id=output_id,
@@ -139,7 +174,7 @@ class _Display:
             page=page,
             viewers=len(server.viewers),
             outputs=shown[:MOST_SHOWN],
-            encoded=gallery.encoded,
+            encoded=gallery.encoded + videos.encoded,
             pid=os.getpid(),
         )
 

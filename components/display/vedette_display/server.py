@@ -2,10 +2,12 @@
 
 import asyncio
 import errno
+import json
 import logging
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
@@ -28,6 +30,7 @@ from vedette_display.request import (
 )
 from vedette_display.site import Site
 from vedette_display.stills import BOUNDARY, Stills, multipart_head, multipart_part, still, variant_of
+from vedette_display.streams import Address
 from vedette_display.video import VideoFeeds
 from vedette_display.viewer import Viewer
 from vedette_display.websocket import DRAIN_S, SocketClosed, WebSocket
@@ -82,6 +85,7 @@ class Server:
         reports: Reports,
         controls: Controls,
         videos: VideoFeeds,
+        addresses: Callable[[], dict[str, Address]],
         *,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -89,6 +93,7 @@ class Server:
         self._reports = reports
         self._controls = controls
         self._videos = videos
+        self._addresses = addresses
         self._tls = tls
         self._access = access
         self._board = board
@@ -120,10 +125,15 @@ class Server:
         if not self.viewers:
             return
         state = self._board.state(self._gallery.figures(), len(self.viewers))
+        private = self._private()
         now = time.monotonic()
         for viewer in self.viewers:
             viewer.judge(now)
-            viewer.show(state)
+            viewer.show(state, private)
+
+    def _private(self) -> str:
+        """Return what only those learn who hold the key."""
+        return json.dumps({output_id: address._asdict() for output_id, address in self._addresses().items()})
 
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
@@ -251,7 +261,7 @@ class Server:
         viewer = Viewer(web_socket, self._gallery, self._board.output, self._controls if controls else None)
         self.viewers.add(viewer)
         try:
-            viewer.show(self._board.state(self._gallery.figures(), len(self.viewers)))
+            viewer.show(self._board.state(self._gallery.figures(), len(self.viewers)), self._private())
             await viewer.run()
         finally:
             self.viewers.discard(viewer)

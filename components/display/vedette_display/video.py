@@ -115,6 +115,11 @@ class VideoFeed:
         self._thread: threading.Thread | None = None
         self._said = ""
         self._key_at = -LEAST_KEY_S
+        self._key_wanted = False
+
+    def want_key(self) -> None:
+        """Make the next picture a key frame, or one soon after: somebody has come."""
+        self._key_wanted = True
 
     def add(self, sink: Sink) -> None:
         """Begin to give access units to a sink."""
@@ -172,7 +177,7 @@ class VideoFeed:
                     held = lease
                     if now - sent_at < 1 / (MAX_FPS * 1.2):
                         continue
-                elif held is None or (now - sent_at < STANDING_S and not self._fresh):
+                elif held is None or (now - sent_at < STANDING_S and not self._fresh and not self._key_wanted):
                     continue
                 planes = self._planes(held)
                 width, height = planes.shape[1], planes.shape[0] * 2 // 3
@@ -187,11 +192,12 @@ class VideoFeed:
             reader.close()
 
     def _deliver(self, encoder: Encoder, planes: "NDArray[np.uint8]", lease: Lease, now: float) -> None:
-        key = now - self._key_at >= KEY_EVERY_S or (bool(self._fresh) and now - self._key_at >= LEAST_KEY_S)
+        since = now - self._key_at
+        key = since >= KEY_EVERY_S or ((bool(self._fresh) or self._key_wanted) and since >= LEAST_KEY_S)
         for unit in encoder.encode(planes, round(now * CLOCK_HZ), lease.header.capture_wall_ns, key=key):
             self.encoded += 1
             if unit.key:
-                self._key_at = now
+                self._key_at, self._key_wanted = now, False
             for sink in self._sinks:
                 if id(sink) in self._fresh:
                     if not unit.key:
@@ -240,6 +246,13 @@ class VideoFeeds:
                 self._feeds[output_id, variant] = feed
             feed.add(sink)
         return lambda: feed.remove(sink)
+
+    def want_key(self, output_id: str, variant: VideoVariant) -> None:
+        """Ask for a key frame of what is being encoded."""
+        with self._lock:
+            feed = self._feeds.get((output_id, variant))
+        if feed is not None:
+            feed.want_key()
 
     @property
     def encoded(self) -> int:

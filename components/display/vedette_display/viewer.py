@@ -50,11 +50,16 @@ class Viewer:
         self._state: str | None = None
         self._wake = asyncio.Event()
 
-    def show(self, state: str) -> None:
-        """Send a ``state`` message; a newer one takes the place of one that still waits."""
+    def show(self, state: str, streams: str = "{}") -> None:
+        """Send a ``state`` message; a newer one takes the place of one that still waits.
+
+        ``streams``: JSON, where outputs can be played, for who may change things.
+        """
         link = {"reduced": self._budget.reduced, "fps": self._fps(), "tiles": len(self._flows)}
-        controls = json.dumps(self._controls is not None)
-        self._state = f'{state[:-1]},"link":{json.dumps(link)},"controls":{controls}}}'
+        own = f'"link":{json.dumps(link)},"controls":{json.dumps(self._controls is not None)}'
+        if self._controls is not None:
+            own += f',"streams":{streams}'
+        self._state = f"{state[:-1]},{own}}}"
         self._wake.set()
 
     def judge(self, now: float) -> None:

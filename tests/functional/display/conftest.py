@@ -271,7 +271,7 @@ class Display:
     """vedette.Display in this process."""
 
     def __init__(self, broker: MemoryBroker, **configuration: Any) -> None:
-        self.bus = MemoryBus(broker, "vedette.Display", configuration={"port": 0, **configuration})
+        self.bus = MemoryBus(broker, "vedette.Display", configuration={"port": 0, "rtspPort": 0, **configuration})
         self.statuses = self.bus.record(DisplayStatus.topic())
         self.error: BaseException | None = None
         self._stop = threading.Event()

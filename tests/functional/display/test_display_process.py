@@ -61,7 +61,7 @@ class Nucleus:
 
     def start_display(self) -> "subprocess.Popen[str]":
         recipe = yaml.safe_load((ROOT / "recipes" / "vedette.Display.yaml").read_text())
-        configuration = {**recipe["ComponentConfiguration"]["DefaultConfiguration"], "port": 0}
+        configuration = {**recipe["ComponentConfiguration"]["DefaultConfiguration"], "port": 0, "rtspPort": 0}
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT / "components" / "display"),

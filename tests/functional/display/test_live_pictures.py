@@ -79,6 +79,8 @@ class Page:
 @contextmanager
 def open_page(display: Any, **headers: str) -> Iterator[Page]:
     url = display.address.replace("http", "ws") + "live"
+    if query := headers.pop("query", ""):
+        url += f"?{query}"
     origin = headers.pop("origin", display.address.rstrip("/"))
     tls = NOBODY_VOUCHES if url.startswith("wss") else None
     with connect(url, origin=origin, additional_headers=headers, compression=None, max_size=None, ssl=tls) as socket:

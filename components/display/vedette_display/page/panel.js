@@ -29,7 +29,7 @@ export class Panel {
       ["performance", this.cards.performance(shown, output, application, state.link)],
       ["camera", camera && this.cards.camera(camera, application ? [application] : [], { link: true })],
       ...modelsOf(application, health).map(({ node, model }) => /** @type {[string, Element]} */ ([`model ${node}`, this.cards.model(node, model)])),
-      ["save", output && this.cards.save(output)],
+      ["save", output && this.cards.save(output, state.streams?.[output.output_id])],
     ]);
   }
 }
@@ -73,14 +73,16 @@ export class Cards {
         more.link ? element("a", { class: "action", href: `${address("application", a.instance)}` }, icon("log"), "Charts and log") : null));
   }
 
-  /** What can be kept of an output, and where else it can be watched. @param {any} output */
-  save(output) {
+  /** What can be kept of an output, and where else it can be watched. @param {any} output @param {{annotated: string, plain: string}|undefined} stream */
+  save(output, stream) {
     const path = `outputs/${encodeURIComponent(output.output_id)}`;
     return card("Save and watch elsewhere", "save",
       element("p", { class: "actions" },
         element("a", { class: "action", href: `${path}.zip`, download: "" }, icon("snapshot"), "Snapshot (ZIP)"),
         ...[10, 30].map((seconds) => element("a", { class: "action", href: `${path}.mp4?seconds=${seconds}`, download: "" }, icon("clip"), `Clip, next ${seconds} s`))),
-      element("p", { class: "note" }, "Snapshot: the annotated picture, the raw frame and the facts as JSON. Clip: MP4, ready when it has been recorded."));
+      element("p", { class: "note" }, "Snapshot: the annotated picture, the raw frame and the facts as JSON. Clip: MP4, ready when it has been recorded."),
+      stream ? element("p", { class: "note" }, "In VLC, ffmpeg or a recorder, with overlays and without:") : null,
+      stream ? commandLine(stream.annotated) : null, stream ? commandLine(stream.plain) : null);
   }
 
   /** @param {any} shown @param {any} output @param {any} application @param {any} link */

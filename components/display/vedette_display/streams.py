@@ -1,0 +1,158 @@
+"""Every output as an RTSP stream: ``rtsp://device:8554/<instance>/<stream>``, and ``.../plain`` without overlays.
+
+For players and recorders: VLC, ffmpeg, GStreamer, OpenCV, a network video recorder. Encoded while somebody plays it,
+once for all who do; clips and recordings of the same output share the encoder.
+"""
+
+import errno
+import hashlib
+import hmac
+import logging
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
+from urllib.parse import quote
+
+from vedette.rtsp_server import H264, LiveMount, Login, StreamServer, access_unit
+from vedette_display.video import CLOCK_HZ, AccessUnit, VideoFeeds, VideoVariant
+
+logger = logging.getLogger(__name__)
+
+USER: Final = "viewer"
+PORTS_TRIED: Final = 20
+PLAIN: Final = "plain"
+LINGER_S: Final = 2.0
+"""How long an encoder goes on for nobody: players ask what there is, hang up, and come back to play."""
+_NS: Final = 1_000_000_000
+
+
+class Address(NamedTuple):
+    """Where an output can be played: with overlays, and without."""
+
+    annotated: str
+    plain: str
+
+
+def password_of(key: str) -> str:
+    """Return the password of the streams: made of the page's key, which cannot be told from it."""
+    return hmac.new(key.encode(), b"vedette rtsp", hashlib.sha256).hexdigest()[:20]
+
+
+class Streams:
+    """Serves the outputs it is told of.
+
+    ``host``: as others name this device. ``password``: None lets everybody look who reaches the port.
+    """
+
+    def __init__(self, feeds: VideoFeeds, bind: str, port: int, host: str, password: str | None) -> None:
+        self._feeds = feeds
+        self._bind = bind
+        self._port = port
+        self._host = f"[{host}]" if ":" in host else host
+        self._password = password
+        self._server: StreamServer | None = None
+        self._paths: dict[str, str] = {}
+        self._mounts: dict[str, list[_Mount]] = {}
+
+    def start(self) -> None:
+        """Begin to listen, at the next free port where the wanted one is taken.
+
+        :raises OSError: when the address cannot be used.
+        """
+        login = None if self._password is None else Login(USER, self._password)
+        candidates = [0] if self._port == 0 else [*range(self._port, min(65536, self._port + PORTS_TRIED)), 0]
+        for candidate in candidates:
+            server = StreamServer(self._bind, candidate, login=login)
+            try:
+                server.start()
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or candidate == candidates[-1]:
+                    raise
+                continue
+            self._server = server
+            logger.info("outputs are streamed at rtsp://%s:%d/<instance>/<stream>", self._host, server.port)
+            return
+
+    def stop(self) -> None:
+        """End every stream."""
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+        for mounts in self._mounts.values():
+            for mount in mounts:
+                mount.end()
+        self._mounts.clear()
+
+    def serve(self, output_ids: Iterable[str]) -> None:
+        """Serve these outputs and no others; called every second, does nothing when nothing has changed."""
+        if self._server is None:
+            return
+        wanted = set(output_ids)
+        for output_id in [known for known in self._mounts if known not in wanted]:
+            for mount in self._mounts.pop(output_id):
+                self._server.remove(mount.path)
+                mount.end()
+        for output_id in sorted(wanted - self._mounts.keys()):
+            path = self._path(output_id)
+            mounts = [
+                _Mount(path, output_id, VideoVariant(), self._feeds),
+                _Mount(f"{path}/{PLAIN}", output_id, VideoVariant(overlays=False), self._feeds),
+            ]
+            for mount in mounts:
+                self._server.add(mount.path, mount.mount)
+            self._mounts[output_id] = mounts
+
+    def addresses(self) -> dict[str, Address]:
+        """Return where each output can be played, with user and password: for whoever holds the page's key alone."""
+        if self._server is None:
+            return {}
+        login = "" if self._password is None else f"{USER}:{self._password}@"
+        start = f"rtsp://{login}{self._host}:{self._server.port}/"
+        return {
+            output_id: Address(*(start + quote(mount.path) for mount in mounts))
+            for output_id, mounts in self._mounts.items()
+        }
+
+    @property
+    def players(self) -> int:
+        """How many play something now."""
+        return sum(mount.mount.viewers for mounts in list(self._mounts.values()) for mount in mounts)
+
+    def _path(self, output_id: str) -> str:
+        """Return ``<instance>/<stream>``, with the port between where that is another output's; it stays the same."""
+        if output_id not in self._paths:
+            instance, port, stream = output_id.rsplit(".", 2)
+            short = f"{instance}/{stream}"
+            taken = short in self._paths.values()
+            self._paths[output_id] = f"{instance}/{port}/{stream}" if taken else short
+        return self._paths[output_id]
+
+
+class _Mount:
+    """One output in one variant: its feed runs while somebody plays it."""
+
+    def __init__(self, path: str, output_id: str, variant: VideoVariant, feeds: VideoFeeds) -> None:
+        self.path = path
+        self._output_id = output_id
+        self._variant = variant
+        self._feeds = feeds
+        self._detach: Callable[[], None] | None = None
+        self.mount = LiveMount(H264, watched=self._watched, key_wanted=self._key_wanted, linger_s=LINGER_S)
+
+    def end(self) -> None:
+        """Take no more from the feed."""
+        detach, self._detach = self._detach, None
+        if detach is not None:
+            detach()
+
+    def _watched(self, watched: bool) -> None:
+        if not watched:
+            self.end()
+        elif self._detach is None:
+            self._detach = self._feeds.attach(self._output_id, self._variant, self._publish)
+
+    def _key_wanted(self) -> None:
+        self._feeds.want_key(self._output_id, self._variant)
+
+    def _publish(self, unit: AccessUnit) -> None:
+        pts_ns = unit.pts * _NS // CLOCK_HZ
+        self.mount.publish(access_unit(H264, unit.data, pts_ns=pts_ns, wall_ns=unit.capture_wall_ns))
