@@ -4,14 +4,24 @@ import sys
 import threading
 from pathlib import Path
 
-from vedette.bus import Bus
-from vedette.bus.component import run_component
+from vedette.bus import Bus, NotFound
+from vedette.bus.component import ComponentFailed, run_component
+from vedette_camera_ingest.configuration import ConfigurationError, IngestConfiguration, read
 from vedette_camera_ingest.ingest import CameraIngest
 
 
 def serve(bus: Bus, stop: threading.Event) -> None:
-    """Serve cameras until stop is set."""
-    CameraIngest(bus, Path.cwd(), stop).run()
+    """Serve cameras until stop is set.
+
+    :raises ComponentFailed: when the configuration is wrong.
+    """
+    try:
+        configuration = read(bus.get_configuration())
+    except NotFound:
+        configuration = IngestConfiguration()
+    except ConfigurationError as error:
+        raise ComponentFailed(str(error)) from error
+    CameraIngest(bus, Path.cwd(), stop, hardware=configuration.hardware_decoding == "auto").run()
 
 
 if __name__ == "__main__":

@@ -53,6 +53,8 @@ class StatusBoard:
         self._decode_errors = 0
         self._reconnects = 0
         self._last_frame_at: float | None = None
+        self._clock_behind_s: float | None = None
+        self._decoder: str | None = None
         self._recent: deque[float] = deque()
 
     @property
@@ -98,6 +100,16 @@ class StatusBoard:
         """Say what the stream is encoded in, a name for people."""
         with self._lock:
             self._codec = codec
+
+    def found_decoder(self, name: str) -> None:
+        """Say what decodes, a name for people."""
+        with self._lock:
+            self._decoder = name
+
+    def found_clock(self, behind_ns: int | None) -> None:
+        """Say how far the camera's clock is behind this device's, ns."""
+        with self._lock:
+            self._clock_behind_s = None if behind_ns is None else round(behind_ns / 1e9, 3)
 
     def reconnected(self) -> None:
         """Count a connection that had to be made again."""
@@ -149,6 +161,8 @@ class StatusBoard:
                 decode_errors=self._decode_errors,
                 reconnects=self._reconnects,
                 last_frame_at=self._last_frame_at,
+                clock_behind_s=self._clock_behind_s,
+                decoder=self._decoder,
             )
 
     def _set(self, state: CameraState, detail: str, next_try_at: float | None) -> None:

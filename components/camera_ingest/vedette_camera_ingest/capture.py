@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import av
 
+from vedette.hardware_decoding import candidates
 from vedette.messages import CameraState
 from vedette.rings import RingError, RingWriter
 from vedette.rtsp import AddressError
@@ -24,6 +25,7 @@ from vedette_camera_ingest.gate import Gate, Passage
 from vedette_camera_ingest.progress import Progress, Verdict
 from vedette_camera_ingest.session import Session, UnsupportedCodec
 from vedette_camera_ingest.source import Source
+from vedette_camera_ingest.timing import CaptureClock
 from vedette_camera_ingest.video_device import VideoDevice
 from vedette_camera_ingest.video_file import VideoFile, path_of
 
@@ -39,7 +41,8 @@ OpenSession = Callable[[Source, Credentials], Session]
 class Capture:
     """Plays ``source`` into ``ring`` and keeps ``board`` true, until ``stop``.
 
-    ``credentials()`` gives the login, read afresh; it raises CaptureError when it is not to be had.
+    ``hardware`` lets it decode in hardware where there is some. ``credentials()`` gives the login, read afresh; it
+    raises CaptureError when it is not to be had.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Capture:
         board: StatusBoard,
         stop: threading.Event,
         *,
+        hardware: bool = False,
         open_session: OpenSession = Session,
         backoff: Backoff | None = None,
     ) -> None:
@@ -58,6 +62,7 @@ class Capture:
         self._ring = ring
         self._board = board
         self._stop = stop
+        self._hardware = hardware
         self._open_session = open_session
         self._backoff = backoff or Backoff()
         self._writer = FrameWriter(ring)
@@ -136,7 +141,8 @@ class Capture:
         return None
 
     def _play_packets(self, session: Session, opened: Opened) -> None:
-        decoder = Decoder(opened.decoder)
+        clock = CaptureClock()
+        decoder = Decoder(opened.decoder, clock, candidates(opened.decoder.name) if self._hardware else ())
         progress = Progress(time.monotonic())
         gate = Gate(lambda: self._ring.readers, time.monotonic())
         while not self._stop.is_set():
@@ -147,6 +153,8 @@ class Capture:
                 raise event.error
             if isinstance(event, Received):
                 progress.packet(event.mono_ns / 1e9)
+                clock.arrived(event.pts_ns, event.camera_ns, event.mono_ns, event.wall_ns)
+                self._board.found_clock(clock.behind_ns)
                 self._take(event, gate, decoder, progress, now)
             self._judge(progress, opened, now)
 
@@ -164,6 +172,7 @@ class Capture:
             decode = decoder.decode_alone if passage is Passage.GLANCE else decoder.decode
             for captured in decode(event):
                 progress.frame(time.monotonic())
+                self._board.found_decoder(decoder.name)
                 self._show(captured.frame, captured.wall_ns, captured.mono_ns)
         except av.FFmpegError:
             self._board.failed_to_decode()

@@ -2,7 +2,7 @@
 
 | kind | from | carries |
 |---|---|---|
-| start | main | the source and the path of the ring's socket; first packet |
+| start | main | the source, the path of the ring's socket, whether hardware may decode; first packet |
 | credentials | main | url, user, password: the answer to wanted |
 | denied | main | state and detail: the other answer to wanted |
 | stop | main | nothing |
@@ -14,7 +14,7 @@ The password travels here and nowhere else. The end of the socket is the death o
 
 import json
 import socket
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from vedette.messages import CameraState
 from vedette_camera_ingest.credentials import Credentials
@@ -42,9 +42,17 @@ def decode(packet: bytes) -> Document:
     return document
 
 
-def start(source: Source, socket_path: str) -> Document:
+class Start(NamedTuple):
+    """What a worker is told at its start."""
+
+    source: PlainSource
+    socket_path: str
+    hardware: bool
+
+
+def start(source: Source, socket_path: str, *, hardware: bool = True) -> Document:
     """First packet to a worker."""
-    return {"kind": "start", "source": document_of(source), "socket": socket_path}
+    return {"kind": "start", "source": document_of(source), "socket": socket_path, "hardware": hardware}
 
 
 def credentials(given: Credentials) -> Document:
@@ -66,9 +74,9 @@ STOP: Final[Document] = {"kind": "stop"}
 WANTED: Final[Document] = {"kind": "wanted"}
 
 
-def read_start(document: Document) -> tuple[PlainSource, str]:
-    """Return the source and the path of the ring's socket."""
-    return PlainSource(**document["source"]), str(document["socket"])
+def read_start(document: Document) -> Start:
+    """Return what the worker is told."""
+    return Start(PlainSource(**document["source"]), str(document["socket"]), bool(document["hardware"]))
 
 
 def read_answer(document: Document) -> Credentials:

@@ -1,19 +1,33 @@
-"""Packets to frames: one decoder, and the capture times of the packets that frames come from."""
+"""Packets to frames: one decoder, in hardware where there is one, and the times at which the frames were captured."""
 
+import logging
 import os
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
+import av
+
+from vedette.hardware_decoding import Hardware, open_decoder
 from vedette_camera_ingest.events import Received
 from vedette_camera_ingest.scaling import MAX_PIXELS
+from vedette_camera_ingest.timing import CaptureClock
 
+_log = logging.getLogger(__name__)
+
+SOFTWARE: Final = "software"
 _REMEMBERED: Final = 64
 _MOST_THREADS: Final = 4
+# Packets that hardware may fail at, or be silent at, before software takes over: a profile it does not know fails at
+# every one; reordering keeps back 16 pictures at most.
+_MOST_FAILURES: Final = 24
+_REFUSALS: Final = (av.FFmpegError, OSError, ValueError, RuntimeError, NotImplementedError)
+
+OpenHardware = Callable[[str, Hardware, bytes | None], Any]
 
 
 class Captured(NamedTuple):
-    """A frame and when its packet was received, ns."""
+    """A frame and when it was captured, ns."""
 
     frame: Any
     mono_ns: int
@@ -21,14 +35,36 @@ class Captured(NamedTuple):
 
 
 class Decoder:
-    """Decodes with libav's ``context``, which has not been opened yet."""
+    """Decodes what libav's ``context``, which has not been opened yet, is made for.
 
-    def __init__(self, context: Any) -> None:
-        self._context = context
+    ``clock`` has heard of every packet. ``hardware`` is tried in its order; software takes over, for as long as this
+    decoder lives, when none is to be had or when it turns out not to decode this stream. ``opener`` is
+    :func:`vedette.hardware_decoding.open_decoder`.
+    """
+
+    def __init__(
+        self,
+        context: Any,
+        clock: CaptureClock,
+        hardware: Sequence[Hardware] = (),
+        *,
+        opener: OpenHardware = open_decoder,
+    ) -> None:
+        self._software = context
+        self._clock = clock
         self._received: OrderedDict[int, Received] = OrderedDict()
+        self._failures = 0
+        self._await_key = False
         threads = threads_for(context.width or 0, context.height or 0, len(os.sched_getaffinity(0)))
         context.thread_count = threads
         context.thread_type = "FRAME" if threads > 1 else "SLICE"
+        self._context, self.name = context, SOFTWARE
+        for each in hardware:
+            try:
+                self._context, self.name = opener(context.name, each, context.extradata), each.name
+                break
+            except _REFUSALS as error:
+                _log.info("%s is not to be had (%s)", each.name, type(error).__name__)
 
     def decode(self, received: Received) -> Iterator[Captured]:
         """Yield the frames that this packet completes, in the order of display.
@@ -40,7 +76,10 @@ class Decoder:
             self._received[packet.pts] = received
             if len(self._received) > _REMEMBERED:
                 self._received.popitem(last=False)
-        for frame in self._context.decode(packet):
+        if self._await_key and not packet.is_keyframe:
+            return
+        self._await_key = False
+        for frame in self._frames(packet):
             yield self._captured(frame, received)
 
     def decode_alone(self, received: Received) -> Iterator[Captured]:
@@ -51,9 +90,31 @@ class Decoder:
             yield self._captured(frame, received)
         self._context.flush_buffers()
 
+    def _frames(self, packet: Any) -> list[Any]:
+        if self.name == SOFTWARE:
+            return list(self._context.decode(packet))
+        try:
+            frames = list(self._context.decode(packet))
+        except _REFUSALS as error:
+            self._fail(type(error).__name__)
+            return []
+        if frames:
+            self._failures = 0
+        else:
+            self._fail("no picture")
+        return frames
+
+    def _fail(self, reason: str) -> None:
+        """Count what hardware has not decoded; give it up when that goes on."""
+        self._failures += 1
+        if self._failures > _MOST_FAILURES:
+            _log.warning("%s does not decode this stream (%s): software does from now on", self.name, reason)
+            self._context, self.name, self._await_key = self._software, SOFTWARE, True
+
     def _captured(self, frame: Any, newest: Received) -> Captured:
         origin = self._received.pop(frame.pts, newest) if frame.pts is not None else newest
-        return Captured(frame, origin.mono_ns, origin.wall_ns)
+        mono_ns, wall_ns = self._clock.captured(origin.pts_ns, origin.mono_ns, origin.wall_ns)
+        return Captured(frame, mono_ns, wall_ns)
 
 
 def threads_for(width: int, height: int, cores: int) -> int:

@@ -17,11 +17,16 @@ class Opened:
 
 @dataclass(frozen=True)
 class Received:
-    """A packet of video and the moment it was received: monotonic and Unix time, ns."""
+    """A packet of video and the moment it was received: monotonic and Unix time, ns.
+
+    ``pts_ns`` is its time stamp, ``camera_ns`` the camera's own Unix time for it; None where the stream does not tell.
+    """
 
     packet: Any
     mono_ns: int
     wall_ns: int
+    pts_ns: int | None = None
+    camera_ns: int | None = None
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ _STOP_S: Final = 2.0
 class CameraIngest:
     """Serves cameras on ``bus`` until ``stop``; ``work`` is the component's work folder, its sockets lie in it.
 
-    ``launcher`` starts a worker process with one end of a socket pair; None is the real one.
+    ``hardware`` lets workers decode in hardware where the device has it. ``launcher`` starts a worker process with one
+    end of a socket pair; None is the real one.
     """
 
     def __init__(
@@ -35,12 +36,14 @@ class CameraIngest:
         work: Path,
         stop: threading.Event,
         *,
+        hardware: bool = True,
         launcher: Launcher | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._bus = bus
         self._sockets = work / "sockets"
         self._stop = stop
+        self._hardware = hardware
         self._launcher = launcher
         self._leases = LeaseTable(clock)
         self._lock = threading.Lock()
@@ -103,7 +106,12 @@ class CameraIngest:
         path = self._sockets / f"{camera_id}.sock"
         options = {} if self._launcher is None else {"launcher": self._launcher}
         supervisor = Supervisor(
-            source, path, fetch=lambda wanted: fetch(self._bus, wanted), publish=self._publish, **options
+            source,
+            path,
+            fetch=lambda wanted: fetch(self._bus, wanted),
+            publish=self._publish,
+            hardware=self._hardware,
+            **options,
         )
         self._running[camera_id] = supervisor
         supervisor.start()

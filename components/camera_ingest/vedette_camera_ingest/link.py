@@ -14,7 +14,6 @@ from vedette_camera_ingest import channel
 from vedette_camera_ingest.credentials import Credentials
 from vedette_camera_ingest.failure import CaptureError
 from vedette_camera_ingest.report import Report
-from vedette_camera_ingest.source import PlainSource
 
 _log = logging.getLogger(__name__)
 
@@ -34,8 +33,8 @@ class Link:
         self._send_lock = threading.Lock()
         self._status: Callable[[], Report] | None = None
 
-    def receive_start(self) -> tuple[PlainSource, str]:
-        """Return the source and the path of the ring's socket.
+    def receive_start(self) -> channel.Start:
+        """Return what the main process says first.
 
         :raises OSError: when the main process does not say within 10 s.
         """

@@ -30,6 +30,8 @@ class Report:
     decode_errors: int
     reconnects: int
     last_frame_at: float | None
+    clock_behind_s: float | None
+    decoder: str | None
 
     def document(self) -> dict[str, Any]:
         """Return the fields that are not None, ready for JSON."""

@@ -9,6 +9,7 @@ import logging
 import os
 import queue
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -34,6 +35,8 @@ _READ_TIMEOUT_S: Final = 60.0
 _CLOSE_S: Final = 0.3
 # A whole minute of a camera at 30 fps; the gate drops what is late long before.
 _MOST_PACKETS: Final = 1800
+# Not in every PyAV that is supported.
+_TELLS_TIMES: Final = hasattr(av.Packet, "has_sidedata")
 _CA_FILES: Final = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 Opener = Callable[..., Any]
@@ -138,7 +141,8 @@ class Session:
                 if self._closing.is_set():
                     return
                 if packet.size:
-                    self._events.put(Received(packet, time.monotonic_ns(), time.time_ns()))
+                    mono_ns, wall_ns = time.monotonic_ns(), time.time_ns()
+                    self._events.put(Received(packet, mono_ns, wall_ns, _stamp_of(packet), _camera_time_of(packet)))
                 if self._events.qsize() > _MOST_PACKETS:
                     raise CaptureError(CameraState.FAILED, "Packets are not taken any more")
         except (av.FFmpegError, OSError) as error:
@@ -159,6 +163,21 @@ class UnsupportedCodec(CaptureError):
             CameraState.UNSUPPORTED_CODEC, f"{host} sends {codec}: set the camera to H.264, H.265 or MJPEG"
         )
         self.codec = codec
+
+
+def _stamp_of(packet: Any) -> int | None:
+    if packet.pts is None:
+        return None
+    base = packet.time_base
+    return int(packet.pts * 1_000_000_000 * base.numerator // base.denominator)
+
+
+def _camera_time_of(packet: Any) -> int | None:
+    """Return the Unix time that the camera's sender reports give to a packet, ns."""
+    if not _TELLS_TIMES or not packet.has_sidedata("prft"):
+        return None
+    # AVProducerReferenceTime: microseconds in 64 bits, then flags.
+    return int.from_bytes(bytes(packet.get_sidedata("prft"))[:8], sys.byteorder, signed=True) * 1000
 
 
 def _options(source: Source, address: Address) -> dict[str, str]:

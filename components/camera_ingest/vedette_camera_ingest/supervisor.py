@@ -51,12 +51,14 @@ class Supervisor:
         *,
         fetch: Callable[[CameraSource], Credentials],
         publish: Callable[[CameraStatus], None],
+        hardware: bool = True,
         launcher: Launcher = launch,
     ) -> None:
         self._source = source
         self._socket_path = socket_path
         self._fetch = fetch
         self._publish = publish
+        self._hardware = hardware
         self._launcher = launcher
         self._stop = threading.Event()
         self._wake_r, self._wake_w = os.pipe()
@@ -117,7 +119,7 @@ class Supervisor:
                 process = self._launcher(theirs)
             try:
                 ours.setblocking(False)
-                ours.send(channel.encode(channel.start(self._source, str(self._socket_path))))
+                ours.send(channel.encode(channel.start(self._source, str(self._socket_path), hardware=self._hardware)))
                 self._serve(ours)
                 if not self._everybody_ends(process):
                     raise WorkerEnded(_ending(process))

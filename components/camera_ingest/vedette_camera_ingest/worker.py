@@ -41,14 +41,14 @@ def main() -> int:
     av.logging.set_level(None)
     stop = threading.Event()
     link = Link(socket.socket(fileno=int(sys.argv[1])), stop)
-    source, socket_path = link.receive_start()
+    source, socket_path, hardware = link.receive_start()
     try:
         ring = RingWriter(listen(socket_path), name=source.name)
     except RingError as error:
         _log.error("camera %s: %s", source.name, error)
         return 1
     board = StatusBoard(source, socket_path, changed=link.send_status, dropped=lambda: ring.stats.dropped)
-    capture = Capture(source, link.fetch_credentials, ring, board, stop)
+    capture = Capture(source, link.fetch_credentials, ring, board, stop, hardware=hardware)
 
     def overdue(now: float) -> None:
         if now - capture.beat_at > _STUCK_S:

@@ -72,6 +72,10 @@ class CameraStatus(Message):
     decode_errors: int = 0
     reconnects: int = 0
     last_frame_at: float | None = Field(default=None, description="Unix time of the newest frame, s")
+    decoder: str | None = Field(default=None, description="what decodes, for people: software, NVDEC (NVIDIA)")
+    clock_behind_s: float | None = Field(
+        default=None, description="the camera's clock against this device's, the way here included; None: not told"
+    )
     users: list[str] = Field(default_factory=list, description="application instances that want it")
 
     @staticmethod

@@ -3,14 +3,19 @@
 import json
 import os
 import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import av
 import pytest
+from av.bitstream import BitStreamFilterContext
 
 from vedette.messages import CameraSource, CameraState, CameraStatus
 from vedette.rings import RingClosed
-from vedette.rtsp_server import RtspServer
+from vedette.rtsp_server import H264, LiveMount, RtspServer, StreamServer, access_unit
 
 from .conftest import PASSWORD, USER, Stand, reconnect, take
 
@@ -54,6 +59,54 @@ def test_h265(stand: Stand, server: RtspServer, path: str, codec: str) -> None:
     take(reader, 10)
     assert stand.wait_for_state(CameraState.LIVE).codec == codec
     reader.close()
+
+
+@pytest.mark.parametrize("ahead_s", [0, 3600])
+def test_time_of_a_picture_is_that_of_its_arrival(stand: Stand, clips: dict[str, Path], ahead_s: int) -> None:
+    """A camera that takes 0.4 s from lens to network; the other one's clock is an hour ahead, which says nothing."""
+    mount = LiveMount(H264)
+    with StreamServer(port=0) as server, published(mount, clips["h264"], wall_ns=(ahead_s * 10 - 4) * 100_000_000):
+        server.add("slow", mount)
+        stand.want(CameraSource(name="slow", url=server.url("slow")))
+        reader = stand.reader()
+        take(reader, 15, 30.0)
+        (lease,) = take(reader, 1, 30.0)
+        age_s = (time.time_ns() - lease.header.capture_wall_ns) / 1e9
+        assert age_s > 0.39 if not ahead_s else age_s > 0
+        status = stand.wait_for(lambda status: status.clock_behind_s is not None and status.frames > 15, 30.0)
+        assert status.clock_behind_s is not None
+        assert 0.4 - ahead_s - 0.01 < status.clock_behind_s < 0.4 - ahead_s + 20
+        reader.close()
+
+
+@contextmanager
+def published(mount: LiveMount, clip: Path, *, wall_ns: int) -> Iterator[None]:
+    """Publish a clip again and again at 25 fps, captured ``wall_ns`` from now (that is, before now when negative)."""
+    over = threading.Event()
+    pictures = list(access_units(clip))
+
+    def publish() -> None:
+        number = 0
+        while not over.wait(0.04):
+            data = pictures[number % len(pictures)]
+            at = time.time_ns() + wall_ns
+            mount.publish(access_unit(H264, data, pts_ns=number * 40_000_000, wall_ns=at))
+            number += 1
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(30)
+
+
+def access_units(clip: Path) -> Iterator[bytes]:
+    with av.open(str(clip)) as container:
+        to_stream = BitStreamFilterContext("h264_mp4toannexb", container.streams.video[0])
+        for packet in container.demux(video=0):
+            yield from (bytes(filtered) for filtered in to_stream.filter(packet))
 
 
 def test_wrong_password_and_then_the_secret_is_rotated(stand: Stand, server: RtspServer) -> None:

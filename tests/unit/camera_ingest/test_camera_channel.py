@@ -11,8 +11,9 @@ from vedette.messages import CameraSource, CameraState
 
 def test_start_and_login_arrive_as_they_were_sent() -> None:
     source = CameraSource(name="dock", url="rtsp://10.0.0.21/s", secret="x", transport="udp")
-    document = channel.decode(channel.encode(channel.start(source, "/w/s.sock")))
-    received, path = channel.read_start(document)
+    document = channel.decode(channel.encode(channel.start(source, "/w/s.sock", hardware=False)))
+    received, path, hardware = channel.read_start(document)
+    assert not hardware
     assert (document_of(received), path) == (document_of(source), "/w/s.sock")
     assert received.camera_id == source.camera_id
     login = Credentials("rtsp://10.0.0.21/s", "viewer", 'p"@\\ü')
