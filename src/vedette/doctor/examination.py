@@ -34,6 +34,7 @@ def run_checks(folder: Path | None = None, *, page_port: int = PAGE_PORT, probes
         _python(used),
         _sandbox(used),
         _codecs(used),
+        _decoding(used),
         _shared_memory(used),
         _memory(used),
         _disk(used, folder or Path.cwd()),
@@ -92,6 +93,23 @@ def _codecs(probes: Probes) -> Check:
         fix = "install PyAV's own wheel, which has them: pip install --force-reinstall --only-binary av av"
         return Check("codecs", State.FAILED, f"PyAV cannot decode {', '.join(missing)}", fix)
     return Check("codecs", State.OK, f"PyAV decodes {', '.join(names.values())}")
+
+
+def _decoding(probes: Probes) -> Check:
+    try:
+        found = probes.hardware_decoders()
+    except OSError as error:
+        return Check(
+            "decoding",
+            State.WARNING,
+            f"hardware decoding: {error}",
+            "mend the driver, or set hardwareDecoding of vedette.CameraIngest to off",
+        )
+    names = {"h264": "H.264", "hevc": "H.265"}
+    told = [f"{ways[0]} decodes {names[codec]}" for codec, ways in found.items() if ways]
+    if told:
+        return Check("decoding", State.OK, "; ".join(told))
+    return Check("decoding", State.NOT_NEEDED, "no video decoder in hardware that PyAV can use: software decodes")
 
 
 def _shared_memory(probes: Probes) -> Check:

@@ -1,5 +1,6 @@
 """How the checks look at the machine: every look in one place, so that a test can put another machine in its stead."""
 
+import json
 import os
 import shutil
 import socket
@@ -25,6 +26,19 @@ def decoders() -> frozenset[str]:
     import av
 
     return frozenset(name for name in ("h264", "hevc", "mjpeg") if name in av.codecs_available)
+
+
+def hardware_decoders() -> dict[str, list[str]]:
+    """Return which hardware decodes H.264 (``h264``) and H.265 (``hevc``) here; tried, in a process of its own.
+
+    :raises OSError: if that process does not answer: a driver that hangs or crashes.
+    """
+    try:
+        answer = run_bounded([sys.executable, "-m", "vedette.hardware_decoding"])
+        found: dict[str, list[str]] = json.loads(answer.stdout)
+    except (subprocess.SubprocessError, ValueError) as error:
+        raise OSError("a driver of a video decoder hangs or crashes") from error
+    return found
 
 
 def shared_memory() -> None:
@@ -128,6 +142,7 @@ class Probes:
     )
     bubblewrap: Callable[[], Bubblewrap] = probe_bubblewrap
     decoders: Callable[[], frozenset[str]] = decoders
+    hardware_decoders: Callable[[], dict[str, list[str]]] = hardware_decoders
     shared_memory: Callable[[], None] = shared_memory
     shm_free_bytes: Callable[[], int | None] = shm_free_bytes
     memory_available_bytes: Callable[[], int | None] = memory_available_bytes

@@ -16,6 +16,7 @@ _HEALTHY = Probes(
     python=(3, 11, 7),
     bubblewrap=lambda: Bubblewrap("/usr/bin/bwrap", (0, 9, 0), works=True),
     decoders=lambda: frozenset({"h264", "hevc", "mjpeg"}),
+    hardware_decoders=lambda: {"h264": [], "hevc": []},
     shared_memory=lambda: None,
     shm_free_bytes=lambda: 2_000_000_000,
     memory_available_bytes=lambda: 6_000_000_000,
@@ -89,6 +90,20 @@ def test_a_healthy_machine_has_nothing_to_mend() -> None:
         ("page-port", {"port_free": lambda _: False}, State.WARNING, "is taken", "ss -ltnp"),
         ("uv", {"uv_version": _raising(FileNotFoundError("no uv"))}, State.FAILED, "no uv", "pip install uv"),
         ("clock", {"wall_time_s": lambda: 0.0}, State.FAILED, "1970-01-01", "timedatectl"),
+        (
+            "decoding",
+            {"hardware_decoders": lambda: {"h264": ["NVDEC (NVIDIA)"], "hevc": []}},
+            State.OK,
+            "NVDEC (NVIDIA) decodes H.264",
+            "",
+        ),
+        (
+            "decoding",
+            {"hardware_decoders": _raising(OSError("a driver of a video decoder hangs"))},
+            State.WARNING,
+            "hangs",
+            "hardwareDecoding",
+        ),
         ("gpu", {"gpus": lambda: ["NVIDIA T4, 550.54"]}, State.OK, "NVIDIA T4", ""),
     ],
 )
