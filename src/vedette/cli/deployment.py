@@ -15,6 +15,7 @@ from vedette.cli.terminal import Terminal
 from vedette.nucleus.instances import Instance
 
 _PERIOD_S: Final = 0.1
+_UP: Final = frozenset({"RUNNING", "FINISHED"})
 _OPEN: Final = frozenset({"QUEUED", "IN_PROGRESS"})
 _POLICIES: Final = {"rollback": True, "keep": False}
 
@@ -28,6 +29,7 @@ class CreateOptions:
     merge: Sequence[str]
     remove: Sequence[str]
     update_config: str | None
+    document: Path | None
     group: str
     on_failure: str
     notify_s: float | None
@@ -121,11 +123,21 @@ def _request(options: CreateOptions) -> dict[str, Any]:
     add = {}
     for text in options.merge:
         name, equals, version = text.partition("=")
-        if not (name and equals and version):
+        if not name or bool(equals) != bool(version):
             raise Failure(
-                f"`{text}` is no component with its version", hint="--merge NAME=VERSION", exit_code=EXIT_USAGE
+                f"`{text}` is no component with its version",
+                hint="--merge NAME=VERSION, or --merge NAME for the newest",
+                exit_code=EXIT_USAGE,
             )
-        add[name] = version
+        add[name] = version or "*"
+    if options.document is not None:
+        if add or options.remove or options.update_config or options.group:
+            raise Failure(
+                "--document says all that its target has",
+                hint="leave out --merge, --remove, --update-config and --group",
+                exit_code=EXIT_USAGE,
+            )
+        return {"document": _document(options.document), **_folders(options)}
     request = {
         "add": add,
         "remove": list(options.remove),
@@ -133,12 +145,27 @@ def _request(options: CreateOptions) -> dict[str, Any]:
         "group": options.group,
         "roll_back": _POLICIES[options.on_failure],
         "notify_s": options.notify_s,
-        "recipe_folder": None if options.recipe_dir is None else str(options.recipe_dir.resolve()),
-        "artifact_folder": None if options.artifact_dir is None else str(options.artifact_dir.resolve()),
+        **_folders(options),
     }
     if not any(request[key] for key in ("add", "remove", "configuration", "recipe_folder")):
         raise Failure("nothing to deploy", hint="--merge NAME=VERSION, --remove NAME or --update-config JSON")
     return request
+
+
+def _folders(options: CreateOptions) -> dict[str, Any]:
+    return {
+        "recipe_folder": None if options.recipe_dir is None else str(options.recipe_dir.resolve()),
+        "artifact_folder": None if options.artifact_dir is None else str(options.artifact_dir.resolve()),
+    }
+
+
+def _document(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Failure(f"`{path}` cannot be read: {error.strerror}", hint="--document FILE") from error
+    except ValueError as error:
+        raise Failure(f"`{path}` is no JSON: {error}", hint="--document FILE") from error
 
 
 def _configuration(text: str | None) -> dict[str, Any]:
@@ -178,6 +205,6 @@ def _wait(instance: Instance, deployment_id: str, terminal: Terminal, *, quiet: 
             terminal.clear_status()
             return found
         if not quiet:
-            states = [f"{c['name']} {c['state']}" for c in ask(instance, "components") if c["state"] != "RUNNING"]
+            states = [f"{c['name']} {c['state']}" for c in ask(instance, "components") if c["state"] not in _UP]
             terminal.status(f"  {found['status'].lower().replace('_', ' ')}   {', '.join(states)}".rstrip())
         pause.wait(_PERIOD_S)

@@ -169,12 +169,17 @@ def deployment_create(  # noqa: PLR0917 -- typer reads the options off the signa
         typer.Option("--artifact-dir", metavar="DIR", help="Folder of artifacts: NAME/VERSION/file."),
     ] = None,
     merge: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VERSION", help="Component to run; may be given several times.")
+        list[str] | None,
+        typer.Option(metavar="NAME[=VERSION]", help="Component to run; may be given several times."),
     ] = None,
     remove: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Component to run no more.")] = None,
     update_config: Annotated[
         str | None,
         typer.Option(metavar="JSON|@FILE", help='Configuration: {"NAME": {"MERGE": {...}, "RESET": ["/key"]}}.'),
+    ] = None,
+    document: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Deployment document: a device's, or the input of CreateDeployment."),
     ] = None,
     group: Annotated[str, typer.Option(metavar="NAME", help="Thing group that the deployment is for.")] = "",
     on_failure: Annotated[
@@ -202,6 +207,7 @@ def deployment_create(  # noqa: PLR0917 -- typer reads the options off the signa
         merge=tuple(merge or ()),
         remove=tuple(remove or ()),
         update_config=update_config,
+        document=document,
         group=group,
         on_failure=on_failure,
         notify_s=notify,

@@ -8,9 +8,11 @@ import binascii
 import json
 import queue
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vedette.nucleus.control import ControlServer, Operation
+from vedette.nucleus.deployment_document import read_document
 from vedette.nucleus.errors import ControlError, NucleusError
 from vedette.nucleus.ipc.deployment_desk import ConfigurationChange, DeploymentRecord, LocalDeploymentRequest
 from vedette.nucleus.ipc.errors import IpcRefusal
@@ -98,6 +100,8 @@ def stop(nucleus: "Nucleus", name: str) -> None:
 def create(nucleus: "Nucleus", request: Mapping[str, Any]) -> str:
     """Queue a local deployment; return its id."""
     changes = request.get("configuration") or {}
+    if request.get("document") is not None:
+        return _create(nucleus, _from_document(request))
     try:
         wanted = LocalDeploymentRequest(
             add=dict(request.get("add") or {}),
@@ -114,6 +118,18 @@ def create(nucleus: "Nucleus", request: Mapping[str, Any]) -> str:
         )
     except (AttributeError, TypeError, ValueError) as error:
         raise ControlError(f"the deployment cannot be read: {error}") from error
+    return _create(nucleus, wanted)
+
+
+def _from_document(request: Mapping[str, Any]) -> LocalDeploymentRequest:
+    try:
+        read = read_document(request["document"])
+    except NucleusError as error:
+        raise ControlError(str(error)) from error
+    return replace(read, recipe_folder=request.get("recipe_folder"), artifact_folder=request.get("artifact_folder"))
+
+
+def _create(nucleus: "Nucleus", wanted: LocalDeploymentRequest) -> str:
     desk = nucleus.local_deployments
     if wanted.artifact_folder and desk.artifacts_inside(wanted.artifact_folder):
         raise ControlError(f"the component store lies in {wanted.artifact_folder}: name the artifacts' own folder")

@@ -8,7 +8,7 @@ import asyncio
 import concurrent.futures
 import logging
 import threading
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,7 +24,8 @@ from vedette.nucleus.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 
-_APPLY_LIMIT_S: Final = 120.0
+_APPLY_LIMIT_S: Final = 300.0
+"""Components that stop and go may each take 120 s for their uninstall step."""
 _POLL_S: Final = 0.1
 
 Targets = Mapping[str, Mapping[str, str]]
@@ -59,14 +60,17 @@ class Deployer:
         loop: asyncio.AbstractEventLoop,
         stopped: threading.Event,
         kept: StateStore | None = None,
+        applied: Callable[[Sequence[ComponentPlan]], None] = lambda _plans: None,
     ) -> None:
         """Begin with nothing deployed.
 
         :param stopped: set when the nucleus stops; a deployment in progress then ends with an error
         :param kept: where each deployment is written down before it is carried out
+        :param applied: called with what runs, when components have been set going
         """
         self.targets: Targets = {}
         self._kept = kept
+        self._applied = applied
         self._planner = planner
         self._configuration = configuration
         self._supervisor = supervisor
@@ -175,6 +179,7 @@ class Deployer:
             raise NucleusError(f"the deployment was not carried out in {_APPLY_LIMIT_S:g} s") from error
         self.targets = targets
         self._forget_others(plans)
+        self._applied(plans)
 
     def _forget_others(self, plans: Sequence[ComponentPlan]) -> None:
         """Remove the configuration of components that are not among ``plans`` but were deployed."""

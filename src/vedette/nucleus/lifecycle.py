@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final, Protocol
 
+from vedette.nucleus.bootstrapped import Bootstrapped
 from vedette.nucleus.errors import LifecycleError
 from vedette.nucleus.plan import ComponentPlan, PlannedStep
 from vedette.nucleus.process import ScriptProcess, describe_exit
@@ -45,6 +46,7 @@ class ComponentLifecycle:
         *,
         runner: StepRunner,
         tokens: Tokens,
+        bootstrapped: Bootstrapped,
         dependencies_ready: Callable[[], Awaitable[None]],
         changed: Changed,
         clock: Callable[[], float] = time.monotonic,
@@ -52,6 +54,7 @@ class ComponentLifecycle:
         self.plan = plan
         self._runner = runner
         self._tokens = tokens
+        self._bootstrapped = bootstrapped
         self._dependencies_ready = dependencies_ready
         self._changed = changed
         self._errors = ErrorCount(clock)
@@ -96,6 +99,14 @@ class ComponentLifecycle:
         """Stop: the shutdown step, SIGTERM, ``grace_s`` seconds, SIGKILL. Returns when nothing runs any more."""
         async with self._serial:
             await self._halt(grace_s)
+
+    async def uninstall(self) -> None:
+        """Run the uninstall step of a component that is stopped and goes; its failure changes nothing but the log."""
+        async with self._serial:
+            try:
+                await self._last_words("uninstall", None)
+            finally:
+                self._revoke()
 
     async def restart(self, plan: ComponentPlan | None = None, *, reinstall: bool = False) -> None:
         """Stop and begin again, with a new plan if one is given; ``reinstall`` runs the install step again."""
@@ -200,11 +211,15 @@ class ComponentLifecycle:
             step = self.plan.steps.get(name)
             if step is None or self._runner.skipped(step):
                 continue
+            if name == "bootstrap" and self._bootstrapped.covers(self.plan):
+                continue
             code = await self._brief(step)
             if name == "bootstrap" and code == _REBOOT_CODE:
                 raise StepFailedError("bootstrap asks for a reboot, which the local nucleus does not do")
             if code != 0 and not (name == "bootstrap" and code == _RESTART_CODE):
                 raise self._failure(step, code)
+            if name == "bootstrap":
+                self._bootstrapped.note(self.plan)
 
     async def _startup(self, step: PlannedStep) -> None:
         process = self._launch(step, linger=True)
@@ -246,7 +261,7 @@ class ComponentLifecycle:
         await self._last_words("recover", None)
 
     async def _last_words(self, name: str, limit_s: float | None) -> None:
-        """Run the shutdown or recover step; its failure changes nothing but the log."""
+        """Run the shutdown, recover or uninstall step; its failure changes nothing but the log."""
         step = self.plan.steps.get(name)
         if step is None or self._runner.skipped(step):
             return

@@ -257,10 +257,11 @@ class LocalDeployments:
         return "FAILED_ROLLBACK_COMPLETE"
 
     def _deployment(self, deployment_id: str, request: LocalDeploymentRequest) -> Deployment:
-        group = f"thinggroup/{request.group}" if request.group else LOCAL_GROUP
+        group = request.target or (f"thinggroup/{request.group}" if request.group else LOCAL_GROUP)
+        before = {} if request.whole else self._deployer.targets.get(group, {})
         roots = {
             name: version
-            for name, version in {**self._deployer.targets.get(group, {}), **request.add}.items()
+            for name, version in {**before, **request.add}.items()
             if name not in request.remove or name in request.add
         }
         unknown = sorted(request.configuration.keys() - roots.keys())
@@ -269,6 +270,7 @@ class LocalDeployments:
                 deployment_id=deployment_id,
                 group=group,
                 notify_s=request.notify_s,
+                validation_s=request.validation_s,
                 components={
                     name: _component(roots.get(name), request.configuration.get(name)) for name in (*roots, *unknown)
                 },

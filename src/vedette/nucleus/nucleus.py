@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import vedette
+from vedette.nucleus.bootstrapped import Bootstrapped
 from vedette.nucleus.command_line_access import principal as command_line
 from vedette.nucleus.command_line_access import remove_access, write_access
 from vedette.nucleus.configuration import ConfigurationStore
@@ -21,6 +22,7 @@ from vedette.nucleus.control import ControlServer
 from vedette.nucleus.control_operations import serve_nucleus
 from vedette.nucleus.deploying import Deployer
 from vedette.nucleus.deployment import Deployment
+from vedette.nucleus.effective_config import write_effective_config
 from vedette.nucleus.environment import base_environment
 from vedette.nucleus.errors import LifecycleError, NucleusError
 from vedette.nucleus.events import ComponentOutput, Event, Events, Listener
@@ -30,6 +32,7 @@ from vedette.nucleus.ipc import JAVA, Broker, IpcServer, ShadowService, personal
 from vedette.nucleus.ipc.component_control import ComponentControl
 from vedette.nucleus.ipc.deployment_desk import DeploymentRecord
 from vedette.nucleus.local_deployments import LocalDeployments
+from vedette.nucleus.plan import ComponentPlan
 from vedette.nucleus.planner import Planner
 from vedette.nucleus.recipe import Platform
 from vedette.nucleus.root import Root
@@ -188,7 +191,12 @@ class Nucleus:
             guard=guard,
             output=lambda component, stream, line: self.events.emit(ComponentOutput(component, stream, line)),
         )
-        self._supervisor = Supervisor(runner=runner, tokens=self._ipc.tokens, events=self.events)
+        self._supervisor = Supervisor(
+            runner=runner,
+            tokens=self._ipc.tokens,
+            events=self.events,
+            bootstrapped=Bootstrapped(None if self._kept is None else self._root.state / "bootstrap.json"),
+        )
         self._deployer = Deployer(
             planner=Planner(
                 root=self.root,
@@ -205,6 +213,7 @@ class Nucleus:
             loop=asyncio.get_running_loop(),
             stopped=self._stopping,
             kept=self._kept,
+            applied=self._write_effective_config,
         )
         self._local_deployments = LocalDeployments(
             deployer=self._deployer,
@@ -239,6 +248,17 @@ class Nucleus:
         deployments = self._local_deployments
         self.configuration.journal = note
         deployments.take_up(saved if self.resume_error is None else SavedState(Deployed()))
+
+    def _write_effective_config(self, plans: Sequence[ComponentPlan]) -> None:
+        if not self.personality.lite:
+            write_effective_config(
+                self.root,
+                plans,
+                self.configuration,
+                thing_name=self.thing_name,
+                region=self._region,
+                version=vedette.__version__,
+            )
 
     def _compact(self) -> None:
         if self._kept is not None and self._deployer is not None and self._kept.long:

@@ -65,13 +65,24 @@ class ComponentPlan:
         """Return what a restart depends on."""
         return self._digest(install=False)
 
+    @property
+    def bootstrap_key(self) -> str:
+        """Return what another run of the bootstrap step depends on."""
+        step = self.steps.get("bootstrap")
+        return "" if step is None else _key([self.version, self.content, _content(step)])
+
     def _digest(self, *, install: bool) -> str:
-        steps = [
-            [step.name, step.script, step.timeout_s, dict(step.environment), step.requires_privilege, step.skip_if]
-            for name, step in sorted(self.steps.items())
-            if (name in _INSTALL_STEPS) is install
-        ]
-        return hashlib.sha256(json.dumps(steps, sort_keys=True).encode()).hexdigest()
+        return _key(
+            [_content(step) for name, step in sorted(self.steps.items()) if (name in _INSTALL_STEPS) is install]
+        )
+
+
+def _content(step: PlannedStep) -> list[object]:
+    return [step.name, step.script, step.timeout_s, dict(step.environment), step.requires_privilege, step.skip_if]
+
+
+def _key(content: list[object]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def plan_steps(lifecycle: Lifecycle, variables: Variables, *, lite: bool = False) -> dict[str, PlannedStep]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
+from vedette.nucleus.bootstrapped import Bootstrapped
 from vedette.nucleus.events import ComponentStateChanged, Events
 from vedette.nucleus.lifecycle import STOP_GRACE_S, ComponentLifecycle, Tokens
 from vedette.nucleus.plan import Change, ComponentPlan
@@ -24,11 +25,18 @@ class Supervisor:
     """Owns the lifecycles. Every method but ``views`` belongs to the event loop's thread."""
 
     def __init__(
-        self, *, runner: StepRunner, tokens: Tokens, events: Events, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        runner: StepRunner,
+        tokens: Tokens,
+        events: Events,
+        bootstrapped: Bootstrapped,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.closing = False
         self._runner = runner
         self._tokens = tokens
+        self._bootstrapped = bootstrapped
         self._events = events
         self._clock = clock
         self._lifecycles: dict[str, ComponentLifecycle] = {}
@@ -116,8 +124,10 @@ class Supervisor:
         removed = [name for name in self._lifecycles if name not in wanted]
         touched = {*removed, *(name for name, change in changes.items() if change is not Change.NONE)}
         await self._stop_in_order(touched | self._hard_dependents(touched), STOP_GRACE_S)
+        await asyncio.gather(*(self._lifecycles[name].uninstall() for name in removed))
         for name in removed:
             del self._lifecycles[name]
+            self._bootstrapped.forget(name)
         self._order = tuple(wanted)
         for name, plan in wanted.items():
             lifecycle = self._lifecycles.get(name)
@@ -154,6 +164,7 @@ class Supervisor:
             plan,
             runner=self._runner,
             tokens=self._tokens,
+            bootstrapped=self._bootstrapped,
             dependencies_ready=lambda: self._dependencies_ready(plan.name),
             changed=self._changed,
             clock=self._clock,

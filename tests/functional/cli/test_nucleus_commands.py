@@ -152,7 +152,7 @@ def test_failed_deployment_ends_with_0(running: Shell) -> None:
     ("arguments", "code", "words"),
     [
         ([], 1, "nothing to deploy"),
-        (["--merge", "a"], 2, "`a` is no component with its version"),
+        (["--merge", "a="], 2, "`a=` is no component with its version"),
         (["--recipe-dir", "/nowhere"], 1, "folder `/nowhere` is not there"),
         (["--update-config", "{"], 1, "the configuration is not JSON"),
         (["--update-config", '{"a": {"fps": 1}}'], 1, "another form than expected"),

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from vedette.nucleus.deployment import ComponentDeployment, Deployment
 from vedette.nucleus.errors import LifecycleError, NucleusError
@@ -252,3 +253,31 @@ def test_what_startup_leaves_running_outlives_the_stop(bench: Bench) -> None:
     wait_until(lambda: len(bench.left()) == 1)
     bench.nucleus.stop()
     assert bench.left() == []
+
+
+def test_removed_component_leaves_without_its_uninstall_step(bench: Bench, tmp_path: Path) -> None:
+    bench.recipe("a", {"run": SLEEPS, "uninstall": f"echo gone; touch {tmp_path}/uninstalled"})
+    bench.recipe("b", {"run": SLEEPS})
+    bench.deploy("a", "b")
+    bench.nucleus.wait_running(timeout_s=30)
+    bench.deploy("a")
+    bench.deploy("b")
+    assert bench.heard.line("a", "gone", count=1)
+    assert (tmp_path / "uninstalled").exists()
+    assert [view.name for view in bench.nucleus.components()] == ["b"]
+
+
+def test_effective_configuration_is_not_written(bench: Bench) -> None:
+    bench.recipe("a", {"run": SLEEPS}, needs={"b": "HARD"}, configuration={"fps": 5})
+    bench.recipe("b", {"run": SLEEPS})
+    bench.deploy("a")
+    path = bench.root / "config" / "effectiveConfig.yaml"
+    found = yaml.safe_load(path.read_text())
+    assert found["system"]["thingName"] == "bench"
+    assert found["services"]["a"] == {
+        "componentType": "GENERIC",
+        "configuration": {"fps": 5},
+        "dependencies": ["b:HARD"],
+        "version": "1.0.0",
+    }
+    assert path.stat().st_mode & 0o077 == 0

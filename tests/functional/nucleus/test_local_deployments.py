@@ -13,6 +13,10 @@ from awsiot.greengrasscoreipc.model import (
     ResourceNotFoundError,
 )
 
+from vedette.nucleus.control import request
+from vedette.nucleus.errors import ControlError
+from vedette.nucleus.ipc.deployment_desk import DeploymentRecord, LocalDeploymentRequest
+
 from .conftest import Bench, wait_until
 from .ipc_clients import SLEEPER, command_line, refused
 
@@ -178,3 +182,31 @@ def test_component_that_others_need_is_removed_from_under_them(bench: Bench) -> 
     deploy(client, root_components_to_remove=["top"])
     assert running(bench) == {}
     client.close()
+
+
+def test_document_leaves_what_its_target_had_and_loses_what_others_want(bench: Bench) -> None:
+    for name in ("a", "b", "c"):
+        bench.recipe(name, SLEEPER, configuration={"fps": 1, "old": True})
+    instance, desk = bench.nucleus.instance, bench.nucleus.local_deployments
+    assert instance is not None
+
+    def carry_out(deployment_id: str) -> None:
+        def ended() -> DeploymentRecord | None:
+            record = desk.find(deployment_id)
+            return record if record is not None and record.detail is not None else None
+
+        found = wait_until(ended, 30)
+        assert found.detail == "SUCCESSFUL"
+
+    carry_out(desk.create(LocalDeploymentRequest(add={"c": "1.0.0"})))
+    arn = "arn:aws:greengrass:us-east-1:123456789012:configuration:thinggroup/cameras:1"
+    for components in (
+        {"a": {"version": "1.0.0"}, "b": {"version": "1.0.0", "configurationUpdate": {"merge": {"old": False}}}},
+        {"b": {"version": "1.0.0", "configurationUpdate": {"merge": {"fps": 7}, "reset": ["/old"]}}},
+    ):
+        document = {"configurationArn": arn, "components": components}
+        carry_out(request(instance.control_socket, "deployment-create", document=document))
+    assert running(bench) == {"b": "1.0.0", "c": "1.0.0"}
+    assert bench.nucleus.configuration.get("b") == {"fps": 7, "old": True}
+    with pytest.raises(ControlError, match="components/a: `version` is missing"):
+        request(instance.control_socket, "deployment-create", document={"components": {"a": {}}})

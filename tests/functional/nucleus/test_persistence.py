@@ -137,3 +137,16 @@ def test_broken_state_is_overwritten(root: Path) -> None:
     with pytest.raises(NucleusError, match=r"state\.json cannot be used .* to begin anew"):
         start(root)
     assert (root / "state" / "state.json").read_text() == "{"
+
+
+def test_bootstrap_runs_at_every_start_of_the_nucleus(root: Path, tmp_path: Path) -> None:
+    bench = Bench(root)
+    lifecycle = {"bootstrap": f"echo x >> {tmp_path}/times", "run": "exec sleep 600"}
+    bench.recipe("boot", lifecycle)
+    bench.recipe("boot", lifecycle, version="1.1.0")
+    for version, times in (("1.0.0", 1), ("1.0.0", 1), ("1.1.0", 2), ("1.1.0", 2)):
+        nucleus = start(root)
+        nucleus.deploy(Deployment(components={"boot": ComponentDeployment(version=version)}))
+        nucleus.wait_running(timeout_s=30)
+        nucleus.stop()
+        assert (tmp_path / "times").read_text().count("x") == times

@@ -97,6 +97,8 @@ def test_a_file_that_is_no_recipe_is_read(data: bytes, finding: str) -> None:
     ("platform", "fits"),
     [
         ({}, True),
+        ({"os": "all", "architecture": "all"}, True),
+        ({"runtime": "all"}, False),
         ({"os": "linux", "runtime": "*"}, True),
         ({"OS": "linux"}, True),
         ({"os": "windows"}, False),

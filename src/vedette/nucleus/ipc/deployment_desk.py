@@ -24,12 +24,19 @@ class LocalDeploymentRequest:
     remove: Sequence[str] = ()
     configuration: Mapping[str, ConfigurationChange] = field(default_factory=dict)
     group: str = ""
+    """A thing group's name; "" is the target of local deployments."""
+    target: str = ""
+    """``thinggroup/NAME`` or ``thing/NAME``, where a document names it; goes before ``group``."""
+    whole: bool = False
+    """Whether ``add`` is all that the target has: what else it had goes."""
     recipe_folder: str | None = None
     artifact_folder: str | None = None
     roll_back: bool = True
     """Whether a failure brings back what ran before."""
     notify_s: float | None = None
     """How long components may take to answer the update notice; None: they get none, as with the Java nucleus."""
+    validation_s: float = 20.0
+    """How long components may take to validate their new configuration."""
 
 
 @dataclass(frozen=True)

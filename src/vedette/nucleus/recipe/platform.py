@@ -20,13 +20,17 @@ DEFAULT_RUNTIME: Final = "aws_nucleus_classic"
 """What the local nucleus says it is: its operations are those of the Java nucleus."""
 
 
+_SYSTEM: Final = frozenset({"os", "architecture"})
+_ALL: Final = "all"
+
+
 @dataclass(frozen=True)
 class Platform:
     """Platform attributes: ``os``, ``architecture`` (in Greengrass's words: amd64, aarch64, ...) and ``runtime``."""
 
     attributes: Mapping[str, str] = field(default_factory=dict)
     strict: bool = False
-    """As nucleus lite: a manifest must name the runtime, and there are no regular expressions."""
+    """As nucleus lite: a manifest must name runtime and system, and there are no regular expressions."""
 
     @classmethod
     def of_this_machine(cls, runtime: str = DEFAULT_RUNTIME, *, strict: bool = False) -> "Platform":
@@ -45,12 +49,22 @@ class Platform:
         """Tell whether every attribute a manifest asks for is met: ``*``, an exact value, or ``/regular expression/``.
 
         ``*`` holds even for an attribute this machine does not have; attributes that are not asked for do not count.
+        GDK's templates write ``os: all``, an older word for ``*``.
         """
         if self.strict:
-            return "runtime" in wanted and all(
-                value in {"*", self.attributes.get(key)} for key, value in wanted.items()
-            )
-        return all(_value_matches(value, self.attributes.get(key.lower())) for key, value in wanted.items())
+            return self._matches_as_lite(wanted)
+        return all(
+            (value == _ALL and key.lower() in _SYSTEM) or _value_matches(value, self.attributes.get(key.lower()))
+            for key, value in wanted.items()
+        )
+
+    def _matches_as_lite(self, wanted: Mapping[str, str]) -> bool:
+        # Its ``ggl-recipe``: attributes other than these three do not count.
+        return (
+            wanted.get("runtime") in {"*", self.attributes.get("runtime")}
+            and wanted.get("os") in {"*", _ALL, self.attributes.get("os")}
+            and wanted.get("architecture") in {None, "", "*", self.attributes.get("architecture")}
+        )
 
     def __str__(self) -> str:
         return ", ".join(f"{key} {value}" for key, value in self.attributes.items())

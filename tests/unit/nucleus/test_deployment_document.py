@@ -1,0 +1,80 @@
+"""Deployment documents in both forms, and what is wrong with others."""
+
+from typing import Any
+
+import pytest
+
+from vedette.nucleus.deployment_document import read_document
+from vedette.nucleus.errors import NucleusError
+from vedette.nucleus.ipc.deployment_desk import ConfigurationChange, LocalDeploymentRequest
+
+CHANGE = ConfigurationChange(merge={"fps": 5}, reset=("/old",))
+DEVICE = {
+    "deploymentId": "x",
+    "configurationArn": "arn:aws:greengrass:us-east-1:123456789012:configuration:thinggroup/cameras:2",
+    "creationTimestamp": 1,
+    "requiredCapabilities": ["LARGE_CONFIGURATION"],
+    "components": {
+        "A": {"version": "1.0.0", "configurationUpdate": {"merge": {"fps": 5}, "reset": ["/old"]}, "runWith": {}},
+        "B": {"version": "2.0.0"},
+    },
+    "componentUpdatePolicy": {"action": "NOTIFY_COMPONENTS", "timeout": 120},
+    "configurationValidationPolicy": {"timeout": 30},
+    "failureHandlingPolicy": "DO_NOTHING",
+}
+CLOUD = {
+    "targetArn": "arn:aws:iot:us-east-1:123456789012:thing/front-door",
+    "deploymentName": "vision",
+    "components": {
+        "A": {"componentVersion": "1.0.0", "configurationUpdate": {"merge": '{"fps": 5}', "reset": ["/old"]}},
+        "B": {"componentVersion": "2.0.0"},
+    },
+    "deploymentPolicies": {
+        "failureHandlingPolicy": "ROLLBACK",
+        "componentUpdatePolicy": {"action": "SKIP_NOTIFY_COMPONENTS", "timeoutInSeconds": 60},
+        "configurationValidationPolicy": {"timeoutInSeconds": 7},
+    },
+}
+
+
+def test_document_of_a_device_is_read_otherwise() -> None:
+    assert read_document(DEVICE) == LocalDeploymentRequest(
+        add={"A": "1.0.0", "B": "2.0.0"},
+        configuration={"A": CHANGE},
+        target="thinggroup/cameras",
+        whole=True,
+        roll_back=False,
+        notify_s=120.0,
+        validation_s=30.0,
+    )
+
+
+def test_input_of_create_deployment_is_read_otherwise() -> None:
+    assert read_document(CLOUD) == LocalDeploymentRequest(
+        add={"A": "1.0.0", "B": "2.0.0"},
+        configuration={"A": CHANGE},
+        target="thing/front-door",
+        whole=True,
+        notify_s=None,
+        validation_s=7.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ([], "has no object `components`"),
+        ({"components": {"A": {}}}, "components/A: `version` is missing"),
+        ({"components": {"A": "1.0.0"}}, "components/A: it is str, expected an object"),
+        ({"components": {"A": {"version": "1", "configurationUpdate": {"merge": "{"}}}}, "merge is no JSON"),
+        ({"components": {"A": {"version": "1", "configurationUpdate": {"merge": [1]}}}}, "merge is no object"),
+        ({"components": {"A": {"version": "1", "configurationUpdate": {"reset": "/x"}}}}, "list of JSON pointers"),
+        ({"components": {}, "targetArn": "arn:aws:s3:::x"}, "names no thing and no thing group"),
+        ({"components": {}, "failureHandlingPolicy": "CRY"}, "expected ROLLBACK or DO_NOTHING"),
+        ({"components": {}, "componentUpdatePolicy": {"action": "ASK"}}, "componentUpdatePolicy/action is 'ASK'"),
+        ({"components": {}, "componentUpdatePolicy": {"timeout": "soon"}}, "a time limit is 'soon'"),
+    ],
+)
+def test_broken_document_is_taken(document: Any, words: str) -> None:
+    with pytest.raises(NucleusError, match=words):
+        read_document(document)
