@@ -24,7 +24,7 @@ from vedette_device_monitor.collection import Collection, Identity
 from vedette_device_monitor.configuration import ConfigurationError, MonitorConfiguration, read
 from vedette_device_monitor.counters import Counters
 from vedette_device_monitor.datum import pack
-from vedette_device_monitor.health import SHADOW, TOPIC, Telling, condensed, device_facts
+from vedette_device_monitor.health import REPEAT_S, SHADOW, TOPIC, Telling, condensed, device_facts
 from vedette_device_monitor.machine import Machine
 from vedette_device_monitor.sender import Sender
 from vedette_device_monitor.spool import Batch, Spool
@@ -117,6 +117,8 @@ class Monitor:
             clock=self._clocks.monotonic,
         )
         self._wake = threading.Event()
+        self._told: tuple[int, float] | None = None
+        """Changes of the book and time of the last document."""
         self._minutes = 0
         self._malformed = 0
 
@@ -191,7 +193,12 @@ class Monitor:
         """
         if not self._configuration.health:
             return
+        now = self._clocks.monotonic()
         with self._lock:
+            changes = self._book.changes
+            if self._told is not None and self._told[0] == changes and now - self._told[1] < REPEAT_S:
+                return  # making the document costs a millisecond
+            self._told = (changes, now)
             short = condensed(self._book.document(), self._facts)
         moment = datetime.fromtimestamp(self._clocks.wall(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         if self._telling.publish_due(short):

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from vedette import __version__
-from vedette.cli import credentials, greengrass, model, package, reading
+from vedette.cli import credentials, greengrass, metrics, model, package, reading
 from vedette.cli.failure import EXIT_BUG, EXIT_FAILED, EXIT_INTERRUPTED, Failure
 from vedette.cli.terminal import Terminal
 from vedette.redaction import redact
@@ -371,6 +371,7 @@ def camera_test(
 
 reading.register(app, _hidden)
 greengrass.register(app)
+metrics.register(app)
 package.register(app)
 model.register(app)
 

@@ -37,6 +37,7 @@ async def main(folder: Path) -> None:
     configuration = ConfigurationStore()
     for name in ("one", "two"):
         configuration.set_defaults(name, {"accessControl": ALL, "logLevel": "INFO", "camera": {"fps": 5}})
+    configuration.set_defaults("monitor", {"accessControl": ALL})
     configuration.set_defaults("narrow", {"accessControl": {}})
     states: list[list[str]] = []
     server = IpcServer(
@@ -53,7 +54,7 @@ async def main(folder: Path) -> None:
             "SVCUID": server.tokens.issue(name),
             "AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH_FOR_COMPONENT": str(server.socket_path),
         }
-        for name in ("one", "two", "narrow")
+        for name in ("one", "two", "narrow", "monitor")
     }
     say(json.dumps(environments))
     while line := await asyncio.to_thread(sys.stdin.readline):

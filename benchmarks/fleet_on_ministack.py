@@ -1,0 +1,375 @@
+"""A device against ministack, an emulator of AWS with an MQTT broker and alarms: by hand, it needs its own venv.
+
+    python3 -m venv /tmp/ministack && /tmp/ministack/bin/pip install ministack==1.5.33 cryptography
+    python benchmarks/fleet_on_ministack.py --ministack /tmp/ministack/bin/ministack
+
+1. shadow: boto3 -> iot-data -> MQTT -> nucleus lite's IPC -> application host -> running application -> reported state
+2. alarms: the templates of infra/ as stacks; an application that fails, a camera that dies, told over SNS to a queue
+
+What ministack does not do is not claimed: it judges an alarm when data come, over all dimensions of a metric, and knows
+no missing data, so a device that is silent is not judged there (tests/unit/device_monitor judges that).
+"""
+
+import argparse
+import asyncio
+import concurrent.futures
+import contextlib
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+from vedette_device_monitor.configuration import MonitorConfiguration
+from vedette_device_monitor.main import Clocks, Monitor
+
+from vedette.application import ApplicationManifest, shadow_name
+from vedette.bus.greengrass import connect_to_nucleus
+from vedette.bus.memory import MemoryBroker, MemoryBus
+from vedette.compiler.recipes import application_recipe
+from vedette.messages import ApplicationState, ApplicationStatus, CameraState, CameraStatus
+from vedette.nucleus.configuration import ConfigurationStore
+from vedette.nucleus.ipc import IpcServer
+from vedette.nucleus.ipc.personality import LITE
+from vedette.nucleus.secrets import SecretStore
+from vedette.nucleus.shadows import ShadowStore
+
+ROOT = Path(__file__).parents[1]
+THING = "bench-core"
+INSTANCE = "bench"
+KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "eu-west-1"}
+APPLICATION = """
+import panoramasdk, time
+node = panoramasdk.node()
+said = None
+while True:
+    value = node.inputs.limit.get()
+    if value != said:
+        print(value, flush=True)
+        said = value
+    time.sleep(0.005)
+"""
+MANIFEST = {
+    "name": "bench",
+    "code_package": "BENCH",
+    "version": "1.0",
+    "entry": {"path": "python3", "name": "/panorama/application.py"},
+    "inputs": [{"kind": "parameter", "port": "limit", "node": "limit_node", "type": "int32", "default": 0}],
+}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def eventually(what: Callable[[], Any], why: str, within_s: float = 60.0, step_s: float = 0.002) -> Any:
+    deadline = time.monotonic() + within_s
+    while not (found := what()):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"not seen within {within_s:g} s: {why}")
+        time.sleep(step_s)
+    return found
+
+
+class Cloud:
+    """A ministack of our own."""
+
+    def __init__(self, command: str, folder: Path) -> None:
+        self.port, self.mqtt_port = free_port(), free_port()
+        environ = {
+            **os.environ,
+            "GATEWAY_PORT": str(self.port),
+            "IOT_MTLS_PORT": str(self.mqtt_port),
+            "SFTP_ENABLED": "0",
+            "BIND_HOST": "127.0.0.1",
+        }
+        self._log = (folder / "ministack.log").open("w")
+        self._process = subprocess.Popen([command], env=environ, stdout=self._log, stderr=subprocess.STDOUT)
+        eventually(self._answers, "ministack answers", step_s=0.1)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self, service: str) -> Any:
+        return boto3.client(service, endpoint_url=self.url, **KEYS)
+
+    def _answers(self) -> bool:
+        try:
+            self.client("sts").get_caller_identity()
+        except Exception:  # noqa: BLE001 - not yet
+            return False
+        return True
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait(20)
+        self._log.close()
+
+
+@contextlib.contextmanager
+def nucleus(folder: Path, policies: Mapping[str, Any]) -> Iterator[IpcServer]:
+    """Nucleus lite's IPC in this process, with an application's component and the carrier of messages."""
+    everything = {"aws.greengrass.ipc.mqttproxy": {"carry": {"operations": ["*"], "resources": ["*"]}}}
+    configuration = ConfigurationStore()
+    configuration.set_defaults(f"vedette.app.{INSTANCE}", {"instance": INSTANCE, "accessControl": policies})
+    configuration.set_defaults("carrier", {"accessControl": everything})
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="nucleus")
+    thread.start()
+    server = IpcServer(
+        folder / "gg-ipc.socket",
+        configuration=configuration,
+        secrets=SecretStore(None),
+        shadows=ShadowStore(),
+        thing_name=THING,
+        on_state=lambda *_: None,
+        personality=LITE,
+    )
+    asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
+    try:
+        yield server
+    finally:
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+def environment(server: IpcServer, component: str) -> dict[str, str]:
+    return {
+        "SVCUID": server.tokens.issue(component),
+        "AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH_FOR_COMPONENT": str(server.socket_path),
+        "AWS_IOT_THING_NAME": THING,
+    }
+
+
+@contextlib.contextmanager
+def carried(cloud: Cloud, server: IpcServer, folder: Path) -> Iterator[None]:
+    """Carry messages between the nucleus's IoT Core topics and ministack's broker, as a nucleus does."""
+    from awscrt import mqtt5
+    from awsiot import mqtt5_client_builder
+
+    iot = cloud.client("iot")
+    iot.create_thing(thingName=THING)
+    keys = iot.create_keys_and_certificate(setAsActive=True)
+    iot.attach_thing_principal(thingName=THING, principal=keys["certificateArn"])
+    (folder / "cert.pem").write_text(keys["certificatePem"])
+    (folder / "key.pem").write_text(keys["keyPair"]["PrivateKey"])
+    import urllib.request
+
+    (folder / "ca.pem").write_bytes(urllib.request.urlopen(f"{cloud.url}/_ministack/iot/ca.pem", timeout=20).read())
+    bus = connect_to_nucleus(10.0, environment(server, "carrier"))
+    connected: concurrent.futures.Future[None] = concurrent.futures.Future()
+    client = mqtt5_client_builder.mtls_from_path(
+        endpoint="localhost",
+        port=cloud.mqtt_port,
+        cert_filepath=str(folder / "cert.pem"),
+        pri_key_filepath=str(folder / "key.pem"),
+        ca_filepath=str(folder / "ca.pem"),
+        client_id=THING,
+        on_lifecycle_connection_success=lambda _data: connected.set_result(None) if not connected.done() else None,
+        on_publish_received=lambda data: bus.publish_to_cloud(
+            data.publish_packet.topic, bytes(data.publish_packet.payload or b"")
+        ),
+    )
+    client.start()
+    connected.result(30)
+    topic = f"$aws/things/{THING}/shadow/name/+"
+    answers = [f"{topic}/get/+", f"{topic}/update/accepted", f"{topic}/update/delta", f"{topic}/update/rejected"]
+    client.subscribe(
+        mqtt5.SubscribePacket([mqtt5.Subscription(each, mqtt5.QoS.AT_LEAST_ONCE) for each in answers])
+    ).result(30)
+
+    def up(name: str, payload: bytes) -> None:
+        client.publish(mqtt5.PublishPacket(topic=name, payload=payload, qos=mqtt5.QoS.AT_LEAST_ONCE))
+
+    for request in ("get", "update"):
+        bus.subscribe_to_cloud(f"{topic}/{request}", up)
+    try:
+        yield
+    finally:
+        stopped = threading.Event()
+        client.stop()
+        stopped.wait(0.5)
+        bus.close()
+
+
+def shadow_chain(cloud: Cloud, folder: Path, rounds: int) -> None:
+    application = folder / "application"
+    (application / "panorama").mkdir(parents=True)
+    (application / "panorama/application.py").write_text(APPLICATION)
+    manifest = ApplicationManifest.model_validate(MANIFEST)
+    (application / "application.json").write_bytes(manifest.encode())
+    recipe = application_recipe(f"vedette.app.{INSTANCE}", INSTANCE, manifest, {})
+    policies = recipe["ComponentConfiguration"]["DefaultConfiguration"]["accessControl"]
+    work = folder / "work" / f"vedette.app.{INSTANCE}"
+    work.mkdir(parents=True)
+    data, name = cloud.client("iot-data"), shadow_name(INSTANCE)
+    with nucleus(folder, policies) as server, carried(cloud, server, folder):
+        with (folder / "host.log").open("w") as log:
+            host = subprocess.Popen(
+                ["python", "-m", "vedette_app_runtime", "run", "--application", str(application), "--work", str(work)],
+                executable=sys.executable,
+                env={**os.environ, **environment(server, f"vedette.app.{INSTANCE}")},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        console = work / "logs/console_output"
+        try:
+            eventually(lambda: console.exists() and "0\n" in console.read_text(), "the application runs", 120)
+
+            def reported() -> dict[str, Any]:
+                try:
+                    answer = data.get_thing_shadow(thingName=THING, shadowName=name)
+                except data.exceptions.ResourceNotFoundException:
+                    return {}
+                found: dict[str, Any] = json.loads(answer["payload"].read())["state"].get("reported", {})
+                return found
+
+            eventually(lambda: reported().get("parameters") == {"limit_node": 0}, "the first report")
+            seen, told = [], []
+            for value in range(1, rounds + 1):
+                began = time.monotonic()
+                change = {"state": {"desired": {"parameters": {"limit_node": value}}}}
+                data.update_thing_shadow(thingName=THING, shadowName=name, payload=json.dumps(change))
+                eventually(lambda: console.read_text().endswith(f"{value}\n"), f"value {value} is seen")  # noqa: B023
+                seen.append(time.monotonic() - began)
+                wanted = {"limit_node": value}
+                eventually(lambda: reported().get("parameters") == wanted, f"value {value} is reported")  # noqa: B023
+                told.append(time.monotonic() - began)
+            wrong = {"state": {"desired": {"parameters": {"limit_node": "many"}, "colour": "red"}}}
+            data.update_thing_shadow(thingName=THING, shadowName=name, payload=json.dumps(wrong))
+            rejected = eventually(lambda: len(reported().get("rejected", {})) == 2 and reported(), "the rejection")
+        finally:
+            host.terminate()
+            host.wait(20)
+    print(f"shadow: boto3 to the running application: {_spread(seen)}")
+    print(f"shadow: boto3 to the reported state read with boto3: {_spread(told)}")
+    print(f"shadow: rejected {json.dumps(rejected['rejected'])}")
+
+
+def alarms(cloud: Cloud, folder: Path) -> None:
+    sns, sqs, cloudwatch = cloud.client("sns"), cloud.client("sqs"), cloud.client("cloudwatch")
+    topic = sns.create_topic(Name="alarms")["TopicArn"]
+    queue = sqs.create_queue(QueueName="alarms")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    formation = cloud.client("cloudformation")
+    for stack, parameters in (
+        ("alarms-device", {"DeviceName": THING, "TopicArn": topic, "Minutes": "1"}),
+        ("alarms-application", {"ApplicationInstanceName": INSTANCE, "TopicArn": topic, "Minutes": "1"}),
+        ("dashboard", {}),
+    ):
+        formation.create_stack(
+            StackName=stack,
+            TemplateBody=(ROOT / f"infra/{stack}.yaml").read_text(),
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        )
+        eventually(
+            lambda: formation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE",  # noqa: B023
+            f"stack {stack}",
+        )
+    broker = MemoryBroker()
+    bus, probe = MemoryBus(broker, "vedette.DeviceMonitor"), MemoryBus(broker, "probe")
+    environ = {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "eu-west-1",
+        "AWS_ENDPOINT_URL": cloud.url,
+    }
+    begun = time.monotonic()
+    monitor = Monitor(
+        bus,
+        MonitorConfiguration(),
+        THING,
+        folder,
+        environ=environ,
+        clocks=Clocks(monotonic=lambda: begun + (time.monotonic() - begun) * 20),
+    )
+    stop = threading.Event()
+    state: dict[str, Any] = {"errors": 0, "camera": CameraState.LIVE}
+
+    def speak() -> None:
+        while not stop.wait(0.05):
+            application = ApplicationStatus(
+                instance=INSTANCE, application="app", state=ApplicationState.RUNNING, since=0, errors=state["errors"]
+            )
+            camera = CameraStatus(camera_id="door-1", name="door", state=CameraState(state["camera"]), since=0, pid=1)
+            probe.publish(ApplicationStatus.topic(INSTANCE), application.encode())
+            probe.publish(CameraStatus.topic("door-1"), camera.encode())
+
+    threads = [threading.Thread(target=monitor.run, args=(stop,)), threading.Thread(target=speak)]
+    for thread in threads:
+        thread.start()
+
+    def states() -> dict[str, str]:
+        found = cloudwatch.describe_alarms()["MetricAlarms"]
+        return {each["MetricName"]: each["StateValue"] for each in found}
+
+    try:
+        healthy = ("ApplicationErrors", "CamerasDown", "DeviceActive", "ApplicationsDown", "DiskUtilization")
+        eventually(lambda: all(states().get(name) == "OK" for name in healthy), f"all is well: {states()}", 90, 0.5)
+        print("alarms: OK while all is well:", ", ".join(healthy))
+        state["errors"] += 3
+        eventually(lambda: states()["ApplicationErrors"] == "ALARM", "ApplicationErrors fires", 90, 0.5)
+        state["camera"] = CameraState.WRONG_PASSWORD
+        eventually(lambda: states()["CamerasDown"] == "ALARM", "CamerasDown fires", 150, 0.5)
+        state["camera"] = CameraState.LIVE
+        eventually(lambda: states()["CamerasDown"] == "OK", "CamerasDown ends", 150, 0.5)
+        told: list[str] = []
+
+        def heard() -> bool:
+            for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+                body = json.loads(json.loads(message["Body"])["Message"])
+                told.append(f"{body['Trigger']['MetricName']} {body['NewStateValue']}")
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            return {"ApplicationErrors ALARM", "CamerasDown ALARM", "CamerasDown OK"} <= set(told)
+
+        eventually(heard, "the messages of the topic", 30, 0.2)
+        print("alarms: told over SNS:", ", ".join(told))
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(20)
+        bus.close()
+        probe.close()
+
+
+def _spread(seconds: list[float]) -> str:
+    ordered = sorted(seconds)
+    return f"median {statistics.median(ordered) * 1000:.0f} ms, worst of {len(ordered)} {ordered[-1] * 1000:.0f} ms"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ministack", required=True, help="its command")
+    parser.add_argument("--rounds", type=int, default=20)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="ms-", dir="/tmp") as name:
+        folder = Path(name)
+        cloud = Cloud(given.ministack, folder)
+        try:
+            shadow_chain(cloud, folder, given.rounds)
+            alarms(cloud, folder)
+        except BaseException:
+            for log in ("host.log", "ministack.log"):
+                if (folder / log).exists():
+                    print(f"--- {log}\n" + "\n".join((folder / log).read_text().splitlines()[-20:]), file=sys.stderr)
+            raise
+        finally:
+            cloud.close()
+
+
+if __name__ == "__main__":
+    main()
