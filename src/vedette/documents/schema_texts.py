@@ -50,6 +50,7 @@ OF_MODEL: Final[Mapping[str, Mapping[str, str]]] = {
         "uri": "Set by AWS's tools.",
     },
     "_Node": {
+        "description": "What it is; AWS's schema has only the decorator's.",
         "name": "Name within the graph. Code calls a model by the name of its node.",
         "overridable": "Whether a deployment may put another node, or another value, in its place.",
         "overrideMandatory": "Whether a deployment must do so.",

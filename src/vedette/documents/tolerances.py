@@ -23,6 +23,9 @@ def _graph(graph: dict[str, Any]) -> Iterator[Deviation]:
 
 
 def _override(graph: dict[str, Any]) -> Iterator[Deviation]:
+    for place, node in _items(graph, "nodes"):
+        if "description" in node:
+            yield (*place, "description"), "node has a \"description\": AWS's schema has only the decorator's"
     for place, item in (*_items(graph, "nodes"), *_items(graph, "networkRoutingRules")):
         decorator = item.get("decorator")
         for key, text in decorator.items() if isinstance(decorator, dict) else ():

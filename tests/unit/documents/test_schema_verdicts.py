@@ -335,6 +335,7 @@ TOLERATED: list[dict[str, Any]] = [
         }
     },
     {"nodeGraph": {**VERSION, "packages": [INCLUDE], "nodes": [{**NODES[1], "decorator": {"description": ""}}]}},
+    {"nodeGraph": {**VERSION, "packages": [INCLUDE], "nodes": [{**NODES[1], "description": "x"}]}},
 ]
 
 

@@ -39,6 +39,8 @@ class _Node(DocumentModel):
     name: NodeName
     overridable: bool = False
     override_mandatory: bool = False
+    # Early graphs have it; AWS's later schema has only the decorator's.
+    description: str = ""
     decorator: Decorator = Decorator()
 
 
