@@ -1,14 +1,22 @@
 """From what ``run`` and ``compile`` were given to components, or to findings that say why not."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Final, Literal, Protocol, cast
 
 from vedette.build import BuildError
-from vedette.cli.arguments import Cameras, read_cameras, read_known_cameras, read_pairs
+from vedette.cli.arguments import (
+    Cameras,
+    known_secrets,
+    read_cameras,
+    read_known_cameras,
+    read_pairs,
+    registered_sources,
+)
 from vedette.cli.conversion import ModelConversion
 from vedette.cli.credentials import Credentials
 from vedette.cli.failure import EXIT_USAGE, Failure
@@ -18,10 +26,13 @@ from vedette.compiler import Compiled, compile_application, write_store
 from vedette.documents import DocumentError, Finding, ResolvedApplication, Severity, errors, load_project, resolve
 from vedette.documents.model_files import ModelFileError
 from vedette.documents.resolution.cameras import camera_secret_name
+from vedette.messages import CameraSource
 from vedette.nucleus.deployment import ComponentDeployment
 
 if TYPE_CHECKING:
     from vedette.cli.run import RunOptions
+
+_CAMERA_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 class ProjectOptions(Protocol):
@@ -95,23 +106,23 @@ def compile_project(
     *,
     pace: Literal["own", "fastest"] = "own",
     secrets_of_account: bool = False,
+    registered: Mapping[str, CameraSource] | None = None,
 ) -> CompiledProject:
     """Read the project, resolve it with overrides, cameras and settings, and compile it; nothing is written.
 
     :param secrets_of_account: name the secrets of cameras so that no other application's are hit
+    :param registered: cameras that override documents may name; those of this user's file where None
     :raises Failure: when a finding is an error; every finding has been written to ``terminal`` then
     """
     if options.transport not in ("tcp", "udp"):
         raise Failure(f"--transport takes tcp or udp, got `{options.transport}`", exit_code=EXIT_USAGE)
-    cameras = read_cameras(
-        options.cameras,
-        credentials,
-        known=read_known_cameras(options.cameras_file),
-        transport=cast("Literal['tcp', 'udp']", options.transport),
-        pace=pace,
-    )
+    transport = cast("Literal['tcp', 'udp']", options.transport)
+    known = read_known_cameras(options.cameras_file)
+    cameras = read_cameras(options.cameras, credentials, known=known, transport=transport, pace=pace)
+    here = registered_sources(known, transport) if registered is None else {}
     if secrets_of_account:
-        cameras = named_for_account(cameras)
+        cameras = named_for_account(cameras, known)
+        here = {name: source.model_copy(update={"secret": _of_account(source.secret)}) for name, source in here.items()}
     resolution = resolve(
         load_project(options.directory),
         options.overrides,
@@ -121,6 +132,7 @@ def compile_project(
         graph=options.graph,
         opened=read_opened(options.opened),
         convert=ModelConversion(terminal),
+        registered=here if registered is None else registered,
     )
     show_findings(resolution.findings, terminal)
     if resolution.application is None:
@@ -128,9 +140,19 @@ def compile_project(
         raise Failure(f"{options.directory} cannot be used: {count} error{'' if count == 1 else 's'}, see above")
     with compiling(options.directory, terminal):
         compiled = compile_application(resolution.application)
-    return CompiledProject(
-        resolution.application, compiled, len(resolution.findings), {**cameras.secrets, **compiled.secrets}
-    )
+    used = {camera.get("secret") for attached in compiled.configuration["cameras"].values() for camera in attached}
+    named = {
+        source.secret: known_secrets(known, [name])[name]
+        for name, source in here.items()
+        if source.secret is not None and source.secret in used
+    }
+    secrets = {**cameras.secrets, **named, **compiled.secrets}
+    return CompiledProject(resolution.application, compiled, len(resolution.findings), secrets)
+
+
+def _of_account(secret: str | None) -> str | None:
+    """Return the name that a known camera's secret has in an account, where `vedette camera add` puts it."""
+    return f"vedette/camera/{secret}" if secret is not None and _CAMERA_NAME.fullmatch(secret) else secret
 
 
 @contextmanager
@@ -184,11 +206,16 @@ def compile_run(options: "RunOptions", credentials: Credentials, root: Path, ter
     )
 
 
-def named_for_account(cameras: Cameras) -> Cameras:
-    """Give secrets that were named by their node, which is enough for one run, names by camera and user."""
+def named_for_account(cameras: Cameras, known: Mapping[str, Mapping[str, str]]) -> Cameras:
+    """Give secrets that were named by their node, which is enough for one run, names by camera and user.
+
+    Known cameras are in the account under their own names.
+    """
     names: dict[str, str] = {}
     for source in (source for attached in cameras.sources.values() for source in attached):
-        if source.secret == f"vedette/{source.name}" and source.secret in cameras.secrets:
+        if source.secret is not None and source.secret in known:
+            names[source.secret] = _of_account(source.secret) or source.secret
+        elif source.secret == f"vedette/{source.name}" and source.secret in cameras.secrets:
             said = cameras.secrets[source.secret]
             names[source.secret] = camera_secret_name(source.name, said["StreamUrl"], said["Username"])
     return Cameras(

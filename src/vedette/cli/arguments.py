@@ -3,7 +3,7 @@
 import json
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -69,7 +69,7 @@ def read_cameras(
         url = value
         secret: str | None = None
         if "://" in value:
-            url, user, password = _split_url(value)
+            url, user, password = split_url(value)
             if user is not None:
                 secret = f"vedette/{name}"
                 password = credentials[value][1] if value in credentials else password
@@ -78,9 +78,8 @@ def read_cameras(
             url = str(Path(value).expanduser().resolve())
         elif value in known:
             name = secret = value
-            url, user, password = split_credentials(known[value].get("StreamUrl", ""))
-            login = {"Username": user or "", "Password": password or ""} if user else {}
-            secrets[value] = {**login, **known[value], "StreamUrl": url}
+            secrets |= known_secrets(known, [value])
+            url = secrets[value]["StreamUrl"]
         else:
             raise _unknown_camera(node, value, known)
         of_node.append(
@@ -89,7 +88,30 @@ def read_cameras(
     return Cameras(sources, secrets)
 
 
-def _split_url(url: str) -> tuple[str, str | None, str | None]:
+def registered_sources(
+    known: Mapping[str, Mapping[str, str]], transport: Literal["tcp", "udp"] = "tcp"
+) -> Mapping[str, CameraSource]:
+    """Return the known cameras as override documents name them; those with a login by their secret."""
+    found: dict[str, CameraSource] = {}
+    for name, camera in known.items():
+        url, user, _ = split_credentials(camera.get("StreamUrl", ""))
+        secret = name if user or camera.get("Username") else None
+        found[name] = CameraSource(name=name, url=url, secret=secret, transport=transport)
+    return found
+
+
+def known_secrets(known: Mapping[str, Mapping[str, str]], names: Iterable[str]) -> dict[str, Mapping[str, str]]:
+    """Return the secrets of known cameras: {Username, Password, StreamUrl} by the camera's name."""
+    found: dict[str, Mapping[str, str]] = {}
+    for name in names:
+        if name in known:
+            url, user, password = split_credentials(known[name].get("StreamUrl", ""))
+            login = {"Username": user or "", "Password": password or ""} if user else {}
+            found[name] = {**login, **known[name], "StreamUrl": url}
+    return found
+
+
+def split_url(url: str) -> tuple[str, str | None, str | None]:
     """Return address, user and password of a camera's URL.
 
     :raises Failure: when it is none of a camera; the text holds no password

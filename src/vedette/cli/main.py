@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from vedette import __version__
-from vedette.cli import credentials, greengrass, metrics, model, package, reading
+from vedette.cli import cameras, credentials, greengrass, metrics, model, package, reading
 from vedette.cli.failure import EXIT_BUG, EXIT_FAILED, EXIT_INTERRUPTED, Failure
 from vedette.cli.terminal import Terminal
 from vedette.redaction import redact
@@ -334,7 +334,7 @@ def logs(
     raise typer.Exit(show_logs(name, directory, lines=lines, follow=follow))
 
 
-camera_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Cameras: what they answer.")
+camera_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Cameras: by name, and what they answer.")
 app.add_typer(camera_app, name="camera")
 
 
@@ -370,6 +370,7 @@ def camera_test(
 
 
 reading.register(app, _hidden)
+cameras.register(camera_app, _hidden)
 greengrass.register(app)
 metrics.register(app)
 package.register(app)

@@ -8,6 +8,16 @@ from typing import Final
 
 OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
     "s3": frozenset({"get_object"}),
+    "secretsmanager": frozenset(
+        {
+            "create_secret",
+            "delete_secret",
+            "describe_secret",
+            "get_secret_value",
+            "list_secrets",
+            "update_secret",
+        }
+    ),
     "sts": frozenset({"get_caller_identity"}),
 }
 """boto3's name of a service -> operations, in boto3's spelling."""

@@ -96,7 +96,7 @@ def test_two_applications_share_a_secret_by_accident() -> None:
     """Every application has a camera_node: its name alone would let one deployment change another's password."""
 
     def named(url: str) -> Cameras:
-        return named_for_account(read_cameras([f"camera_node={url}"], {url: ("viewer", "s3cret")}, known={}))
+        return named_for_account(read_cameras([f"camera_node={url}"], {url: ("viewer", "s3cret")}, known={}), {})
 
     one, two = named(GIVEN), named("rtsp://viewer@10.0.0.2/1")
     assert not one.secrets.keys() & two.secrets.keys()
@@ -104,11 +104,11 @@ def test_two_applications_share_a_secret_by_accident() -> None:
     assert named(GIVEN) == one, "equal camera, equal secret: one session for both"
 
 
-def test_a_known_camera_loses_its_name() -> None:
+def test_a_known_camera_has_another_secret_than_camera_add_makes() -> None:
     known = {"lobby": {"Username": "u", "Password": "p", "StreamUrl": "rtsp://10.0.0.1/1"}}
-    cameras = named_for_account(read_cameras(["camera_node=lobby", "camera_node=rtsp://h/1"], {}, known=known))
-    assert [source.secret for source in cameras.sources["camera_node"]] == ["lobby", None]
-    assert set(cameras.secrets) == {"lobby"}
+    cameras = named_for_account(read_cameras(["camera_node=lobby", "camera_node=rtsp://h/1"], {}, known=known), known)
+    assert [source.secret for source in cameras.sources["camera_node"]] == ["vedette/camera/lobby", None]
+    assert set(cameras.secrets) == {"vedette/camera/lobby"}
 
 
 def test_a_file_of_this_machine_goes_to_devices_in_silence(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

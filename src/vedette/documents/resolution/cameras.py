@@ -34,6 +34,7 @@ def resolve_cameras(
     nodes: Mapping[str, PlacedNode],
     overriding: Overriding,
     given: Mapping[str, Sequence[CameraSource]],
+    registered: Mapping[str, CameraSource],
     *,
     complete: bool,
 ) -> Cameras:
@@ -41,7 +42,8 @@ def resolve_cameras(
 
     A source given for the node of the graph stands in place of all that documents say of it; one given for a node of
     an override document is that camera's. The name of a camera's package, by which Panorama's console knew it, serves
-    where one node alone is of that package. ``complete=False`` leaves out what a deployment has to say.
+    where one node alone is of that package. ``registered`` are cameras by that name, for nodes whose package the
+    project does not have. ``complete=False`` leaves out what a deployment has to say.
     """
     result = Cameras()
     known = {name: node for name, node in {**nodes, **overriding.added}.items() if node.kind is NodeKind.CAMERA}
@@ -54,7 +56,7 @@ def resolve_cameras(
     camera_nodes = {node.name: node for attached in wired.values() for node in attached}.values()
     names = [node.name for node in camera_nodes]
     for node in camera_nodes:
-        attachments = _attachments(node, overriding, given, result, complete=complete)
+        attachments = _attachments(node, overriding, given, registered, result, complete=complete)
         if attachments:
             result.attached[node.name] = tuple(attachments)
     _check_names(result)
@@ -89,6 +91,7 @@ def _attachments(
     node: PlacedNode,
     overriding: Overriding,
     given: Mapping[str, Sequence[CameraSource]],
+    registered: Mapping[str, CameraSource],
     result: Cameras,
     *,
     complete: bool,
@@ -109,10 +112,21 @@ def _attachments(
             found += _given(camera, given[camera.name], result)
         elif (source := _of_package(camera, result)) is not None:
             found.append(source)
+        elif (name := _registered_name(camera)) in registered:
+            found += _given(camera, [registered[name]], result)
         elif complete:
             hint = f"give its address: --camera {camera.name}=rtsp://HOST/PATH"
+            if name and registered:
+                hint += f"; known cameras: {', '.join(sorted(registered)[:8])}"
             result.findings.append(camera.finding("V046", "the camera has no address in this project", hint))
     return found
+
+
+def _registered_name(node: PlacedNode) -> str:
+    """Return the name of a camera that was registered beside the project: ``<account>::NAME.NAME``."""
+    if isinstance(node.node, InterfaceNode) and node.system is None and node.interface is None:
+        return node.node.package
+    return ""
 
 
 def _given(node: PlacedNode, sources: Sequence[CameraSource], result: Cameras) -> list[CameraAttachment]:

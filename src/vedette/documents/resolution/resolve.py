@@ -78,6 +78,7 @@ def resolve(
     *,
     graph: str | None = None,
     opened: Sequence[OpenedPort] = (),
+    registered: Mapping[str, CameraSource] | None = None,
     complete: bool = True,
     convert: ConvertModel | None = None,
 ) -> Resolution:
@@ -89,6 +90,7 @@ def resolve(
     :param instance: name of the instance; the folder's name where None
     :param graph: name of the graph's folder or path of its file; the first where None
     :param opened: ports that are open beside those that an override opens
+    :param registered: cameras by the names under which override documents know them, ``<account>::NAME.NAME``
     :param complete: False to check a project without what only a deployment says (cameras, mandatory overrides)
     :param convert: turns models of other frameworks into ONNX; without it they are an error
     """
@@ -108,7 +110,7 @@ def resolve(
         findings.append(general("V071", message, "expected at most 100 letters, digits, '-', '_' or '.'"))
     if chosen.document.model is None:
         return _result(None, findings)
-    resolver = _Resolver(project, chosen.document, read, findings, opened, convert)
+    resolver = _Resolver(project, chosen.document, read, findings, opened, registered or {}, convert)
     application = resolver.run(cameras or {}, settings or {}, instance, complete=complete)
     return _result(application, findings, resolver.parts)
 
@@ -126,9 +128,11 @@ class _Resolver:
         overrides: list[Document[OverrideDocument]],
         findings: list[Finding],
         opened: Sequence[OpenedPort],
+        registered: Mapping[str, CameraSource],
         convert: ConvertModel | None,
     ) -> None:
         self._opened = opened
+        self._registered = registered
         self._convert = convert
         self._project = project
         self._graph = graph
@@ -162,7 +166,7 @@ class _Resolver:
         parameters = resolve_parameters(
             implementing, wiring.parameters, overriding, settings, self._findings, complete=complete
         )
-        attached = resolve_cameras(wiring.cameras, nodes, overriding, cameras, complete=complete)
+        attached = resolve_cameras(wiring.cameras, nodes, overriding, cameras, self._registered, complete=complete)
         self._findings += attached.findings
         models, units, gpu = self._models(nodes, overriding)
         resolved_code = resolve_code(implementing, self._project, self._findings)

@@ -1,0 +1,261 @@
+"""``vedette camera add|list|update|remove|fetch``: cameras by name, in the AWS account or on this machine."""
+
+import getpass
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from vedette.cli.arguments import known_secrets, read_known_cameras, split_url
+from vedette.cli.aws import speaking_to_aws
+from vedette.cli.credentials import Credentials
+from vedette.cli.failure import EXIT_USAGE, Failure
+from vedette.cli.known_cameras import put_known_camera, remove_known_camera
+from vedette.cli.terminal import Terminal
+from vedette.redaction import split_credentials
+
+if TYPE_CHECKING:
+    from vedette.cloud.cameras import CameraRegistry, Login, RegisteredCamera
+
+SCHEMA: Final = "vedette.camera/1"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where cameras are kept: in the account, or in a file of this user."""
+
+    local: bool = False
+    cameras_file: Path | None = None
+    profile: str | None = None
+    region: str | None = None
+
+    def registry(self) -> "CameraRegistry":
+        """Return the account's list."""
+        from vedette.cloud.access import Cloud
+        from vedette.cloud.cameras import CameraRegistry
+
+        return CameraRegistry(Cloud(profile=self.profile, region=self.region))
+
+    @property
+    def here(self) -> bool:
+        """Tell whether it is the file."""
+        return self.local or self.cameras_file is not None
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the command line says of a camera."""
+
+    url: str | None = None
+    user: str | None = None
+    password_stdin: bool = False
+    from_file: Path | None = None
+    about: str | None = None
+
+
+def add_camera(name: str, given: Given, place: Place, credentials: Credentials, *, as_json: bool) -> int:
+    """Register a camera; returns the exit code.
+
+    :raises Failure: if it cannot be registered
+    """
+    from vedette.cloud.cameras import check_camera_name
+
+    terminal = Terminal()
+    with speaking_to_aws():
+        check_camera_name(name)
+        if place.here and name in _local(place):
+            raise Failure(f"camera `{name}` is known already", hint=f"vedette camera update {name} --local")
+        login = _login(given, credentials, None)
+        if place.here:
+            _put_local(name, login, place, terminal, as_json=as_json)
+        else:
+            camera = place.registry().add(name, login, given.about or "")
+            _told(camera, "added", terminal, as_json=as_json)
+    return 0
+
+
+def update_camera(name: str, given: Given, place: Place, credentials: Credentials, *, as_json: bool) -> int:
+    """Change address, login or description of a camera; returns the exit code.
+
+    :raises Failure: if there is none of that name, or it cannot be changed
+    """
+    from vedette.cloud.cameras import Login
+
+    terminal = Terminal()
+    with speaking_to_aws():
+        if place.here:
+            known = _local(place)
+            if name not in known:
+                raise Failure(f"there is no camera `{name[:80]}`", hint=f"vedette camera add {name} --local")
+            kept = known_secrets(known, [name])[name]
+            before = Login(kept["StreamUrl"], kept.get("Username", ""), kept.get("Password", ""))
+            _put_local(name, _login(given, credentials, before), place, terminal, as_json=as_json)
+        else:
+            registry = place.registry()
+            old = registry.camera(name)
+            # With everything given, the secret that is there need not be read, nor make sense.
+            whole = given.url is not None and (given.user is not None or not old.login)
+            before = Login(old.url) if whole or given.from_file else registry.login(name)
+            login = _login(given, credentials, before)
+            about = old.about if given.about is None else given.about
+            _told(registry.update(name, login, about), "updated", terminal, as_json=as_json)
+    return 0
+
+
+def remove_camera(name: str, place: Place, *, delete_secret: bool, as_json: bool) -> int:
+    """Take a camera off the list; returns the exit code.
+
+    :raises Failure: if there is none of that name
+    """
+    terminal = Terminal()
+    if place.here:
+        file = remove_known_camera(name, place.cameras_file)
+        terminal.done("removed", f"{name} from {file}")
+        _json({"ok": True, "name": name, "removed": True}, as_json=as_json)
+        return 0
+    with speaking_to_aws():
+        from vedette.cloud.cameras import RECOVERY_DAYS
+
+        camera = place.registry().remove(name, delete_secret=delete_secret)
+    secret = f"deleted, can be restored for {RECOVERY_DAYS} days" if delete_secret else "kept (--delete-secret)"
+    terminal.done("removed", f"{name}; its secret {camera.secret} is {secret}")
+    if not delete_secret:
+        terminal.line("applications that use it go on")
+    _json({"ok": True, **_document(camera), "removed": True, "secretDeleted": delete_secret}, as_json=as_json)
+    return 0
+
+
+def list_cameras(place: Place, *, as_json: bool) -> int:
+    """Write the cameras to standard output; returns the exit code.
+
+    :raises Failure: if they cannot be read
+    """
+    if place.here:
+        cameras = [_local_document(name, camera) for name, camera in sorted(_local(place).items())]
+    else:
+        with speaking_to_aws():
+            cameras = [_document(camera) for camera in place.registry().cameras()]
+    if as_json:
+        _json({"ok": True, "cameras": cameras}, as_json=True)
+        return 0
+    if not cameras:
+        Terminal().line(f"no cameras; vedette camera add NAME --url rtsp://HOST/PATH{' --local' if place.here else ''}")
+    width = max((len(camera["name"]) for camera in cameras), default=0)
+    for camera in cameras:
+        login = "login" if camera["login"] else "-"
+        sys.stdout.write(
+            f"{camera['name']:<{width}}  {login:<5}  {camera['url']}  {camera.get('about', '')}".rstrip() + "\n"
+        )
+    return 0
+
+
+def fetch_cameras(names: tuple[str, ...], place: Place) -> int:
+    """Copy registered cameras with their logins into this user's file, for ``vedette run``; returns the exit code.
+
+    :raises Failure: if one is not there
+    """
+    terminal = Terminal()
+    with speaking_to_aws():
+        registry = place.registry()
+        for name in names or tuple(camera.name for camera in registry.cameras()):
+            login = registry.login(name)
+            file = put_known_camera(name, _known(login), place.cameras_file)
+            terminal.done("fetched", f"{name} into {file}")
+    return 0
+
+
+def _login(given: Given, credentials: Credentials, before: "Login | None") -> "Login":
+    """Return address, user and password; what is not given stays as ``before``. The password is asked for unseen."""
+    from vedette.cloud.cameras import Login
+
+    if given.from_file is not None:
+        if given.url is not None or given.user is not None:
+            raise Failure("--from-file excludes --url and --user", exit_code=EXIT_USAGE)
+        return _from_file(given.from_file)
+    url, user, password = before.url if before else "", before.user if before else "", before.password if before else ""
+    if given.url is not None:
+        url, in_url, word = split_url(given.url)
+        if in_url is not None:
+            user, password = in_url, (credentials[given.url][1] if given.url in credentials else word) or ""
+    if not url:
+        raise Failure("a camera needs an address", hint="--url rtsp://HOST/PATH", exit_code=EXIT_USAGE)
+    changed = given.user is not None and (before is None or given.user != before.user or given.password_stdin)
+    if given.user is not None:
+        user = given.user
+    if given.password_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    elif changed:
+        password = _asked(user) if user else ""
+    return Login(url, user, password)
+
+
+def _asked(user: str) -> str:
+    if not sys.stdin.isatty():
+        raise Failure("there is no terminal to ask for the password on", hint="--password-stdin", exit_code=EXIT_USAGE)
+    return getpass.getpass(f"password of {user}: ")
+
+
+def _from_file(path: Path) -> "Login":
+    """Read the parameters of Panorama's template: ``{"Username", "Password", "StreamUrl"}``."""
+    from vedette.cloud.cameras import Login
+
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        url, in_url, word = split_url(document["StreamUrl"])
+        user, password = document.get("Username") or in_url or "", document.get("Password") or word or ""
+        if not isinstance(user, str) or not isinstance(password, str):
+            raise TypeError
+    except OSError as error:
+        raise Failure(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError):
+        # Never what it holds.
+        raise Failure(
+            f'{path} must hold {{"Username": ..., "Password": ..., "StreamUrl": "rtsp://HOST/PATH"}}'
+        ) from None
+    return Login(url, user, password)
+
+
+def _local(place: Place) -> dict[str, dict[str, str]]:
+    if place.cameras_file is not None and not place.cameras_file.exists():
+        return {}
+    return read_known_cameras(place.cameras_file)
+
+
+def _known(login: "Login") -> dict[str, str]:
+    known = {"StreamUrl": login.url}
+    return {"Username": login.user, "Password": login.password, **known} if login.user else known
+
+
+def _put_local(name: str, login: "Login", place: Place, terminal: Terminal, *, as_json: bool) -> None:
+    file = put_known_camera(name, _known(login), place.cameras_file)
+    terminal.done("camera", f"{name} in {file}, for its owner alone")
+    terminal.line(f"next: {terminal.paint(f'vedette camera test {name}', 'cyan')}")
+    _json({"ok": True, **_local_document(name, _known(login))}, as_json=as_json)
+
+
+def _local_document(name: str, camera: Mapping[str, str]) -> dict[str, Any]:
+    url, user, _ = split_credentials(camera["StreamUrl"])
+    return {"name": name, "url": url, "login": bool(camera.get("Username") or user)}
+
+
+def _document(camera: "RegisteredCamera") -> dict[str, Any]:
+    return {
+        "name": camera.name,
+        "url": camera.url,
+        "login": camera.login,
+        "about": camera.about,
+        "secret": camera.secret,
+        "arn": camera.arn,
+    }
+
+
+def _told(camera: "RegisteredCamera", what: str, terminal: Terminal, *, as_json: bool) -> None:
+    terminal.done(what, f"{camera.name}: {camera.url}, secret {camera.secret}")
+    _json({"ok": True, **_document(camera)}, as_json=as_json)
+
+
+def _json(document: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps({"schema": SCHEMA, **document}, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,169 @@
+"""Arguments of ``vedette camera add|list|update|remove|fetch``."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vedette.cli.aws import Profile, Region
+
+if TYPE_CHECKING:
+    from vedette.cli.camera_registry import Given, Place
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the camera: letters, digits, _ and -.")]
+Url = Annotated[str | None, typer.Option("--url", metavar="URL", help="rtsp://HOST/PATH.")]
+User = Annotated[str | None, typer.Option("--user", metavar="NAME", help="User; the password is asked for.")]
+PasswordStdin = Annotated[
+    bool, typer.Option("--password-stdin", help="Read the password from standard input, one line.")
+]
+FromFile = Annotated[
+    Path | None,
+    typer.Option("--from-file", metavar="FILE", help="Panorama's template parameters: Username, Password, StreamUrl."),
+]
+About = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="What people read about it.")]
+Local = Annotated[
+    bool, typer.Option("--local", help="On this machine alone, in ~/.config/vedette/cameras.json; no AWS account.")
+]
+CamerasFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Another file of cameras on this machine; implies --local.")
+]
+JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+
+_credentials: Mapping[str, tuple[str, str]] = {}
+
+
+def register(app: typer.Typer, credentials: Mapping[str, tuple[str, str]]) -> None:
+    """Add the commands to ``app``; ``credentials`` are those taken out of the command line, by clean URL."""
+    global _credentials  # noqa: PLW0603 - typer calls plain functions
+    _credentials = credentials
+    for name, command in (("add", add), ("list", list_), ("update", update), ("remove", remove), ("fetch", fetch)):
+        app.command(name)(command)
+
+
+def add(
+    name: Name,
+    url: Url = None,
+    user: User = None,
+    password_stdin: PasswordStdin = False,
+    from_file: FromFile = None,
+    description: About = None,
+    local: Local = False,
+    cameras_file: CamerasFile = None,
+    profile: Profile = None,
+    region: Region = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Register a camera: its address and login become one secret of the AWS account.
+
+    vedette camera add lobby --url rtsp://10.0.0.21/stream1 --user viewer
+
+    vedette camera add lobby --url rtsp://viewer:password@10.0.0.21/stream1 --local
+    """
+    from vedette.cli.camera_registry import add_camera
+
+    given, place = (
+        _given(url, user, password_stdin, from_file, description),
+        _place(local, cameras_file, profile, region),
+    )
+    raise typer.Exit(add_camera(name, given, place, _credentials, as_json=as_json))
+
+
+def update(
+    name: Name,
+    url: Url = None,
+    user: User = None,
+    password_stdin: PasswordStdin = False,
+    from_file: FromFile = None,
+    description: About = None,
+    local: Local = False,
+    cameras_file: CamerasFile = None,
+    profile: Profile = None,
+    region: Region = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Change a camera; devices follow without a deployment. What is not given stays.
+
+    vedette camera update lobby --user viewer --password-stdin < password.txt
+
+    vedette camera update lobby --url rtsp://10.0.0.22/stream1 --local
+    """
+    from vedette.cli.camera_registry import update_camera
+
+    given, place = (
+        _given(url, user, password_stdin, from_file, description),
+        _place(local, cameras_file, profile, region),
+    )
+    raise typer.Exit(update_camera(name, given, place, _credentials, as_json=as_json))
+
+
+def list_(
+    local: Local = False,
+    cameras_file: CamerasFile = None,
+    profile: Profile = None,
+    region: Region = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List the cameras of the AWS account, or of this machine. No password is read.
+
+    vedette camera list
+
+    vedette camera list --local --json
+    """
+    from vedette.cli.camera_registry import list_cameras
+
+    raise typer.Exit(list_cameras(_place(local, cameras_file, profile, region), as_json=as_json))
+
+
+def remove(
+    name: Name,
+    delete_secret: Annotated[
+        bool, typer.Option("--delete-secret", help="Delete the secret too; it can be restored for 7 days.")
+    ] = False,
+    local: Local = False,
+    cameras_file: CamerasFile = None,
+    profile: Profile = None,
+    region: Region = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Take a camera off the list. Applications that use it go on, and its secret stays.
+
+    vedette camera remove lobby
+
+    vedette camera remove lobby --delete-secret
+    """
+    from vedette.cli.camera_registry import remove_camera
+
+    place = _place(local, cameras_file, profile, region)
+    raise typer.Exit(remove_camera(name, place, delete_secret=delete_secret, as_json=as_json))
+
+
+def fetch(
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Cameras; default: all.")] = None,
+    cameras_file: CamerasFile = None,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Copy registered cameras with their logins to this machine, for vedette run.
+
+    vedette camera fetch lobby
+
+    vedette camera fetch
+    """
+    from vedette.cli.camera_registry import fetch_cameras
+
+    raise typer.Exit(fetch_cameras(tuple(names or ()), _place(False, cameras_file, profile, region)))
+
+
+def _given(
+    url: str | None, user: str | None, password_stdin: bool, from_file: Path | None, about: str | None
+) -> "Given":
+    from vedette.cli.camera_registry import Given
+
+    return Given(url, user, password_stdin, from_file, about)
+
+
+def _place(local: bool, cameras_file: Path | None, profile: str | None, region: str | None) -> "Place":
+    from vedette.cli.camera_registry import Place
+
+    return Place(local, cameras_file, profile, region)

@@ -1,0 +1,205 @@
+"""Cameras of an account and region: one secret each, which is also the entry in the list.
+
+The secret's value is what Panorama's template called it, ``{"Username", "Password", "StreamUrl"}``; its description
+says in JSON what may be seen without reading the value. Devices read the value; whoever deploys need not.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from vedette.cloud.access import Cloud
+from vedette.cloud.errors import AlreadyThereError, InvalidRequestError, NotFoundError
+from vedette.messages import CameraSource
+
+PREFIX: Final = "vedette/camera/"
+"""What the names of all camera secrets begin with: the devices' role may read nothing else."""
+TAG: Final = "vedette:camera"
+_SERVICE: Final = "secretsmanager"
+_SCHEMA: Final = "vedette.camera/1"
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
+RECOVERY_DAYS: Final = 7
+
+
+@dataclass(frozen=True)
+class Login:
+    """How a camera is reached; the password is in no ``repr``."""
+
+    url: str
+    """Without user and password."""
+    user: str = ""
+    password: str = ""
+
+    def __repr__(self) -> str:
+        """Return it without the password."""
+        return f"Login(url={self.url!r}, user={self.user!r})"
+
+    def secret_string(self) -> str:
+        """Return the value of the secret."""
+        return json.dumps({"Username": self.user, "Password": self.password, "StreamUrl": self.url})
+
+
+@dataclass(frozen=True)
+class RegisteredCamera:
+    """An entry of the list; nothing of it is secret."""
+
+    name: str
+    url: str
+    login: bool
+    """Whether a user and password go with it."""
+    about: str
+    arn: str
+    removed: bool = False
+
+    @property
+    def secret(self) -> str:
+        """Return the name of its secret."""
+        return PREFIX + self.name
+
+    def source(self) -> CameraSource:
+        """Return it as applications are given it: one with a login has its address from the secret."""
+        if self.login:
+            return CameraSource(name=self.name, secret=self.secret)
+        return CameraSource(name=self.name, url=self.url)
+
+
+def check_camera_name(name: str) -> None:
+    """Check the name of a camera, by Panorama's rule.
+
+    :raises InvalidRequestError: if it cannot be one
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidRequestError(
+            f"`{name[:80]}` cannot name a camera: expected at most 128 letters, digits, _ and -",
+            hint="the name is what override documents call it, and the stream_id that applications see",
+        )
+
+
+class CameraRegistry:
+    """The cameras of one account and region."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    def cameras(self) -> list[RegisteredCamera]:
+        """Return every registered camera, by name; no secret is read.
+
+        :raises vedette.cloud.CloudError: if AWS refuses
+        """
+        filters = [{"Key": "name", "Values": [PREFIX]}]
+        found = self._cloud.pages(_SERVICE, "list_secrets", "SecretList", Filters=filters)
+        cameras = [camera for item in found if (camera := _camera(item)) is not None and not camera.removed]
+        return sorted(cameras, key=lambda camera: camera.name)
+
+    def camera(self, name: str) -> RegisteredCamera:
+        """Return one camera.
+
+        :raises NotFoundError: if there is none of that name
+        """
+        camera = self._entry(name)
+        if camera is None or camera.removed:
+            raise NotFoundError(f"no camera `{name[:80]}` is registered", hint="vedette camera list")
+        return camera
+
+    def login(self, name: str) -> Login:
+        """Read the secret of a camera.
+
+        :raises NotFoundError: if there is none of that name
+        """
+        self.camera(name)
+        answer = self._cloud.call(_SERVICE, "get_secret_value", SecretId=PREFIX + name)
+        try:
+            value = json.loads(answer["SecretString"])
+            return Login(value["StreamUrl"], value.get("Username", ""), value.get("Password", ""))
+        except (KeyError, ValueError, TypeError, AttributeError):
+            # Never the text: it holds the password.
+            message = f"the secret {PREFIX}{name} holds something else than Username, Password and StreamUrl"
+            raise InvalidRequestError(message, hint=f"vedette camera update {name} --url rtsp://HOST/PATH") from None
+
+    def add(self, name: str, login: Login, about: str = "") -> RegisteredCamera:
+        """Register a camera; one that was removed, and whose secret was kept, is taken again.
+
+        :raises AlreadyThereError: if there is one of that name
+        :raises InvalidRequestError: if the name cannot be one
+        """
+        check_camera_name(name)
+        before = self._entry(name)
+        if before is not None and not before.removed:
+            raise AlreadyThereError(f"camera `{name}` is registered already", hint=f"vedette camera update {name}")
+        if before is not None:
+            return self._put(name, login, about)
+        answer = self._cloud.call(
+            _SERVICE,
+            "create_secret",
+            Name=PREFIX + name,
+            Description=_description(login, about),
+            SecretString=login.secret_string(),
+            Tags=[{"Key": TAG, "Value": name}],
+        )
+        return RegisteredCamera(name, login.url, bool(login.user), about, str(answer["ARN"]))
+
+    def update(self, name: str, login: Login, about: str) -> RegisteredCamera:
+        """Give a camera another address, login or description; devices follow without a deployment.
+
+        :raises NotFoundError: if there is none of that name
+        """
+        self.camera(name)
+        return self._put(name, login, about)
+
+    def remove(self, name: str, *, delete_secret: bool = False) -> RegisteredCamera:
+        """Take a camera off the list. Applications that use it go on; so does its secret, unless it is to go too.
+
+        :raises NotFoundError: if there is none of that name
+        """
+        camera = self._entry(name)
+        if camera is None or (camera.removed and not delete_secret):
+            raise NotFoundError(f"no camera `{name[:80]}` is registered", hint="vedette camera list")
+        if delete_secret:
+            self._cloud.call(_SERVICE, "delete_secret", SecretId=camera.secret, RecoveryWindowInDays=RECOVERY_DAYS)
+        else:
+            description = _description(Login(camera.url, "user" if camera.login else ""), camera.about, removed=True)
+            self._cloud.call(_SERVICE, "update_secret", SecretId=camera.secret, Description=description)
+        return camera
+
+    def _put(self, name: str, login: Login, about: str) -> RegisteredCamera:
+        answer = self._cloud.call(
+            _SERVICE,
+            "update_secret",
+            SecretId=PREFIX + name,
+            Description=_description(login, about),
+            SecretString=login.secret_string(),
+        )
+        return RegisteredCamera(name, login.url, bool(login.user), about, str(answer["ARN"]))
+
+    def _entry(self, name: str) -> RegisteredCamera | None:
+        check_camera_name(name)
+        try:
+            answer = self._cloud.call(_SERVICE, "describe_secret", SecretId=PREFIX + name)
+        except NotFoundError:
+            return None
+        return None if answer.get("DeletedDate") else _camera(answer)
+
+
+def _description(login: Login, about: str, *, removed: bool = False) -> str:
+    said: dict[str, Any] = {"schema": _SCHEMA, "url": login.url, "login": bool(login.user), "about": about[:255]}
+    return json.dumps(said | ({"removed": True} if removed else {}), ensure_ascii=False)[:2048]
+
+
+def _camera(item: Any) -> RegisteredCamera | None:
+    """Return the camera that a secret is of; None for a secret that a compilation named, or of somebody else."""
+    name = str(item.get("Name", "")).removeprefix(PREFIX)
+    try:
+        said = json.loads(item.get("Description") or "")
+    except ValueError:
+        return None
+    if not isinstance(said, dict) or said.get("schema") != _SCHEMA or not _NAME.fullmatch(name):
+        return None
+    return RegisteredCamera(
+        name=name,
+        url=str(said.get("url", "")),
+        login=bool(said.get("login")),
+        about=str(said.get("about", "")),
+        arn=str(item.get("ARN", "")),
+        removed=bool(said.get("removed")),
+    )
