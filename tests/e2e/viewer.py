@@ -76,7 +76,7 @@ class Viewer:
         )
         return found
 
-    def wait_for_chip(self, name: str, words: str, *, within_s: float = 15.0) -> None:
+    def wait_for_chip(self, name: str, words: str, *, within_s: float = 40.0) -> None:
         """Wait until the tile called ``name`` says ``words``."""
         eventually(lambda: self.chips().get(name) == words, f"{name} says {words}: {self.chips()}", within_s=within_s)
 

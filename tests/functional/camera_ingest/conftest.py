@@ -47,7 +47,7 @@ class Stand:
         del self._wanted[source.camera_id]
         self._send(source, wanted=False)
 
-    def wait_for(self, test: Callable[[CameraStatus], object], timeout_s: float = 10.0) -> CameraStatus:
+    def wait_for(self, test: Callable[[CameraStatus], object], timeout_s: float = 30.0) -> CameraStatus:
         """Return the first status, of those to come too, that passes."""
         deadline = time.monotonic() + timeout_s
         seen = 0
@@ -61,7 +61,7 @@ class Stand:
                     states = [(status.state.value, status.detail) for status in self.heard]
                     raise AssertionError(f"the status waited for did not come within {timeout_s} s: {states}")
 
-    def wait_for_state(self, state: CameraState, timeout_s: float = 10.0) -> CameraStatus:
+    def wait_for_state(self, state: CameraState, timeout_s: float = 30.0) -> CameraStatus:
         return self.wait_for(lambda status: status.state is state, timeout_s)
 
     def forget(self) -> None:

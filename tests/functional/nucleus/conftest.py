@@ -105,7 +105,7 @@ class Bench:
         return [pid for pid in processes() if has_marker(pid, run_marker(self.nucleus.run_id))]
 
 
-def wait_until(holds: Callable[[], Any], timeout_s: float = 10.0) -> Any:
+def wait_until(holds: Callable[[], Any], timeout_s: float = 30.0) -> Any:
     """Return what ``holds`` returns once it is true."""
     until = time.monotonic() + timeout_s
     pause = threading.Event()
