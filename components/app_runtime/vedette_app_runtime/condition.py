@@ -29,8 +29,16 @@ def of_running(
     report: protocol.Report,
     camera: Callable[[str], CameraStatus | None],
     model: Callable[[str], ModelStatus | None],
+    silent_s: float = 0.0,
+    held: str | None = None,
 ) -> Condition:
-    """Judge an application whose process runs; ``camera`` and ``model`` give a status by id, or None."""
+    """Judge an application whose process runs; ``camera`` and ``model`` give a status by id, or None.
+
+    :param silent_s: how long its working loop has given no sign; 0: not for too long
+    :param held: why it cannot write at present
+    """
+    if silent_s:
+        return Condition(ApplicationState.HUNG, f"its working loop has given no sign for {silent_s:.0f} s")
     if not attached:
         if running_s < SILENT_START_S:
             return Condition(ApplicationState.STARTING)
@@ -43,7 +51,7 @@ def of_running(
         awaited = _awaited_model(wiring, model)
         if awaited is not None:
             return Condition(ApplicationState.WAITING, awaited)
-    return Condition(ApplicationState.RUNNING)
+    return Condition(ApplicationState.RUNNING, held or "")
 
 
 def _awaited_camera(wiring: Wiring, camera: Callable[[str], CameraStatus | None]) -> str | None:

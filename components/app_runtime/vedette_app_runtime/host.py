@@ -111,6 +111,7 @@ class Host:
             preparation,
             start=start,
             policy=policy or RestartPolicy(),
+            stop=self._stop,
         )
         self._condition = Condition(ApplicationState.PREPARING)
         self._since = wall()
@@ -219,6 +220,7 @@ class Host:
     def _apply(self, session: Session, packet: protocol.Packet) -> None:
         if isinstance(packet, protocol.Report):
             session.report = packet
+            self._supervisor.hear(self._clock())
         elif isinstance(packet, protocol.CameraLost):
             session.cameras.discard(packet.camera)
         elif isinstance(packet, protocol.ModelLost):
@@ -297,6 +299,13 @@ class Host:
             return
         if self._supervisor.ending:
             return
+        limits = self._configuration.limits
+        silent_s = self._supervisor.silent_s(now)
+        if limits.restart_hung_after_s and silent_s > limits.restart_hung_after_s:
+            self._supervisor.end_because(f"it has hung for {silent_s:.0f} s", now)
+            self._outputs.close()
+            self._become(self._supervisor.condition)
+            return
         self._become(
             condition.of_running(
                 self._wiring,
@@ -305,6 +314,8 @@ class Host:
                 report=process.report(),
                 camera=self._links.cameras.get,
                 model=self._links.models.get,
+                silent_s=silent_s if silent_s > limits.hung_after_s else 0.0,
+                held=self._supervisor.held,
             )
         )
 

@@ -11,6 +11,7 @@ from vedette.application import ApplicationManifest, Sandbox
 from vedette_app_runtime import protocol
 from vedette_app_runtime.environments import Environment
 from vedette_app_runtime.folders import Folders
+from vedette_app_runtime.limits.confinement import Confinement
 from vedette_app_runtime.network.guard import PortGuard
 from vedette_app_runtime.roles import NO_ROLE
 from vedette_app_runtime.sandbox import SandboxSpec, start
@@ -30,6 +31,7 @@ def sandbox_spec(
     mode: Sandbox,
     sdk: Path,
     guard: PortGuard | None = None,
+    confinement: Confinement | None = None,
     host_environ: Mapping[str, str] = os.environ,
 ) -> SandboxSpec:
     """Return the application's view of the machine, without the descriptors of a run."""
@@ -51,6 +53,7 @@ def sandbox_spec(
         mode=mode,
         gpu=manifest.gpu,
         guard=guard,
+        confinement=confinement or Confinement(),
     )
 
 

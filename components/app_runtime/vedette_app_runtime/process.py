@@ -55,6 +55,11 @@ class ApplicationProcess:
         self._pump.start()
 
     @property
+    def root_pid(self) -> int:
+        """Process id of what was started: all of the application's processes are below it."""
+        return self._process.pid
+
+    @property
     def pid(self) -> int | None:
         """Process id of the application itself on the host, once it is there."""
         if self._pid is None and self._process.returncode is None:
@@ -108,6 +113,7 @@ class ApplicationProcess:
             calls=sum(each.calls for each in reports),
             call_ms=max(timed, default=-1.0),
             last_activity=max((each.last_activity for each in reports), default=0.0),
+            waiting=sum(each.waiting for each in reports),
             inputs=[entry for each in reports for entry in each.inputs],
             outputs=[entry for each in reports for entry in each.outputs],
             reads=reads,

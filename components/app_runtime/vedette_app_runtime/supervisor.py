@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -12,7 +13,10 @@ from vedette_app_runtime.condition import Condition
 from vedette_app_runtime.console import ConsoleLog
 from vedette_app_runtime.failure import describe_exit
 from vedette_app_runtime.folders import Folders
+from vedette_app_runtime.heartbeat import Heartbeat
 from vedette_app_runtime.launch import sandbox_spec
+from vedette_app_runtime.limits.confinement import Confining
+from vedette_app_runtime.limits.disk import DiskKeeper
 from vedette_app_runtime.log_files import LogFiles
 from vedette_app_runtime.network.guard import PortGuard
 from vedette_app_runtime.network.rules import Opened, PortRules, own_loopback
@@ -24,6 +28,7 @@ from vedette_app_runtime.sdk_folder import sdk_folder
 
 logger = logging.getLogger(__name__)
 
+_LOOK_S: Final = 1.0
 GRACE_S: Final = 1.8
 """Between SIGTERM and SIGKILL: the whole host has to end in under 2.5 s."""
 
@@ -45,6 +50,7 @@ class Supervisor:
         *,
         start: Start,
         policy: RestartPolicy,
+        stop: threading.Event,
     ) -> None:
         self.process: ApplicationProcess | None = None
         self.started_at = 0.0
@@ -61,6 +67,10 @@ class Supervisor:
         self.next_start_at = 0.0
         self._asked_at: float | None = None
         self._rules: PortRules | None = None
+        self._confining: Confining | None = None
+        self._disk = DiskKeeper(folders.storage, folders.application_logs, stop)
+        self._looked_at = 0.0
+        self._heartbeat = Heartbeat()
         self._manifest = manifest
         self._application_dir = application_dir
         self._folders = folders
@@ -101,6 +111,9 @@ class Supervisor:
             if code is not None and not self._may_be_the_end_of_all(code, now):
                 self._ended(code, now)
                 on_exit()
+            elif code is None and (broken := self._broken_limit(now)) is not None:
+                self.end_because(broken, now)
+                on_exit()
         elif now >= self.next_start_at:
             if self._preparation.environment is not None:
                 self._launch(configuration, now)
@@ -108,6 +121,27 @@ class Supervisor:
                 self._fail(self._preparation.take_failure(), now)
             else:
                 self._preparation.begin()
+
+    def hear(self, now: float) -> None:
+        """Take in that a process of the application has reported."""
+        if self.process is not None:
+            self._heartbeat.note(self.process.report(), now)
+
+    def silent_s(self, now: float) -> float:
+        """Return for how long the application's working loop has given no sign."""
+        return self._heartbeat.silent_s(now)
+
+    @property
+    def held(self) -> str | None:
+        """Why the application cannot write at present; None: it can."""
+        return self._disk.held
+
+    def end_because(self, reason: str, now: float) -> None:
+        """End the application for what it does or does not: that is a failure as if it had ended by itself."""
+        if self.process is None:
+            return
+        code = self.process.end(GRACE_S)
+        self._ended(code, now, because=f"{reason}; it was ended")
 
     def forget_environment(self) -> None:
         """Have the environment made anew before the next start."""
@@ -118,6 +152,7 @@ class Supervisor:
         if self.process is not None:
             self.process.end(GRACE_S)
             self.process = None
+            self._end_confining()
         self._asked_at = None
         self.next_start_at = now
 
@@ -139,6 +174,8 @@ class Supervisor:
         try:
             self.sandbox = choose(configuration.sandbox).kind
             guard = self._guard(configuration)
+            self._end_confining()
+            self._confining = Confining.of(configuration.instance, configuration.limits)
             spec = sandbox_spec(
                 self._manifest,
                 self._application_dir,
@@ -148,6 +185,7 @@ class Supervisor:
                 mode=configuration.sandbox,
                 sdk=self._sdk,
                 guard=guard,
+                confinement=self._confining.confinement,
             )
             self._log_files.begin()
             self.process = ApplicationProcess(spec, argv, self._console, self._start)
@@ -162,8 +200,21 @@ class Supervisor:
             )
         self.restarts += self.ended is not None and self.errors > 0
         self.started_at = now
+        self._heartbeat = Heartbeat()
+        self._disk.begin(configuration.limits, lambda: None if self.process is None else self.process.root_pid)
         self.ended = None
-        logger.info("the application was started: %s", " ".join(argv))
+        logger.info("the application was started: %s (limits are kept %s)", " ".join(argv), self._confining.words)
+
+    def _broken_limit(self, now: float) -> str | None:
+        if self._confining is None or self.process is None or now - self._looked_at < _LOOK_S:
+            return None
+        self._looked_at = now
+        return self._confining.broken(self.process.root_pid)
+
+    def _end_confining(self) -> None:
+        confining, self._confining = self._confining, None
+        if confining is not None:
+            confining.end()
 
     def _guard(self, configuration: ApplicationConfiguration) -> PortGuard | None:
         """Return the guard of a new run; None where the application is to have the machine's own ports."""
@@ -173,9 +224,11 @@ class Supervisor:
         self._rules = PortRules(configuration.ports, own_loopback(configuration.instance))
         return PortGuard(self._rules)
 
-    def _ended(self, code: int, now: float) -> None:
+    def _ended(self, code: int, now: float, because: str | None = None) -> None:
         self._asked_at = None
-        detail = describe_exit(code, self._console.last_lines(), self._log_files.new_lines())
+        because = because or (None if self._confining is None else self._confining.killed())
+        detail = because or describe_exit(code, self._console.last_lines(), self._log_files.new_lines())
+        self._end_confining()
         self.process = None
         self.errors += 1
         self.exit_code = code

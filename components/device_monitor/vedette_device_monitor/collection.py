@@ -19,12 +19,13 @@ _WORKS = frozenset(
         ApplicationState.STARTING,
         ApplicationState.WAITING,
         ApplicationState.RUNNING,
+        ApplicationState.HUNG,
         ApplicationState.CRASHED,
         ApplicationState.HELD_BACK,
     }
 )
 """States in which ApplicationErrors are told; in the others the missing value makes the alarm."""
-_UP = frozenset({ApplicationState.STARTING, ApplicationState.WAITING, ApplicationState.RUNNING})
+_UP = frozenset({ApplicationState.STARTING, ApplicationState.WAITING, ApplicationState.RUNNING, ApplicationState.HUNG})
 _MOST_SAMPLES = 150
 """Values that CloudWatch takes in one datum."""
 _AWAITED_S = 3600.0

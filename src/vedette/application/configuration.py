@@ -59,6 +59,23 @@ class PortRoute(BaseModel):
         return text
 
 
+class Limits(BaseModel):
+    """What one application may take of the machine; None: as much as there is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    memory_mb: int | None = Field(default=None, alias="memoryMB", ge=64, description="it is ended beyond it")
+    cpus: float | None = Field(default=None, ge=0.05, description="processors' worth of time")
+    processes: int = Field(default=1000, ge=16, description="processes at once, and with control groups threads")
+    storage_mb: int | None = Field(default=None, alias="storageMB", ge=1, description="it cannot write beyond it")
+    logs_mb: int = Field(default=100, alias="logsMB", ge=1, description="of its log files; the oldest are removed")
+    free_disk_mb: int = Field(default=512, alias="freeDiskMB", ge=0, description="what it leaves free on the disk")
+    hung_after_s: float = Field(default=60, alias="hungAfterS", gt=0, description="without a sign of its working loop")
+    restart_hung_after_s: float = Field(
+        default=600, alias="restartHungAfterS", ge=0, description="0: a hung application is left alone"
+    )
+
+
 class ApplicationConfiguration(BaseModel):
     """Configuration keys of an application's component."""
 
@@ -82,6 +99,7 @@ class ApplicationConfiguration(BaseModel):
         description="container: the application's own root file system; sources: libraries by requirements.txt; "
         "auto: the container where it fits this machine",
     )
+    limits: Limits = Field(default_factory=Limits)
     restart_on_change: bool = Field(
         default=False,
         alias="restartOnChange",
@@ -102,7 +120,8 @@ class ApplicationConfiguration(BaseModel):
 
     def same_start(self, other: "ApplicationConfiguration") -> bool:
         """Tell whether an application that was started with the one would be started alike with the other."""
-        return (self.ports, self.network, self.environment) == (other.ports, other.network, other.environment)
+        mine = (self.ports, self.network, self.environment, self.limits)
+        return mine == (other.ports, other.network, other.environment, other.limits)
 
     def unknown_names(self, manifest: ApplicationManifest) -> list[str]:
         """Return the keys that name a camera or parameter node the application does not have."""

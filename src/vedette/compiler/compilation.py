@@ -79,7 +79,7 @@ def _compile(application: ResolvedApplication) -> Compiled:
     component = replace(_component(name, version, recipe, APPLICATION_ARCHIVE, files), beside=_beside(application))
     configuration = application.configuration().as_configuration()
     # These are for whoever deploys alone: a default here would undo what they have set.
-    for key in ("sandbox", "logLevel", "network", "restartOnChange", "environment"):
+    for key in ("sandbox", "logLevel", "network", "restartOnChange", "environment", "limits"):
         del configuration[key]
     return Compiled(component, tuple(models.values()), manifest, configuration, application.secrets)
 

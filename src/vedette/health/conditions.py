@@ -148,6 +148,7 @@ APPLICATIONS: Final[Mapping[ApplicationState, Condition]] = {
         patience_s=60.0,
     ),
     ApplicationState.RUNNING: Condition("running", "{application} is running", Severity.OK),
+    ApplicationState.HUNG: Condition("hung", "{application} hangs", Severity.ERROR, *_LOG),
     ApplicationState.CRASHED: Condition(
         "crashed", "{application} crashed", Severity.ERROR, *_LOG, retry="Restarting in {retry_s} s"
     ),

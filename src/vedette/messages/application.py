@@ -14,6 +14,7 @@ class ApplicationState(str, Enum):
     STARTING = "starting"
     WAITING = "waiting"
     RUNNING = "running"
+    HUNG = "hung"
     CRASHED = "crashed"
     HELD_BACK = "held-back"
     FAILED = "failed"

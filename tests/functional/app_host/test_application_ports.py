@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from vedette_app_runtime.network.guard import PortGuard
 from vedette_app_runtime.network.rules import PortRules
+from vedette_app_runtime.sandbox.launch import launcher_command
 
 from .conftest import Rig
 
@@ -38,10 +39,14 @@ def server(name: str, host_port: int = 0) -> str:
     return SERVER.replace("NAME", name).replace("HOST_PORT", str(host_port))
 
 
+def guarded(guard: PortGuard, command: list[str]) -> list[str]:
+    return launcher_command([*guard.arguments(), "-", "-", "-"], command)
+
+
 def _guard_trouble() -> str | None:
     guard = PortGuard(PortRules([], "127.64.0.1"))
     try:
-        with subprocess.Popen(guard.command(["/bin/true"]), pass_fds=guard.fds):
+        with subprocess.Popen(guarded(guard, ["/bin/true"]), pass_fds=guard.fds):
             guard.begin()
         return guard.trouble
     finally:
@@ -192,8 +197,8 @@ def test_a_kernel_that_refuses_stops_the_application(tmp_path: Path) -> None:
     try:
         script = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:], close_fds=False).returncode)"
         marker = tmp_path / "it ran"
-        line = [sys.executable, "-c", script, *inner.command(["/usr/bin/touch", str(marker)])]
-        with subprocess.Popen(outer.command(line), pass_fds=(*outer.fds, *inner.fds)) as process:
+        line = [sys.executable, "-c", script, *guarded(inner, ["/usr/bin/touch", str(marker)])]
+        with subprocess.Popen(guarded(outer, line), pass_fds=(*outer.fds, *inner.fds)) as process:
             outer.begin()
             inner.begin()
             assert process.wait(30) == 0

@@ -16,7 +16,7 @@ HELLO = protocol.Hello(
     {"out": False},
     ["m"],
 )
-REPORT = protocol.Report(1, 2, 3, 4.5, 1700000000.25, [[0, 12]], [["out", "door", 5, 64, 48, 0]], {"limit": 9})
+REPORT = protocol.Report(1, 2, 3, 4.5, 1700000000.25, 1, [[0, 12]], [["out", "door", 5, 64, 48, 0]], {"limit": 9})
 PACKETS: list[Any] = [
     protocol.Attach(1, 4711),
     HELLO,

@@ -67,7 +67,7 @@ def test_cameras_come_in_the_configurations_order() -> None:
 
 def test_the_application_is_told_something_else() -> None:
     assert wired(parameters={"limit_node": "7"}).hello() == protocol.Hello(
-        1,
+        protocol.VERSION,
         "shop-1",
         ["video_in", "spare"],
         [["video_in", "door", "rtsp://door/"], ["video_in", "till", ""], ["video_in", "yard", "rtsp://yard/"]],
@@ -98,7 +98,7 @@ def test_what_needs_a_restart(changes: dict[str, Any], same: bool) -> None:
     assert wired().same_processes(wired(**changes)) is same
 
 
-REPORT = protocol.Report(0, 0, 0, -1.0, 0.0, [], [], {})
+REPORT = protocol.Report(0, 0, 0, -1.0, 0.0, 0, [], [], {})
 GOT = REPORT._replace(inputs=[[0, 5]])
 
 

@@ -10,10 +10,8 @@ import logging
 import os
 import select
 import socket
-import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 from vedette_app_runtime.network import seccomp
@@ -24,7 +22,6 @@ from vedette_app_runtime.network.seccomp import Listener, Notification
 
 logger = logging.getLogger(__name__)
 
-_LAUNCHER: Final = Path(__file__).with_name("launcher.py")
 _START_TIMEOUT_S: Final = 10.0
 _CONNECTING: Final = 32
 """Connections that may be waited for at once; a loopback connection waits only while its listener's queue is full."""
@@ -42,11 +39,9 @@ class PortGuard:
         self._thread: threading.Thread | None = None
         self._connecting = threading.BoundedSemaphore(_CONNECTING)
 
-    def command(self, command: list[str]) -> list[str]:
-        """Return the command that runs ``command`` under guard; ``fds`` are to be inherited by it."""
-        program = seccomp.filter_program().hex()
-        own = [sys.executable, "-I", "-S", str(_LAUNCHER), str(self._theirs.fileno()), program]
-        return [*own, *command]
+    def arguments(self) -> list[str]:
+        """Return what the sandbox's launcher is told; ``fds`` are to be inherited by it."""
+        return [str(self._theirs.fileno()), seccomp.filter_program().hex()]
 
     @property
     def fds(self) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Final
@@ -13,6 +14,7 @@ from vedette_app_runtime.sandbox.choice import Choice, choose, host_path
 from vedette_app_runtime.sandbox.mount_view import view_command
 from vedette_app_runtime.sandbox.spec import SandboxSpec
 
+LAUNCHER: Final = Path(__file__).with_name("launcher.py")
 _ENV: Final = ("/usr/bin/env", "-i")
 
 Stream = int | IO[bytes] | None
@@ -105,13 +107,20 @@ def start(
 
 
 def _guarded(spec: SandboxSpec, line: list[str]) -> tuple[list[str], tuple[int, ...]]:
-    """Return the command that runs ``line`` with its ports guarded, and what it inherits for that."""
-    if spec.guard is None:
-        return line, ()
-    if Path(line[0]).stat().st_mode & stat.S_ISUID:
-        spec.guard.refuse(f"{line[0]} is installed with root's rights, which a guarded program cannot gain")
-        return line, ()
-    return spec.guard.command(line), spec.guard.fds
+    """Return the command that runs ``line`` within limits, its ports guarded, and what it inherits for that."""
+    channel = ["-", "-"]
+    fds: tuple[int, ...] = ()
+    if spec.guard is not None:
+        if Path(line[0]).stat().st_mode & stat.S_ISUID:
+            spec.guard.refuse(f"{line[0]} is installed with root's rights, which a guarded program cannot gain")
+        else:
+            channel, fds = spec.guard.arguments(), spec.guard.fds
+    return launcher_command([*channel, *spec.confinement.arguments()], line), fds
+
+
+def launcher_command(arguments: Sequence[str], line: Sequence[str]) -> list[str]:
+    """Return the command that becomes ``line`` after it has done to itself what ``arguments`` say."""
+    return [sys.executable, "-I", "-S", str(LAUNCHER), *arguments, *line]
 
 
 def _bubblewrap(spec: SandboxSpec, choice: Choice) -> tuple[str, list[str]]:

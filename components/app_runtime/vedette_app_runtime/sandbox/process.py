@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 _WRAPPER: Final = "bwrap"
+_LAUNCHER: Final = b"/sandbox/launcher.py\0"
 _POLL_S: Final = 0.02
 
 
@@ -18,6 +19,8 @@ def application_pid(pid: int) -> int | None:
     Bubblewrap stands as two processes before it: one outside, and the first of the new process namespace. None while
     the application is not there yet, or no longer.
     """
+    if _is_launcher(pid):
+        return None
     while _is_wrapper(pid):
         child = _first_child(pid)
         if child is None:
@@ -58,6 +61,13 @@ def wait_for_application(
         if stop_event.wait(_POLL_S):
             return None
     return None
+
+
+def _is_launcher(pid: int) -> bool:
+    try:
+        return _LAUNCHER in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def _is_wrapper(pid: int) -> bool:

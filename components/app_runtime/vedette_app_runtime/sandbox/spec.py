@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from vedette_app_runtime.environments.environment import Environment
+from vedette_app_runtime.limits.confinement import Confinement
 from vedette_app_runtime.network.guard import PortGuard
 from vedette_app_runtime.sandbox.system_files import DRIVER
 
@@ -42,6 +43,8 @@ class SandboxSpec:
     gpu: bool = False
     """Whether the GPU's device nodes are there."""
     hostname: str = "panorama"
+    confinement: Confinement = field(default_factory=Confinement)
+    """What it does to itself before it becomes the application."""
     guard: PortGuard | None = None
     """Keeps its TCP ports apart from the machine's; of one run. None: it has the machine's."""
 

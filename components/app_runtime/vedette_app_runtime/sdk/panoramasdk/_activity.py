@@ -1,9 +1,10 @@
 """Counts of what the application does with the SDK, for the host's status."""
 
+import contextlib
 import threading
 import time
 from collections import deque
-from typing import Deque, Dict
+from typing import Deque, Dict, Iterator
 
 _CALLS_KEPT = 100
 
@@ -18,7 +19,20 @@ class Activity:
         self.puts = 0
         self.calls = 0
         self.last_activity = 0.0
+        self.waiting = 0
+        """Threads that wait in get() or call() at present."""
         self.reads: Dict[str, int] = {}
+
+    @contextlib.contextmanager
+    def wait(self) -> Iterator[None]:
+        """Note that a thread waits in the SDK: it works as it should, however long that takes."""
+        with self._lock:
+            self.waiting += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.waiting -= 1
 
     def got(self) -> None:
         """Count a get() of a video port that returned."""

@@ -61,6 +61,7 @@ class node:
                 )
             )
         start = time.monotonic()
-        outputs = model.call(input, time_out)
+        with runtime.activity.wait():
+            outputs = model.call(input, time_out)
         runtime.activity.called(time.monotonic() - start)
         return outputs

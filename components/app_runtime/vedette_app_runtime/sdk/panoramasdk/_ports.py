@@ -108,7 +108,7 @@ class VideoPort(port):
         """
         self._ready()
         deadline = None if timeout is None else time.monotonic() + max(0.0, float(timeout))
-        with self._one_at_a_time(deadline):
+        with self._activity.wait(), self._one_at_a_time(deadline):
             fresh = self._wait_for_frames(deadline)
             result: List[media] = []
             for index, stream in enumerate(self._streams):

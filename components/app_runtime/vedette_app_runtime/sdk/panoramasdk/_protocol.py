@@ -15,7 +15,7 @@ This file is read by the host, too (a link), and by Python 3.7 in the applicatio
 import json
 from typing import Any, Dict, List, NamedTuple, Type, Union
 
-VERSION = 1
+VERSION = 2
 FD_VARIABLE = "VEDETTE_HOST_FD"
 """Environment variable that holds the number of the inherited socket."""
 MAX_PACKET_BYTES = 128 * 1024
@@ -125,6 +125,8 @@ class Report(NamedTuple):
     """Median of the last calls; -1 when there was none."""
     last_activity: float
     """Unix time of the last get, call or put, s; 0 when there was none."""
+    waiting: int
+    """Threads that wait in get() or call() at present."""
     inputs: List[List[Any]]
     """[camera, frames got] per camera."""
     outputs: List[List[Any]]

@@ -193,6 +193,7 @@ class Runtime:
             activity.calls,
             activity.call_ms(),
             activity.last_activity,
+            activity.waiting,
             [[index, stream.frames] for index, (_, stream) in enumerate(self._streams)],
             [[s.port, s.stream, s.frames, s.width, s.height, s.left_out] for s in sinks],
             dict(activity.reads),

@@ -64,7 +64,7 @@ class Sink:
                     raise
                 meta, left_out = encode(annotations)
                 self._writer.publish(slot, header, meta)
-            except (RingError, BufferError):
+            except (RingError, BufferError, OSError):
                 # Closed while the process ends, no memory left, or drawn on in another thread just now: the next one.
                 return
             self.left_out += left_out

@@ -1,0 +1,1 @@
+"""What one application may take of the machine: memory, processors, processes, disk."""

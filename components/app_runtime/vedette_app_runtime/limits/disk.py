@@ -1,0 +1,159 @@
+"""Keeps an application's folders within their room.
+
+An ordinary user cannot set a quota. So the host looks, and where there is no more room it takes the right to make files
+larger away from the application's processes (RLIMIT_FSIZE of 0): a write fails with "File too large", everything else
+goes on, and what the application removes makes room again. Old logs are removed by the host.
+"""
+
+import contextlib
+import ctypes
+import logging
+import os
+import resource
+import stat
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from vedette.application import Limits
+from vedette_app_runtime.limits.usage import below, tree_bytes
+
+logger = logging.getLogger(__name__)
+
+_PERIOD_S: Final = 1.0
+_SHARE: Final = 20
+"""Looking takes at most one part of so many of the time: folders of many files are looked at less often."""
+_AGAIN: Final = 0.95
+"""A folder that was full has room again below this share of its limit."""
+_PUNCH_HOLE: Final = 3
+"""FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE of fallocate(2)."""
+_MIB: Final = 1 << 20
+
+Free = Callable[[Path], int]
+
+
+def free_bytes(folder: Path) -> int:
+    """Return what an ordinary user may still write to the disk of ``folder``."""
+    status = os.statvfs(folder)
+    return status.f_bavail * status.f_frsize
+
+
+class DiskKeeper:
+    """Watches the folders of one application in a thread of its own until ``stop``."""
+
+    def __init__(
+        self, storage: Path, logs: Path, stop: threading.Event, *, free: Free = free_bytes, period_s: float = _PERIOD_S
+    ) -> None:
+        self.held: str | None = None
+        """Why the application may not make files larger at present."""
+        self.limits = Limits()
+        self._storage = storage
+        self._logs = logs
+        self._stop = stop
+        self._free = free
+        self._period_s = period_s
+        self._process: Callable[[], int | None] = lambda: None
+        self._thread: threading.Thread | None = None
+
+    def begin(self, limits: Limits, process: Callable[[], int | None]) -> None:
+        """Keep to these limits from now on; ``process`` gives the process above all of the application's."""
+        self.limits, self._process = limits, process
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="disk", daemon=True)
+            self._thread.start()
+
+    def look(self) -> None:
+        """Look once."""
+        self._prune()
+        reason = self._reason()
+        if reason != self.held:
+            if reason is None:
+                logger.info("the application may write again")
+            elif self.held is None:
+                logger.error("%s", reason)
+            self.held = reason
+        # Again each time: processes come and go.
+        pid = self._process()
+        if pid is not None:
+            for each in below(pid):
+                _hold(each, held=reason is not None)
+
+    def _reason(self) -> str | None:
+        limits = self.limits
+        before = self.held is not None
+        if limits.storage_mb is not None:
+            used, most = tree_bytes(self._storage), limits.storage_mb * _MIB
+            if used > most * (_AGAIN if before else 1):
+                return (
+                    f"its storage is full: {used >> 20} MB of {limits.storage_mb} MB (limits.storageMB); "
+                    "it cannot write until it removes something"
+                )
+        with contextlib.suppress(OSError):
+            free, least = self._free(self._storage), limits.free_disk_mb * _MIB
+            if free < least * (2 - _AGAIN if before else 1):
+                return (
+                    f"the disk is full: {free >> 20} MB are free, {limits.free_disk_mb} MB stay free "
+                    "(limits.freeDiskMB); the application cannot write"
+                )
+        return None
+
+    def _run(self) -> None:
+        pause = self._period_s
+        while not self._stop.wait(pause):
+            began = time.monotonic()
+            try:
+                self.look()
+            except OSError:
+                logger.exception("the application's folders cannot be looked at")
+            pause = max(self._period_s, (time.monotonic() - began) * _SHARE)
+
+    def _prune(self) -> None:
+        """Remove the oldest log files while there are too many; of the newest, only its oldest part."""
+        most = self.limits.logs_mb * _MIB
+        files: list[tuple[int, int, Path]] = []
+        for folder, _, names in os.walk(self._logs):
+            for name in names:
+                path = Path(folder) / name
+                with contextlib.suppress(OSError):
+                    status = path.lstat()
+                    if stat.S_ISREG(status.st_mode):
+                        files.append((status.st_mtime_ns, status.st_blocks * 512, path))
+        files.sort()
+        total = sum(size for _, size, _ in files)
+        while total > most and len(files) > 1:
+            _, size, path = files.pop(0)
+            with contextlib.suppress(OSError):
+                path.unlink()
+            logger.warning("the log file %s was removed: all of them may have %d MB", path.name, most // _MIB)
+            total -= size
+        if total > most and files:
+            _cut_front(files[0][2], keep=most // 2)
+
+
+def _hold(pid: int, *, held: bool) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        wanted = 0 if held else hard
+        if soft != wanted:
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (wanted, hard))
+
+
+def _cut_front(path: Path, keep: int) -> None:
+    """Free the disk of all but the last ``keep`` bytes of a file that is being written; positions in it stay."""
+    try:
+        # The application may have put a link or a pipe in its place.
+        fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        status = os.fstat(fd)
+        if stat.S_ISREG(status.st_mode) and status.st_size > keep:
+            libc = ctypes.CDLL(None, use_errno=True)
+            length = (status.st_size - keep) // 4096 * 4096
+            if libc.fallocate(fd, _PUNCH_HOLE, ctypes.c_longlong(0), ctypes.c_longlong(length)):
+                os.ftruncate(fd, 0)  # a file system without holes
+            logger.warning("the beginning of the log file %s was removed: it is too large", path.name)
+    finally:
+        os.close(fd)

@@ -1,0 +1,90 @@
+"""Puts itself within limits and under a seccomp filter, hands the filter's listener over, becomes another program.
+
+Run by path with ``-I -S``: nothing but the standard library. Arguments, each "-" where there is none: number of a Unix
+socket, the filter in hexadecimal, oom_score_adj, processors, entrances of control groups; then the command. The socket
+closes with the exec: that is the sign that it took place.
+"""
+
+import array
+import ctypes
+import os
+import socket
+import sys
+from typing import Final
+
+_PR_SET_NO_NEW_PRIVS: Final = 38
+_SET_MODE_FILTER: Final = 1
+_FLAG_NEW_LISTENER: Final = 1 << 3
+_NUMBER: Final = {"x86_64": 317, "aarch64": 277}
+_INSTRUCTION_BYTES: Final = 8
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+
+def install(instructions: bytes) -> int:
+    """Put this thread under the filter; return the listener's descriptor.
+
+    :raises OSError: when the kernel refuses it
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "PR_SET_NO_NEW_PRIVS")
+    program = _Program(len(instructions) // _INSTRUCTION_BYTES, instructions)
+    number = _NUMBER[os.uname().machine]
+    fd = libc.syscall(number, _SET_MODE_FILTER, _FLAG_NEW_LISTENER, ctypes.byref(program))
+    if fd < 0:
+        raise OSError(ctypes.get_errno(), "seccomp")
+    return int(fd)
+
+
+def confine(oom_score: str, processors: str, entrances: str) -> None:
+    """Take what is asked for; what the kernel refuses is left to the host, which looks."""
+    for path in entrances.split(":"):
+        if path != "-":
+            _write(path, "0")
+    if oom_score != "-":
+        _write("/proc/self/oom_score_adj", oom_score)
+    if processors != "-":
+        try:
+            os.sched_setaffinity(0, map(int, processors.split(",")))
+        except OSError:
+            return
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        with open(path, "w") as file:  # noqa: PTH123 - pathlib would be another import
+            file.write(text)
+    except OSError:
+        return
+
+
+def main(arguments: list[str]) -> None:
+    """Confine, install, hand over, exec."""
+    channel, program, *limits = arguments[:5]
+    confine(*limits)
+    if channel != "-":
+        guard(int(channel), program)
+    os.execv(arguments[5], arguments[5:])  # noqa: S606 - what the host says
+
+
+def guard(number: int, program: str) -> None:
+    """Install the filter and hand its listener over."""
+    channel = socket.socket(fileno=number)
+    try:
+        os.set_inheritable(channel.fileno(), False)
+        try:
+            listener = install(bytes.fromhex(program))
+        except (OSError, KeyError) as error:
+            channel.send(str(error).encode()[:200] or b"refused")
+        else:
+            channel.sendmsg([b"ok"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [listener]))])
+            os.close(listener)
+    finally:
+        channel.detach()  # the exec closes it
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
