@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import platform
 import shlex
@@ -21,8 +22,10 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 OLDEST = (3, 10)
-CANDIDATES = ("python3.13", "python3.12", "python3.11", "python3.10")
+KNOWN = ((3, 13), (3, 12), (3, 11), (3, 10))
 MARKER = "wheels.sha256"
+REQUIREMENTS = "requirements.txt"
+FACTS = "bundle.json"
 LIMIT_S = 880.0
 
 
@@ -88,7 +91,7 @@ def install_environment(wheels: Path, work: Path) -> Path:
             f"this artifact has no wheels for {platform.machine()}; deploy a vedette.Runtime that was built with them, "
             "or set configuration key python to an interpreter that has Vedette installed"
         )
-    base = base_interpreter()
+    base = base_interpreter(bundled_pythons(wheels))
     digest = content_digest(wheels, names, base)
     # The digest is in the folder's name and the marker is written last: a virtual environment knows its own path, so
     # one that is made beside and renamed would not work.
@@ -100,29 +103,59 @@ def install_environment(wheels: Path, work: Path) -> Path:
     shutil.rmtree(environment, ignore_errors=True)
     work.mkdir(parents=True, exist_ok=True)
     say(f"making {environment} with {base} from {len(names)} wheels")
-    must(
-        [base, "-m", "venv", str(environment)], "make a virtual environment (Debian, Ubuntu: apt install python3-venv)"
-    )
-    pip = [str(interpreter), "-m", "pip", "install", "--no-index", "--no-input", "--disable-pip-version-check"]
-    distributions = sorted({name.split("-")[0] for name in names})
-    must([*pip, "--find-links", str(wheels), *distributions], "install the bundled wheels")
+    pip = make_environment(base, environment, wheels)
+    options = ["--no-index", "--no-input", "--disable-pip-version-check", "--no-cache-dir", "--find-links", str(wheels)]
+    if (wheels / REQUIREMENTS).is_file():
+        options += ["--no-deps", "--require-hashes", "--requirement", str(wheels / REQUIREMENTS)]
+    else:
+        options += sorted({name.split("-")[0] for name in names if not name.startswith("pip-")})
+    must([*pip, "install", *options], "install the bundled wheels")
     must([str(interpreter), "-c", "import vedette"], "import vedette in the new environment")
     replace_text(marker, digest)
     return interpreter
 
 
-def base_interpreter() -> str:
-    """Return a Python that is new enough: the one that runs this, or one on the path.
+def make_environment(base: str, environment: Path, wheels: Path) -> list[str]:
+    """Make a virtual environment; returns the command that runs pip in it.
+
+    With pip's own wheel beside the others nothing more than Python itself is needed: Debian and Ubuntu split
+    ``ensurepip`` off into python3-venv.
+    """
+    bundled = sorted(wheels.glob("pip-*.whl"))
+    interpreter = str(environment / "bin" / "python")
+    if bundled:
+        must([base, "-m", "venv", "--without-pip", str(environment)], "make a virtual environment")
+        return [interpreter, str(bundled[-1] / "pip")]
+    must(
+        [base, "-m", "venv", str(environment)], "make a virtual environment (Debian, Ubuntu: apt install python3-venv)"
+    )
+    return [interpreter, "-m", "pip"]
+
+
+def bundled_pythons(wheels: Path) -> list[tuple[int, int]]:
+    """Return the Pythons that the bundle has wheels for, newest first; without a note of it, all that are known."""
+    try:
+        facts = json.loads((wheels / FACTS).read_text(encoding="utf-8"))
+        named = [tuple(map(int, text.split("."))) for text in facts["pythons"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return list(KNOWN)
+    return sorted(((version[0], version[1]) for version in named), reverse=True)
+
+
+def base_interpreter(pythons: list[tuple[int, int]]) -> str:
+    """Return a Python that there are wheels for: the one that runs this, or one on the path.
 
     :raises InstallError: if there is none
     """
-    if sys.version_info >= OLDEST:
+    if sys.version_info[:2] in pythons:
         return sys.executable
-    found = next(filter(None, map(shutil.which, CANDIDATES)), None)
+    candidates = [f"python{major}.{minor}" for major, minor in pythons]
+    found = next(filter(None, map(shutil.which, candidates)), None)
     if found is None:
         raise InstallError(
-            f"Python 3.10 or newer is needed; python3 is {platform.python_version()} and none of "
-            f"{', '.join(CANDIDATES)} is on the path"
+            f"there are wheels for Python {', '.join(f'{major}.{minor}' for major, minor in sorted(pythons))}; python3 "
+            f"is {platform.python_version()} and none of {', '.join(candidates)} is on the path: install one of them "
+            "beside it, or set configuration key python to an interpreter that has Vedette installed"
         )
     return found
 
@@ -130,7 +163,9 @@ def base_interpreter() -> str:
 def content_digest(wheels: Path, names: list[str], base: str) -> str:
     """Return the SHA-256 of the wheels' names and bytes and of the interpreter they are installed for."""
     digest = hashlib.sha256(base.encode())
-    for name in names:
+    for name in [*names, REQUIREMENTS]:
+        if not (wheels / name).is_file():
+            continue
         digest.update(name.encode())
         with (wheels / name).open("rb") as opened:
             for chunk in iter(lambda: opened.read(1 << 20), b""):

@@ -6,7 +6,7 @@ from typing import Final
 _PACKAGE: Final = Path(__file__).resolve().parent
 _CHECKOUT: Final = _PACKAGE.parents[1]
 
-__all__ = ["ResourceError", "examples_dir", "recipes_dir", "runtime_dir"]
+__all__ = ["ResourceError", "checkout_dir", "examples_dir", "recipes_dir", "runtime_dir"]
 
 
 class ResourceError(Exception):
@@ -35,6 +35,11 @@ def runtime_dir() -> Path:
     :raises ResourceError: if the installation is not complete
     """
     return _find("runtime", _CHECKOUT / "components" / "runtime")
+
+
+def checkout_dir() -> Path | None:
+    """Return the root of the checkout that this package is run from; None for an installed package."""
+    return _CHECKOUT if (_CHECKOUT / "components").is_dir() and (_CHECKOUT / "recipes").is_dir() else None
 
 
 def _find(name: str, in_checkout: Path) -> Path:

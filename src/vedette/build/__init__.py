@@ -8,6 +8,7 @@ from vedette.build.components import (
     build_component,
     build_for_gdk,
     fill_store,
+    wheels_wanted,
 )
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "build_component",
     "build_for_gdk",
     "fill_store",
+    "wheels_wanted",
     "write_if_changed",
     "write_zip",
 ]

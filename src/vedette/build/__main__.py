@@ -1,4 +1,7 @@
-"""``python -m vedette.build NAME ...``: builds components of Vedette, also as GDK's custom build command."""
+"""``python -m vedette.build NAME ...``: builds components of Vedette, also as GDK's custom build command.
+
+``VEDETTE_WHEELS`` says for which Pythons vedette.Runtime gets wheels (default: all; ``3.11,3.12``; ``none``).
+"""
 
 import argparse
 import sys
@@ -6,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vedette.build.archive import BuildError
-from vedette.build.components import OWN_COMPONENTS, build_component, build_for_gdk
+from vedette.build.components import OWN_COMPONENTS, build_component, build_for_gdk, wheels_wanted
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,8 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--gdk takes exactly one component: GDK builds one at a time")
     try:
         for name in names:
-            built = build_for_gdk(name, options.gdk) if options.gdk else build_component(name, options.out)
-            sys.stdout.write(f"{built.name} {built.version} {built.recipe} {built.artifact}\n")
+            if options.gdk:
+                built = build_for_gdk(name, options.gdk)
+            else:
+                built = build_component(name, options.out, wheels=wheels_wanted())
+            sys.stdout.write(" ".join(map(str, [built.name, built.version, built.recipe, *built.artifacts])) + "\n")
     except BuildError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

@@ -3,18 +3,20 @@
 The layout is that of the component store and of GDK's greengrass-build folder::
 
     <out>/recipes/<name>-<version>.yaml
-    <out>/artifacts/<name>/<version>/<archive>.zip
+    <out>/artifacts/<name>/<version>/<archive>.zip      vedette.Runtime: one for each architecture
 """
 
 import importlib.util
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import vedette
 from vedette.build.archive import BuildError, write_if_changed, write_zip
-from vedette.resources import recipes_dir, runtime_dir
+from vedette.build.wheels import ARCHITECTURES, PYTHONS, collect_wheels
+from vedette.resources import checkout_dir, recipes_dir, runtime_dir
 
 LOCAL_BUCKET: Final = "local"
 """Bucket name in the artifact URIs of local builds; nothing is ever fetched from it."""
@@ -27,6 +29,15 @@ class OwnComponent:
     name: str
     archive: str | None = None
     package: str | None = None
+
+    def archives(self) -> dict[str, str | None]:
+        """Return the stems of its archives, and for which architecture each is; None is any."""
+        if self.archive is None:
+            return {}
+        if self.package is not None:
+            return {self.archive: None}
+        # Wheels are made for one architecture each; a device gets those of its own.
+        return {f"{self.archive}-{architecture}": architecture for architecture in ARCHITECTURES}
 
 
 OWN_COMPONENTS: Final = (
@@ -47,15 +58,19 @@ class BuiltComponent:
     name: str
     version: str
     recipe: Path
-    artifact: Path | None
+    artifacts: tuple[Path, ...]
     changed: bool
 
 
-def build_component(name: str, out: Path, *, bucket: str = LOCAL_BUCKET) -> BuiltComponent:
+def build_component(
+    name: str, out: Path, *, bucket: str = LOCAL_BUCKET, wheels: Sequence[str] | None = None
+) -> BuiltComponent:
     """Build one of Vedette's components from the checkout or the installed packages into ``out``.
 
     The version is this package's; ``bucket`` is the S3 bucket in the artifact URI (GDK's ``BUCKET_NAME`` keeps the
     placeholder for ``gdk component publish``).
+
+    :param wheels: Pythons whose wheels vedette.Runtime gets, for each architecture; None: none are put in
 
     :raises BuildError: if ``name`` is none of Vedette's components, or files are missing
     """
@@ -78,10 +93,14 @@ def build_component(name: str, out: Path, *, bucket: str = LOCAL_BUCKET) -> Buil
     recipe = out / "recipes" / f"{name}-{version}.yaml"
     folder = out / "artifacts" / name / version
     folder.mkdir(parents=True, exist_ok=True)  # GDK wants the folder of a component without artifacts, too
-    artifact = folder / f"{component.archive}.zip" if component.archive else None
-    changed = artifact is not None and write_zip(artifact, _contents(component))
+    changed = False
+    artifacts = []
+    for archive, architecture in component.archives().items():
+        artifact = folder / f"{archive}.zip"
+        changed |= write_zip(artifact, _contents(component, architecture, wheels or ()))
+        artifacts.append(artifact)
     changed |= write_if_changed(recipe, text.encode())
-    return BuiltComponent(name=name, version=version, recipe=recipe, artifact=artifact, changed=changed)
+    return BuiltComponent(name=name, version=version, recipe=recipe, artifacts=tuple(artifacts), changed=changed)
 
 
 def build_for_gdk(name: str, out: Path) -> BuiltComponent:
@@ -89,7 +108,7 @@ def build_for_gdk(name: str, out: Path) -> BuiltComponent:
 
     :raises BuildError: as ``build_component`` does
     """
-    built = build_component(name, out, bucket="BUCKET_NAME")
+    built = build_component(name, out, bucket="BUCKET_NAME", wheels=wheels_wanted())
     recipe = built.recipe.with_name("recipe.yaml")
     built.recipe.replace(recipe)
     return replace(built, recipe=recipe)
@@ -104,17 +123,40 @@ def fill_store(root: Path, names: Sequence[str] | None = None) -> list[BuiltComp
     return [build_component(name, root / "packages") for name in wanted]
 
 
-def _contents(component: OwnComponent) -> dict[str, Path]:
+def wheels_wanted(environ: Mapping[str, str] = os.environ) -> Sequence[str]:
+    """Return the Pythons whose wheels a build for devices puts in: all, or what ``VEDETTE_WHEELS`` says.
+
+    :raises BuildError: if it says something else than ``none`` or Pythons such as ``3.11,3.12``
+    """
+    said = environ.get("VEDETTE_WHEELS", ",".join(PYTHONS))
+    if said == "none":
+        return ()
+    pythons = [python.strip() for python in said.split(",")]
+    if not pythons or not set(pythons) <= set(PYTHONS):
+        raise BuildError(f"VEDETTE_WHEELS is {said!r}: expected none, or some of {', '.join(PYTHONS)}")
+    return pythons
+
+
+def _contents(component: OwnComponent, architecture: str | None, wheels: Sequence[str]) -> dict[str, Path]:
     if component.package is not None:
-        return {component.package: _package_folder(component.package)}
+        return {component.package: _package_folder(component)}
     folder = runtime_dir()
     contents = {"install.py": folder / "install.py"}
-    if (folder / "wheels").is_dir():
-        contents["wheels"] = folder / "wheels"
+    if wheels and architecture is not None:
+        checkout = checkout_dir()
+        if checkout is None:
+            raise BuildError(
+                "wheels are bundled from a checkout of Vedette, and this is an installed package; "
+                "VEDETTE_WHEELS=none builds vedette.Runtime without them"
+            )
+        contents["wheels"] = collect_wheels(checkout, folder / "wheels" / architecture, architecture, wheels)
     return contents
 
 
-def _package_folder(package: str) -> Path:
+def _package_folder(component: OwnComponent) -> Path:
+    package, checkout = component.package or "", checkout_dir()
+    if checkout is not None and (folder := checkout / "components" / (component.archive or "") / package).is_dir():
+        return folder
     found = importlib.util.find_spec(package)
     if found is None or found.origin is None:
         raise BuildError(
