@@ -106,7 +106,8 @@ def install_environment(wheels: Path, work: Path) -> Path:
     pip = make_environment(base, environment, wheels)
     options = ["--no-index", "--no-input", "--disable-pip-version-check", "--no-cache-dir", "--find-links", str(wheels)]
     if (wheels / REQUIREMENTS).is_file():
-        options += ["--no-deps", "--require-hashes", "--requirement", str(wheels / REQUIREMENTS)]
+        options += ["--no-deps", "--require-hashes", "--ignore-requires-python"]  # the lock file has decided
+        options += ["--requirement", str(wheels / REQUIREMENTS)]
     else:
         options += sorted({name.split("-")[0] for name in names if not name.startswith("pip-")})
     must([*pip, "install", *options], "install the bundled wheels")

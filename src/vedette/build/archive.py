@@ -43,7 +43,8 @@ def _add(archive: zipfile.ZipFile, name: str, path: Path) -> None:
     info = zipfile.ZipInfo(name, date_time=_EPOCH)
     info.create_system = 3
     info.external_attr = (0o100755 if os.access(path, os.X_OK) else 0o100644) << 16
-    info.compress_type = zipfile.ZIP_DEFLATED
+    # Wheels are archives themselves: packing hundreds of MB again takes long and saves nothing.
+    info.compress_type = zipfile.ZIP_STORED if name.endswith(".whl") else zipfile.ZIP_DEFLATED
     try:
         info.file_size = path.stat().st_size
         with path.open("rb") as source, archive.open(info, "w") as sink:

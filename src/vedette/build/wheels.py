@@ -116,7 +116,9 @@ def _download(named: Sequence[str], out: Path, architecture: str, python: str, r
     abis = [f"cp3{minor}", "abi3", "none"]
     command = [
         *_pip(), "download", "--no-deps", "--require-hashes", "--only-binary=:all:", "--no-input", "--quiet",
-        "--disable-pip-version-check", "--find-links", str(out), "--implementation", "cp", "--python-version", python,
+        # The lock file has decided; pip would read an upper bound of Requires-Python, which uv does not, as a refusal.
+        "--ignore-requires-python", "--disable-pip-version-check", "--find-links", str(out),
+        "--implementation", "cp", "--python-version", python,
         *(word for name in platforms for word in ("--platform", name)),
         *(word for name in abis for word in ("--abi", name)),
         "--dest", str(wheels), "--requirement", str(requirements),

@@ -56,7 +56,14 @@ _NO_CREDENTIALS: Final = frozenset(
 )
 _DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedException", "Forbidden", "403"})
 _THERE: Final = frozenset(
-    {"ConflictException", "ResourceAlreadyExistsException", "EntityAlreadyExists", "ResourceExistsException"}
+    {
+        "ConflictException",
+        "ResourceAlreadyExistsException",
+        "EntityAlreadyExists",
+        "ResourceExistsException",
+        "BucketAlreadyOwnedByYou",
+        "BucketAlreadyExists",
+    }
 )
 
 

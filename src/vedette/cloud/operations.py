@@ -19,6 +19,46 @@ OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
         }
     ),
     "sts": frozenset({"get_caller_identity"}),
+    "s3": frozenset(
+        {
+            "head_bucket",
+            "create_bucket",
+            "put_public_access_block",
+            "head_object",
+            "put_object",
+            "get_object",
+            "list_objects_v2",
+            "list_multipart_uploads",
+            "create_multipart_upload",
+            "list_parts",
+            "upload_part",
+            "complete_multipart_upload",
+        }
+    ),
+    "greengrassv2": frozenset(
+        {
+            "describe_component",
+            "get_component",
+            "create_component_version",
+            "delete_component",
+            "list_component_versions",
+            "list_deployments",
+            "get_deployment",
+            "create_deployment",
+            "get_core_device",
+            "list_effective_deployments",
+        }
+    ),
+    "iot": frozenset(
+        {
+            "list_thing_groups",
+            "describe_thing_group",
+            "describe_thing",
+            "describe_job",
+            "list_job_executions_for_job",
+        }
+    ),
+    "secretsmanager": frozenset({"describe_secret", "get_secret_value", "create_secret", "put_secret_value"}),
 }
 """boto3's name of a service -> operations, in boto3's spelling."""
 
@@ -29,7 +69,23 @@ NOT_REPEATABLE: Final = frozenset({("iot", "create_keys_and_certificate")})
 """Operations whose repetition makes a second thing: they are repeated only when AWS surely did not carry them out."""
 
 
+_S3_ACTIONS: Final[Mapping[str, str]] = {
+    "head_bucket": "s3:ListBucket",
+    "put_public_access_block": "s3:PutBucketPublicAccessBlock",
+    "head_object": "s3:GetObject",
+    "list_objects_v2": "s3:ListBucket",
+    "list_multipart_uploads": "s3:ListBucketMultipartUploads",
+    "create_multipart_upload": "s3:PutObject",
+    "list_parts": "s3:ListMultipartUploadParts",
+    "upload_part": "s3:PutObject",
+    "complete_multipart_upload": "s3:PutObject",
+}
+"""Operations of S3 whose IAM action has another name."""
+
+
 def iam_action(service: str, operation: str) -> str:
     """Return the IAM action of an operation: ``greengrass:CreateDeployment``."""
+    if service == "s3" and operation in _S3_ACTIONS:
+        return _S3_ACTIONS[operation]
     name = "".join(part.capitalize() for part in operation.split("_"))
     return f"{IAM_PREFIXES.get(service, service)}:{name}"

@@ -1,0 +1,361 @@
+"""``vedette deploy``: shows a plan, asks, carries it out, follows it on every device."""
+
+import functools
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from vedette.cli.application import compile_project, compiling
+from vedette.cli.aws import speaking_to_aws
+from vedette.cli.credentials import Credentials
+from vedette.cli.failure import EXIT_CHANGES, EXIT_FAILED, EXIT_PARTLY, EXIT_USAGE, Failure
+from vedette.cli.instance import answering
+from vedette.cli.publish import tell_identity, tell_publications, upload_progress
+from vedette.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from vedette.cloud import Cloud
+    from vedette.cloud.bucket import Bucket
+    from vedette.cloud.carrying_out import Made
+    from vedette.cloud.document import Change
+    from vedette.cloud.following import Standing
+    from vedette.cloud.planning import Application, Order, Plan, TargetPlan
+    from vedette.cloud.targets import Target
+
+SCHEMA: Final = "deploy"
+_MARKS: Final = {"+": "green", "~": "yellow", "-": "red"}
+_MOST_SHOWN: Final = 20
+
+
+@dataclass(frozen=True)
+class DeployOptions:
+    """What ``vedette deploy`` was asked for; see its help."""
+
+    directories: Sequence[Path]
+    targets: Sequence[str]
+    overrides: Sequence[Path] = ()
+    cameras: Sequence[str] = ()
+    settings: Sequence[str] = ()
+    graph: str | None = None
+    instance: str | None = None
+    cameras_file: Path | None = None
+    transport: str = "tcp"
+    replace: Sequence[str] = ()
+    remove: Sequence[str] = ()
+    copy: str | None = None
+    copy_from: str | None = None
+    bucket: str | None = None
+    nucleus: str = "java"
+    on_failure: str | None = None
+    per_minute: int | None = None
+    abort_percent: float | None = None
+    abort_after: int = 1
+    timeout_minutes: int | None = None
+    plan_only: bool = False
+    detailed_exit_code: bool = False
+    yes: bool = False
+    wait: bool = True
+    quiet_s: float = 120.0
+    limit_s: float = 1800.0
+    as_json: bool = False
+    profile: str | None = None
+    region: str | None = None
+
+
+@dataclass(frozen=True)
+class _Project:
+    """One application's part of the options, as ``compile_project`` reads them."""
+
+    directory: Path
+    overrides: Sequence[Path]
+    cameras: Sequence[str]
+    settings: Sequence[str]
+    graph: str | None
+    instance: str | None
+    cameras_file: Path | None
+    transport: str
+
+
+def deploy(options: DeployOptions, credentials: Credentials, terminal: Terminal) -> int:
+    """Deploy, replace, copy or remove applications; returns the exit code.
+
+    :raises Failure: for what does not fit together, and when AWS refuses
+    """
+    from vedette.cloud import Cloud
+    from vedette.cloud.bucket import Bucket, default_bucket
+    from vedette.cloud.planning import make_plan
+    from vedette.cloud.targets import find_targets
+
+    with answering(SCHEMA, as_json=options.as_json):
+        _check(options)
+        folder = Path(tempfile.mkdtemp(prefix="vedette-deploy-"))
+        try:
+            with speaking_to_aws():
+                cloud = Cloud(profile=options.profile, region=options.region)
+                tell_identity(cloud, terminal)
+                targets = find_targets(cloud, options.targets)
+                bucket = Bucket(cloud, options.bucket or default_bucket(cloud))
+                applications = _applications(options, credentials, folder, cloud, bucket, terminal)
+                order = _order(options, applications, targets)
+                plan = make_plan(cloud, order)
+                return _go_on(options, cloud, bucket, plan, terminal)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check(options: DeployOptions) -> None:
+    if not (options.directories or options.remove or options.copy):
+        raise Failure("nothing to deploy", hint="vedette deploy my-app --to thing-group/NAME", exit_code=EXIT_USAGE)
+    if options.copy and options.directories:
+        raise Failure("--copy takes an application's name in place of a folder", exit_code=EXIT_USAGE)
+    own = {
+        "--name": options.instance,
+        "--override": options.overrides,
+        "--camera": options.cameras,
+        "--set": options.settings,
+        "--graph": options.graph,
+    }
+    given = [name for name, value in own.items() if value]
+    if len(options.directories) > 1 and given:
+        raise Failure(
+            f"{given[0]} says something of one application, and {len(options.directories)} are given",
+            hint="deploy that one by itself",
+            exit_code=EXIT_USAGE,
+        )
+    if options.nucleus not in {"java", "lite"}:
+        raise Failure(f"--nucleus takes java or lite, got `{options.nucleus}`", exit_code=EXIT_USAGE)
+    if options.on_failure not in {None, "rollback", "keep"}:
+        raise Failure(f"--on-failure takes rollback or keep, got `{options.on_failure}`", exit_code=EXIT_USAGE)
+
+
+def _applications(
+    options: DeployOptions,
+    credentials: Credentials,
+    folder: Path,
+    cloud: "Cloud",
+    bucket: "Bucket",
+    terminal: Terminal,
+) -> "list[Application]":
+    from vedette.cloud.applications import from_compiled, from_record
+    from vedette.cloud.records import record_to_copy
+    from vedette.cloud.targets import find_targets
+
+    if options.copy is not None:
+        place = find_targets(cloud, [options.copy_from])[0].arn if options.copy_from else None
+        return [from_record(cloud, record_to_copy(bucket, options.copy, place), options.instance)]
+    found = []
+    for number, directory in enumerate(options.directories):
+        project = _Project(
+            directory,
+            options.overrides,
+            options.cameras,
+            options.settings,
+            options.graph,
+            options.instance,
+            options.cameras_file,
+            options.transport,
+        )
+        compiled = compile_project(project, credentials, terminal, secrets_of_account=True)
+        with compiling(directory, terminal):
+            documents = _documents(directory, options.overrides)
+            found.append(from_compiled(compiled.compiled, folder / str(number), compiled.secrets, documents))
+    return found
+
+
+def _documents(directory: Path, overrides: Sequence[Path]) -> dict[str, str]:
+    """Return the texts that are kept with an instance: its graphs and override documents."""
+    texts = {}
+    for path in [*sorted(directory.glob("graphs/*/graph.json")), *overrides]:
+        name = path.relative_to(directory) if path.is_relative_to(directory) else path.name
+        texts[str(name)] = path.read_text(encoding="utf-8", errors="replace")
+    return texts
+
+
+def _order(options: DeployOptions, applications: "list[Application]", targets: "list[Target]") -> "Order":
+    from vedette.cloud.planning import Order, Policies
+
+    policies = Policies(
+        on_failure={"rollback": "ROLLBACK", "keep": "DO_NOTHING", None: None}[options.on_failure],
+        per_minute=options.per_minute,
+        abort_percent=options.abort_percent,
+        abort_after=options.abort_after,
+        timeout_minutes=options.timeout_minutes,
+    )
+    leaving = (*options.replace, *options.remove)
+    nucleus: Any = options.nucleus
+    return Order(tuple(applications), leaving, tuple(targets), policies, nucleus)
+
+
+def _go_on(options: DeployOptions, cloud: "Cloud", bucket: "Bucket", plan: "Plan", terminal: Terminal) -> int:
+    tell_plan(plan, terminal)
+    if not plan.changed:
+        where = ", ".join(str(item.target) for item in plan.targets[:3])
+        terminal.line(f"No changes. {where} already {'has' if len(plan.targets) == 1 else 'have'} all of this.")
+        return _end(options, plan, [], [], 0)
+    terminal.line(summary(plan))
+    if options.plan_only:
+        return _end(options, plan, [], [], EXIT_CHANGES if options.detailed_exit_code else 0)
+    confirm(options, terminal)
+    made = _carry_out(cloud, bucket, plan, terminal)
+    if not options.wait or not made:
+        return _end(options, plan, made, [], 0)
+    standings = _follow(options, cloud, made, terminal)
+    return _end(options, plan, made, standings, exit_code_of(standings))
+
+
+def _carry_out(cloud: "Cloud", bucket: "Bucket", plan: "Plan", terminal: Terminal) -> "list[Made]":
+    from vedette.cloud.carrying_out import carry_out
+    from vedette.cloud.planning import plan_target
+
+    # Versions of AWS's components are those of the plan: what it put into the documents.
+    aws = plan.aws
+    again = functools.partial(_replan, plan_target, plan.order, aws)
+    return carry_out(cloud, bucket, plan, again, _Teller(terminal))
+
+
+def _replan(
+    plan_target: Any, order: "Order", aws: Any, target: "Target", current: Any, arns: Mapping[str, str]
+) -> "TargetPlan":
+    # What somebody else removed meanwhile need not be removed again.
+    from vedette.cloud.document import application_of
+
+    components = current.components if current is not None else {}
+    order = replace(order, remove=tuple(name for name in order.remove if application_of(name, components) is not None))
+    found: TargetPlan = plan_target(order, target, current, arns, aws)
+    return found
+
+
+class _Teller:
+    """Says what has been done."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self.uploaded: Callable[[int, int], None] = upload_progress(terminal)
+
+    def published(self, item: Any) -> None:
+        """Say that a version was made."""
+        self._terminal.done("published", f"{item.component.name} {item.component.version}")
+
+    def wrote_secret(self, name: str) -> None:
+        """Say that a secret was written."""
+        self._terminal.done("secret", name)
+
+    def deployed(self, made: "Made") -> None:
+        """Say that a deployment was created."""
+        self._terminal.done("deployed", f"{made.target}, revision {made.revision}")
+
+
+def tell_plan(plan: "Plan", terminal: Terminal) -> None:
+    """Show what carrying the plan out will do, and what stays."""
+    tell_publications(plan.to_publish, terminal)
+    for secret in plan.secrets:
+        if secret.state.value == "there":
+            terminal.skipped("secret", f"{secret.name} is there")
+        else:
+            mark = "+" if secret.state.value == "create" else "~"
+            terminal.done("secret", f"{mark} {secret.name} (its value is not shown)")
+    for item in plan.targets[:_MOST_SHOWN]:
+        _tell_target(item, terminal)
+    if len(plan.targets) > _MOST_SHOWN:
+        terminal.line(f"  and {len(plan.targets) - _MOST_SHOWN} more targets (--json shows all)")
+
+
+def _tell_target(item: "TargetPlan", terminal: Terminal) -> None:
+    if not item.changed:
+        terminal.skipped("deploy", f"{item.target} stays at revision {item.revision}")
+        return
+    terminal.done("deploy", f"~ {item.target}   revision {item.revision} → {item.revision + 1}")
+    for change in item.changes[: 2 * _MOST_SHOWN]:
+        terminal.line(f"      {terminal.paint(change.kind, _MARKS[change.kind])} {_shown(change)}")
+    if len(item.changes) > 2 * _MOST_SHOWN:
+        terminal.line(f"      and {len(item.changes) - 2 * _MOST_SHOWN} more (--json shows all)")
+    if item.keeps:
+        terminal.line(f"      stays: {', '.join(item.keeps)}")
+    if item.leaves:
+        terminal.line(f"      leaves: {', '.join(item.leaves)}")
+
+
+def _shown(change: "Change") -> str:
+    if change.before and change.after:
+        return f"{change.what}   {change.before} → {change.after}"
+    return f"{change.what}   {change.after or change.before}".rstrip()
+
+
+def summary(plan: "Plan") -> str:
+    """Return the plan in one line."""
+    changed = sum(item.changed for item in plan.targets)
+    parts = [
+        f"{len(plan.to_publish)} to publish",
+        f"{len(plan.to_write)} secrets to write",
+        f"{changed} deployment{'' if changed == 1 else 's'} to change",
+    ]
+    return f"Plan: {', '.join(parts)}"
+
+
+def confirm(options: DeployOptions, terminal: Terminal) -> None:
+    """Ask whether to go on.
+
+    :raises Failure: if the answer is no, or nobody can be asked
+    """
+    if options.yes:
+        return
+    if not sys.stdin.isatty():
+        raise Failure("nobody can be asked whether to carry this out", hint="--yes carries it out, --plan ends here")
+    terminal.clear_status()
+    sys.stderr.write("Carry out? [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise Failure("nothing was changed")
+
+
+def _follow(options: DeployOptions, cloud: "Cloud", made: "list[Made]", terminal: Terminal) -> "list[Standing]":
+    from vedette.cloud.following import follow
+
+    ended = []
+    for standing in follow(cloud, made, quiet_s=options.quiet_s, limit_s=options.limit_s):
+        for device, reason in standing.failures.items():
+            terminal.failed(device, reason)
+        counts = ", ".join(f"{count} {word.replace('_', ' ')}" for word, count in standing.counts.items() if count)
+        if standing.outcome is None:
+            terminal.status(f"  {standing.target}: {counts or 'no devices yet'}")
+            continue
+        ended.append(standing)
+        terminal.clear_status()
+        tell = terminal.done if standing.outcome.value == "succeeded" else terminal.warn
+        words = {
+            "waiting": "; the others follow when they are back",
+            "replaced": "; another deployment came after this one",
+        }
+        tell(
+            standing.outcome.value,
+            f"{standing.target}: {counts or 'no devices'}{words.get(standing.outcome.value, '')}",
+        )
+    return ended
+
+
+def exit_code_of(standings: "Sequence[Standing]") -> int:
+    """Return 0 if nothing failed, 1 if everything did, 4 if a part of the fleet did."""
+    outcomes = {standing.outcome.value for standing in standings if standing.outcome is not None}
+    if outcomes <= {"succeeded", "waiting"}:
+        return 0
+    return EXIT_FAILED if outcomes == {"failed"} else EXIT_PARTLY
+
+
+def _end(
+    options: DeployOptions, plan: "Plan", made: "Sequence[Made]", standings: "Sequence[Standing]", code: int
+) -> int:
+    if options.as_json:
+        document = {
+            "schema": f"vedette.{SCHEMA}/1",
+            "ok": code in {0, EXIT_CHANGES},
+            "plan": plan.document(),
+            "deployments": [item.document() for item in made],
+            "outcomes": [item.document() for item in standings],
+        }
+        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    return code
