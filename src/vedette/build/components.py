@@ -104,12 +104,15 @@ def build_component(
 
 
 def build_for_gdk(name: str, out: Path) -> BuiltComponent:
-    """Build one component into GDK's ``greengrass-build`` folder, whose recipe is called ``recipe.yaml``.
+    """Build one component into GDK's ``greengrass-build`` folder.
+
+    ``gdk component publish`` looks for the recipe under the name of the file beside gdk-config.json, after following
+    links: ``recipe.yaml`` of a component's folder here is a link to ``recipes/<name>.yaml``.
 
     :raises BuildError: as ``build_component`` does
     """
     built = build_component(name, out, bucket="BUCKET_NAME", wheels=wheels_wanted())
-    recipe = built.recipe.with_name("recipe.yaml")
+    recipe = built.recipe.with_name((out.absolute().parent / "recipe.yaml").resolve().name)
     built.recipe.replace(recipe)
     return replace(built, recipe=recipe)
 

@@ -90,11 +90,18 @@ def test_a_component_s_code_is_not_in_its_artifact(tmp_path: Path, component: ob
     assert (f"{package}/__init__.py" if package else "install.py") in names
 
 
-def test_gdk_does_not_find_its_files(tmp_path: Path) -> None:
-    built = build_for_gdk("vedette.Display", tmp_path)
-    assert built.recipe == tmp_path / "recipes/recipe.yaml"
+@pytest.mark.parametrize("linked", [False, True])
+def test_gdk_does_not_find_its_files(tmp_path: Path, linked: bool) -> None:
+    # GDK looks for the built recipe under the name that the source's link leads to.
+    name = "vedette.Display.yaml" if linked else "recipe.yaml"
+    (tmp_path / name).touch()
+    if linked:
+        (tmp_path / "recipe.yaml").symlink_to(name)
+    out = tmp_path / "greengrass-build"
+    built = build_for_gdk("vedette.Display", out)
+    assert built.recipe == out / "recipes" / name
     assert "s3://BUCKET_NAME/vedette.Display/" in built.recipe.read_text()
-    assert [path.name for path in (tmp_path / "recipes").iterdir()] == ["recipe.yaml"]
+    assert [path.name for path in (out / "recipes").iterdir()] == [name]
 
 
 def test_a_stranger_is_built(tmp_path: Path) -> None:
