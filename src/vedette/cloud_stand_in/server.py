@@ -41,14 +41,8 @@ class StandIn:
         :param pace: how many devices carry out their deployment whenever somebody asks how a job goes
         """
         self._lock = threading.RLock()
-        self.components = ComponentStore(region, ACCOUNT, fetch)
-        self.fleet = Fleet(region, ACCOUNT, self.components)
-        self._device_tags: dict[str, dict[str, str]] = {}
-        self.templates: dict[str, dict[str, Any]] = {}
-        self.calls: list[str] = []
-        """Every operation that was called, in order."""
-        self.refuse: Callable[[str], ServiceError | None] = lambda _: None
-        """Asked before each operation; what it returns is answered instead."""
+        self._region, self._fetch = region, fetch
+        self.reset()
         self._upstream = upstream.rstrip("/") if upstream else None
         self._pace = pace
         self._greengrass, self._iot = Routes("greengrassv2"), Routes("iot")
@@ -56,6 +50,18 @@ class StandIn:
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    def reset(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self.components = ComponentStore(self._region, ACCOUNT, self._fetch)
+            self.fleet = Fleet(self._region, ACCOUNT, self.components)
+            self.templates: dict[str, dict[str, Any]] = {}
+            self.calls: list[str] = []
+            """Every operation that was called, in order."""
+            self.refuse: Callable[[str], ServiceError | None] = lambda _: None
+            """Asked before each operation; what it returns is answered instead."""
+            self._device_tags: dict[str, dict[str, str]] = {}
 
     def start(self) -> None:
         """Begin to answer."""
@@ -148,7 +154,6 @@ class StandIn:
         return self.fleet.create_deployment(arguments)
 
     def _get_deployment(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        self._devices_work()
         return self.fleet.deployment(arguments["deploymentId"])
 
     def _list_deployments(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
