@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vedette.cloud.access import Cloud
-from vedette.cloud.errors import AlreadyThereError, CloudError, NotFoundError
+from vedette.cloud.errors import AlreadyThereError, CloudError, NotFoundError, UnreachableError
 
 BUCKET_PREFIX: Final = "vedette-components"
 """GDK makes the same name of it: ``vedette-components-<region>-<account>``."""
@@ -194,6 +194,8 @@ class Bucket:
             document = json.loads(answer["Body"].read())
         except ValueError:
             document = None
+        except Exception as error:  # botocore's and urllib3's: the line broke off within the answer
+            raise UnreachableError(f"s3://{self.name}/{key} broke off: {type(error).__name__}") from error
         if not isinstance(document, dict):
             raise CloudError(f"s3://{self.name}/{key} is damaged: it holds no JSON object", hint="remove it")
         return document, answer["ETag"]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
+<<<<<<< HEAD
     "s3": frozenset({"get_object"}),
     "secretsmanager": frozenset(
         {
@@ -18,6 +19,8 @@ OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
             "update_secret",
         }
     ),
+=======
+>>>>>>> 4b77f14 (Name each service's operations once)
     "sts": frozenset({"get_caller_identity"}),
     "s3": frozenset(
         {
