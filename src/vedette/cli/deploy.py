@@ -41,6 +41,7 @@ class DeployOptions:
     overrides: Sequence[Path] = ()
     cameras: Sequence[str] = ()
     settings: Sequence[str] = ()
+    opened: Sequence[str] = ()
     graph: str | None = None
     instance: str | None = None
     cameras_file: Path | None = None
@@ -75,6 +76,7 @@ class _Project:
     overrides: Sequence[Path]
     cameras: Sequence[str]
     settings: Sequence[str]
+    opened: Sequence[str]
     graph: str | None
     instance: str | None
     cameras_file: Path | None
@@ -118,6 +120,7 @@ def _check(options: DeployOptions) -> None:
         "--override": options.overrides,
         "--camera": options.cameras,
         "--set": options.settings,
+        "--open": options.opened,
         "--graph": options.graph,
     }
     given = [name for name, value in own.items() if value]
@@ -155,6 +158,7 @@ def _applications(
             options.overrides,
             options.cameras,
             options.settings,
+            options.opened,
             options.graph,
             options.instance,
             options.cameras_file,

@@ -77,6 +77,10 @@ def deploy(  # noqa: PLR0917 - typer reads the options off the signature
     setting: Annotated[
         list[str] | None, typer.Option("--set", metavar="NODE=VALUE", help="Value of a parameter node.")
     ] = None,
+    opened: Annotated[
+        list[str] | None,
+        typer.Option("--open", metavar="[ADDRESS:]PORT", help="Let a port of the application be reached from outside."),
+    ] = None,
     graph: Annotated[str | None, typer.Option(metavar="NAME", help="Graph, where the project has several.")] = None,
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Name of the application instance; default: the graph's.")
@@ -147,6 +151,7 @@ def deploy(  # noqa: PLR0917 - typer reads the options off the signature
         overrides=tuple(override or ()),
         cameras=tuple(camera or ()),
         settings=tuple(setting or ()),
+        opened=tuple(opened or ()),
         graph=graph,
         instance=name,
         cameras_file=cameras_file,

@@ -50,8 +50,9 @@ class Made:
 class Told(Protocol):
     """Hears how carrying out goes."""
 
-    uploaded: Progress
-    """Called with how many bytes are up, of how many."""
+    @property
+    def uploaded(self) -> Progress:
+        """Is called with how many bytes are up, of how many."""
 
     def published(self, item: Publication) -> None:
         """Hear of a version that was made."""

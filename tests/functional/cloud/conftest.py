@@ -14,9 +14,9 @@ from moto.server import ThreadedMotoServer
 
 from vedette.cloud import Cloud
 from vedette.cloud.bucket import Bucket, default_bucket
-from vedette.cloud.planning import Application, Order, Policies, Target
+from vedette.cloud.planning import Application, Order, Policies
 from vedette.cloud.publishing import Publishable, plan_publications, publish
-from vedette.cloud.targets import find_targets
+from vedette.cloud.targets import Target, find_targets
 from vedette.cloud_stand_in import StandIn
 from vedette.cloud_stand_in.artifacts import read_from_s3
 
@@ -146,7 +146,7 @@ def make_application(tmp_path: Path) -> Callable[..., Application]:
         secrets = {f"vedette/camera/{camera}": _login(camera) for camera in cameras}
         attached = [{"name": camera, "secret": f"vedette/camera/{camera}"} for camera in cameras]
         merge = {"instance": name, "cameras": {"node": attached}, **configuration}
-        components = {
+        components: dict[str, dict[str, Any]] = {
             **{part: {"componentVersion": suite} for part in SUITE},
             component.name: {
                 "componentVersion": version,

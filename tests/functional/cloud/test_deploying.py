@@ -8,7 +8,7 @@ import pytest
 
 from vedette.cloud import AlreadyThereError, InvalidRequestError, NotFoundError
 from vedette.cloud.applications import from_record
-from vedette.cloud.bucket import Bucket, default_bucket
+from vedette.cloud.bucket import Bucket, Progress, default_bucket
 from vedette.cloud.carrying_out import CLAIM_S, Made, carry_out
 from vedette.cloud.document import instances, merged
 from vedette.cloud.following import Outcome, follow
@@ -22,7 +22,9 @@ Make = Callable[..., Application]
 
 
 class Silent:
-    def uploaded(self, done: int, total: int) -> None: ...
+    @property
+    def uploaded(self) -> Progress:
+        return lambda _done, _total: None
 
     def published(self, item: Any) -> None: ...
 
@@ -137,7 +139,7 @@ def test_somebody_in_the_console_between_look_and_creation_is_overwritten(
     group = aws.group("shop")
     plan = make_plan(aws.cloud(), order(make_application("mine"), to=[group]))
     stranger = {"aws.greengrass.Cli": {"componentVersion": "2.18.2"}}
-    done = []
+    done: list[bool] = []
 
     def slip_in(operation: str) -> None:
         if operation == "CreateDeployment" and not done:

@@ -31,7 +31,7 @@ def application(name: str, *cameras: str, version: str = "1.0.1", suite: str = "
         "cameras": {"node": [{"name": camera, "secret": f"vedette/camera/{camera}"} for camera in cameras]},
         **more,
     }
-    components = {
+    components: dict[str, dict[str, Any]] = {
         "vedette.Runtime": {"componentVersion": suite},
         "vedette.CameraIngest": {"componentVersion": suite},
         f"vedette.app.{name}": {
