@@ -7,20 +7,6 @@ from collections.abc import Mapping
 from typing import Final
 
 OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
-<<<<<<< HEAD
-    "s3": frozenset({"get_object"}),
-    "secretsmanager": frozenset(
-        {
-            "create_secret",
-            "delete_secret",
-            "describe_secret",
-            "get_secret_value",
-            "list_secrets",
-            "update_secret",
-        }
-    ),
-=======
->>>>>>> 4b77f14 (Name each service's operations once)
     "sts": frozenset({"get_caller_identity"}),
     "s3": frozenset(
         {
@@ -61,7 +47,17 @@ OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
             "list_job_executions_for_job",
         }
     ),
-    "secretsmanager": frozenset({"describe_secret", "get_secret_value", "create_secret", "put_secret_value"}),
+    "secretsmanager": frozenset(
+        {
+            "create_secret",
+            "delete_secret",
+            "describe_secret",
+            "get_secret_value",
+            "list_secrets",
+            "put_secret_value",
+            "update_secret",
+        }
+    ),
 }
 """boto3's name of a service -> operations, in boto3's spelling."""
 
