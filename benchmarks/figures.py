@@ -5,7 +5,7 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -28,8 +28,16 @@ def machine() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "kernel": platform.release(),
         "python": platform.python_version(),
-        **{name: version(name) for name in _LIBRARIES},
+        **{name: _version(name) for name in _LIBRARIES},
     }
+
+
+def _version(name: str) -> str:
+    """Return a library's version; a machine that runs one benchmark needs not have what the others need."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "absent"
 
 
 def percentile(values: Sequence[float], share: float) -> float:
