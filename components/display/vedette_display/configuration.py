@@ -34,6 +34,13 @@ class DisplayConfiguration(BaseModel):
     )
     rtsp_port: int = Field(default=8554, ge=0, le=65535, alias="rtspPort", description="as `port`")
 
+    screen: Literal["off", "on", "window"] = Field(
+        default="off", description="the device's own screen: on: all of it; window: in a window on a desktop"
+    )
+    screen_application: str = Field(
+        default="", alias="screenApplication", description="instance that has it; empty: the one started last"
+    )
+
     @property
     def secure(self) -> bool:
         """Whether the page is served over TLS."""

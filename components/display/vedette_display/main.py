@@ -12,8 +12,8 @@ from typing import Final
 
 from vedette.bus import Bus, BusError, NotFound
 from vedette.bus.component import ComponentFailed
-from vedette.health import TOPIC_FILTERS
-from vedette.messages import REPEAT_S, DisplayStatus
+from vedette.health import TOPIC_FILTERS, HealthDocument
+from vedette.messages import REPEAT_S, DisplayStatus, ScreenStatus
 from vedette.messages.display import ShownOutput
 from vedette_display.access import Access, load_key, names_of_this_device
 from vedette_display.application_log import ApplicationLogs
@@ -25,6 +25,9 @@ from vedette_display.gallery import Gallery
 from vedette_display.history import History
 from vedette_display.machine import device_name
 from vedette_display.reports import Reports
+from vedette_display.screen.ownership import Ownership
+from vedette_display.screen.process import ScreenProcess
+from vedette_display.screen.staging import stage
 from vedette_display.server import Server, bind
 from vedette_display.site import Site
 from vedette_display.streams import Streams, password_of
@@ -119,6 +122,8 @@ class _Display:
         server = Server(
             sock, self._access, board, gallery, Site(), reports, controls, videos, streams.addresses, tls=self._tls
         )
+        screen = None if self._configuration.screen == "off" else self._screen()
+        ownership = Ownership(self._configuration.screen_application)
         subscriptions = [self._bus.subscribe(topic, board.heard) for topic in TOPIC_FILTERS]
         await server.start()
         tell = asyncio.create_task(_tell(server, changed))
@@ -128,15 +133,35 @@ class _Display:
                 document = board.document()
                 history.sample(document, gallery.figures())
                 streams.serve(output.output_id for output in document.outputs)
+                shown = self._stage(screen, ownership, document, board)
                 # Off the loop: a publication may take long while the nucleus is busy, pictures must not.
-                await asyncio.to_thread(self._publish, self._status(page, server, gallery, videos))
+                await asyncio.to_thread(self._publish, self._status(page, server, gallery, videos, shown))
                 await _wait_for(stopped, REPEAT_S - (time.monotonic() - began))
         finally:
             tell.cancel()
             await server.stop()
-            await asyncio.gather(asyncio.to_thread(gallery.close), asyncio.to_thread(streams.stop))
+            ends = [gallery.close, streams.stop] + ([screen.stop] if screen is not None else [])
+            await asyncio.gather(*(asyncio.to_thread(end) for end in ends))
             for subscription in subscriptions:
                 subscription.close()
+
+    def _screen(self) -> ScreenProcess:
+        screen = ScreenProcess(window=self._configuration.screen == "window")
+        screen.start()
+        return screen
+
+    def _stage(
+        self, screen: ScreenProcess | None, ownership: Ownership, document: HealthDocument, board: Board
+    ) -> ScreenStatus | None:
+        """Tell the screen what to show; return how it does, None where it is not used."""
+        if screen is None:
+            return None
+        owner = ownership.update(document)
+        screen.show(stage(document, owner, board.device, board.locate))
+        report = screen.report()
+        if report is None:
+            return ScreenStatus(state="starting")
+        return ScreenStatus(owner=owner, **report.model_dump(exclude={"driver"}))
 
     def _streams(self, videos: VideoFeeds) -> Streams:
         """Return the RTSP server, started; a port that cannot be had costs the streams, not the page."""
@@ -160,7 +185,9 @@ class _Display:
         self._stop.wait()
         _set(loop, stopped)
 
-    def _status(self, page: str, server: Server, gallery: Gallery, videos: VideoFeeds) -> DisplayStatus:
+    def _status(
+        self, page: str, server: Server, gallery: Gallery, videos: VideoFeeds, screen: ScreenStatus | None
+    ) -> DisplayStatus:
         shown = [
             ShownOutput(
                 output_id=output_id,
@@ -176,6 +203,7 @@ class _Display:
             outputs=shown[:MOST_SHOWN],
             encoded=gallery.encoded + videos.encoded,
             pid=os.getpid(),
+            screen=screen,
         )
 
     def _publish(self, status: DisplayStatus) -> None:

@@ -38,12 +38,15 @@ class Reports:
         return _json(found)
 
     def log(self, request: Request) -> Response:
-        """Return lines: ``?instance=<name>&file=<name>&after=<byte>``; without ``after`` the last ones.
+        """Return lines: ``?instance=<name>&file=<name>&after=<byte>``; without ``after`` the last
+        ones, without ``file`` of the console, or of the first file there is.
 
         :raises HttpError: when there is no such log.
         """
-        instance, name = self._instance(request), request.query.get("file", CONSOLE)
+        instance = self._instance(request)
         files = _or_not_found(lambda: self._logs.files(instance))
+        # Many applications print nothing and write their own file.
+        name = request.query.get("file") or files[0].name
         part = _or_not_found(lambda: self._logs.read(instance, name, _number(request, "after")))
         return _json({"files": [file._asdict() for file in files], "file": name, **part._asdict()})
 

@@ -90,6 +90,7 @@ class Session:
             self._secrets_file = secrets_file
             self.keep_secrets(self._secrets)
             self.nucleus.set_health(lambda: json.loads(self.health().to_json()))
+            self.nucleus.set_page(lambda: self.page_address)
             for topic_filter in TOPIC_FILTERS:
                 self.nucleus.broker.subscribe(topic_filter, self._hear)
             self._closing = stack.pop_all()

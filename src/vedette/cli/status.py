@@ -45,14 +45,28 @@ def show_status(terminal: Terminal, *, as_json: bool) -> int:
     healths = [HealthDocument.model_validate(health) for _, health in answers]
     if not as_json:
         for (instance, _), health in zip(answers, healths, strict=True):
-            sys.stdout.write(render(instance, health))
+            sys.stdout.write(render(instance, health, _page_of(instance)))
     return EXIT_FAILED if failures or any(health.problems for health in healths) else 0
 
 
-def render(instance: Instance, health: HealthDocument) -> str:
+def _page_of(instance: Instance) -> str | None:
+    """Return the page's address with its key: for the person at the terminal, not for documents."""
+    try:
+        answer = request(instance.control_socket, "page")
+    except ControlError:
+        return None  # an older run: it answers without the key
+    return str(answer) if answer else None
+
+
+def render(instance: Instance, health: HealthDocument, page: str | None = None) -> str:
     """Return the document as tables for a person."""
-    page = health.display.page if health.display is not None else "no page yet"
+    if page is None:
+        page = health.display.page if health.display is not None else "no page yet"
     lines = [f"{instance.thing_name}   {health.summary.words}   page {page}"]
+    screen = health.display.screen if health.display is not None else None
+    if screen is not None:
+        size = f"{screen.width}x{screen.height}, " if screen.width else ""
+        lines.append(f"screen   {size}{screen.owner or screen.detail or screen.state}")
     lines += table(
         ("APPLICATION", "STATE", "FPS", "MODEL", "RESTARTS"),
         [

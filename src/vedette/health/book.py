@@ -299,7 +299,9 @@ class HealthBook:
         if self._display is None:
             return None
         status = self._display.message
-        return DisplayHealth(page=status.page.partition("?")[0], viewers=status.viewers, encoded=status.encoded)
+        return DisplayHealth(
+            page=status.page.partition("?")[0], viewers=status.viewers, encoded=status.encoded, screen=status.screen
+        )
 
 
 def _keep(shelf: _Shelf[M], keys: set[str]) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from vedette.health.conditions import Severity
-from vedette.messages import ParameterStatus, PortStatus
+from vedette.messages import ParameterStatus, PortStatus, ScreenStatus
 
 SCHEMA = "vedette.health/1"
 
@@ -113,6 +113,7 @@ class DisplayHealth(BaseModel):
     page: str
     viewers: int = 0
     encoded: int = 0
+    screen: ScreenStatus | None = None
 
 
 class ComponentHealth(BaseModel):

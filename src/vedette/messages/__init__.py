@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     )
     from vedette.messages.camera import CameraDemand, CameraSource, CameraStatus
     from vedette.messages.camera_state import CameraState
-    from vedette.messages.display import DisplayStatus
+    from vedette.messages.display import DisplayStatus, ScreenStatus
     from vedette.messages.limits import MAX_BYTES, REPEAT_S, TTL_S
     from vedette.messages.message import Message
     from vedette.messages.model import ModelDemand, ModelState, ModelStatus, Tensor
@@ -44,6 +44,7 @@ __all__ = [
     "OutputStatus",
     "ParameterStatus",
     "PortStatus",
+    "ScreenStatus",
     "Tensor",
 ]
 
@@ -51,7 +52,7 @@ _MODULES: Final = {
     "application": ("ApplicationState", "ApplicationStatus", "OutputStatus", "ParameterStatus", "PortStatus"),
     "camera": ("CameraDemand", "CameraSource", "CameraStatus"),
     "camera_state": ("CameraState",),
-    "display": ("DisplayStatus",),
+    "display": ("DisplayStatus", "ScreenStatus"),
     "limits": ("MAX_BYTES", "REPEAT_S", "TTL_S"),
     "message": ("Message",),
     "model": ("ModelDemand", "ModelState", "ModelStatus", "Tensor"),

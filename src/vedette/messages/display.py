@@ -18,6 +18,19 @@ class ShownOutput(BaseModel):
     )
 
 
+class ScreenStatus(BaseModel):
+    """The device's own screen."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    state: str = Field(description="showing; no-screen: nothing is connected; starting")
+    detail: str = ""
+    owner: str = Field(default="", description="application instance that has it")
+    width: int = 0
+    height: int = 0
+    fps: float = 0.0
+
+
 class DisplayStatus(Message):
     """What the display knows."""
 
@@ -26,6 +39,7 @@ class DisplayStatus(Message):
     outputs: list[ShownOutput] = Field(default_factory=list)
     encoded: int = Field(default=0, description="pictures encoded since start; does not grow while nobody looks")
     pid: int | None = None
+    screen: ScreenStatus | None = Field(default=None, description="None: the screen is not used")
 
     @staticmethod
     def topic() -> str:

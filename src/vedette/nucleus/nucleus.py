@@ -106,6 +106,7 @@ class Nucleus:
         self._local_deployments: LocalDeployments | None = None
         self._control: ControlServer | None = None
         self._health: Callable[[], Any] | None = None
+        self._page: Callable[[], str | None] = lambda: None
         self._saved: SavedState | None = None
         self._saved_changes: Sequence[Change] = ()
         self._saved_records: Sequence[DeploymentRecord] = ()
@@ -156,6 +157,7 @@ class Nucleus:
         self._control = ControlServer(self.instance.control_socket)
         self._control.serve("components", lambda _: [view.document() for view in self.components()])
         self._control.serve("health", lambda _: self._health() if self._health is not None else None)
+        self._control.serve("page", lambda _: self._page())
         self._control.serve("stop", lambda _: self.stop_requested.set())
         serve_nucleus(self._control, self)
         self._control.start()
@@ -274,6 +276,10 @@ class Nucleus:
     def set_health(self, health: Callable[[], Any]) -> None:
         """Answer ``{"op": "health"}`` on the control socket with what ``health`` returns (a JSON document)."""
         self._health = health
+
+    def set_page(self, page: Callable[[], str | None]) -> None:
+        """Answer ``{"op": "page"}`` with the page's address and its key: whoever reaches the socket owns the run."""
+        self._page = page
 
     def deploy(self, deployment: Deployment) -> None:
         """Make the run what ``deployment`` says; returns when its components have been set going, not when they run.

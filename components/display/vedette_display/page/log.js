@@ -11,7 +11,8 @@ export class Log {
   constructor(instance, actions) {
     this.instance = instance;
     this.actions = actions;
-    this.file = "console_output";
+    /** Empty: the first there is. */
+    this.file = "";
     /** @type {number|null} */
     this.next = null;
     /** @type {string[]} */
@@ -20,7 +21,7 @@ export class Log {
     this.asking = false;
     this.askedAt = 0;
     this.text = element("pre", { class: "log-text", tabindex: "0", role: "log", "aria-live": "off", "aria-label": `Log of ${instance}` });
-    this.files = /** @type {HTMLSelectElement} */ (element("select", { "aria-label": "Log file", change: () => this.open(this.files.value) }, element("option", {}, this.file)));
+    this.files = /** @type {HTMLSelectElement} */ (element("select", { "aria-label": "Log file", change: () => this.open(this.files.value) }, element("option", {}, "…")));
     this.search = /** @type {HTMLInputElement} */ (element("input", { type: "search", placeholder: "Search", "aria-label": "Search in the log", input: () => this.draw() }));
     this.level = /** @type {HTMLSelectElement} */ (element("select", { "aria-label": "Lines to show", change: () => this.draw() },
       element("option", { value: "" }, "Every line"), element("option", { value: "warn" }, "Warnings and errors"), element("option", { value: "error" }, "Errors")));
@@ -45,7 +46,7 @@ export class Log {
   }
 
   address() {
-    this.save.setAttribute("href", `api/log.txt?${new URLSearchParams({ instance: this.instance, file: this.file })}`);
+    this.save.setAttribute("href", `api/log.txt?${new URLSearchParams({ instance: this.instance, ...(this.file ? { file: this.file } : {}) })}`);
   }
 
   /** @param {string} file */
@@ -67,7 +68,7 @@ export class Log {
     this.askedAt = performance.now();
     const file = this.file;
     try {
-      const query = new URLSearchParams({ instance: this.instance, file });
+      const query = new URLSearchParams({ instance: this.instance, ...(file ? { file } : {}) });
       if (this.next != null) query.set("after", String(this.next));
       const answer = await fetch(`api/log?${query}`);
       if (!answer.ok) {
@@ -82,9 +83,13 @@ export class Log {
     }
   }
 
-  /** @param {{files: {name: string, size: number}[], lines: string[], next: number, skipped: number}} part */
+  /** @param {{file: string, files: {name: string, size: number}[], lines: string[], next: number, skipped: number}} part */
   take(part) {
     say(this.words, "");
+    if (!this.file) {
+      this.file = part.file;
+      this.address();
+    }
     const names = part.files.map((each) => each.name);
     if (names.join() !== [...this.files.options].map((each) => each.value).join()) {
       this.files.replaceChildren(...names.map((name) => element("option", { value: name }, name)));
