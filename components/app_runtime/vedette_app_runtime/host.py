@@ -138,6 +138,7 @@ class Host:
             for subscription in self._subscriptions.values():
                 subscription.close()
             self._supervisor.end(self._clock())
+            self._supervisor.close()
             self._outputs.close()
             self._folders.clear_sockets()
         self._announcements.withdraw(self._wiring)

@@ -13,7 +13,7 @@ from vedette_app_runtime.environments import Environment
 from vedette_app_runtime.folders import Folders
 from vedette_app_runtime.limits.confinement import Confinement
 from vedette_app_runtime.network.guard import PortGuard
-from vedette_app_runtime.roles import NO_ROLE
+from vedette_app_runtime.role.absence import NO_ROLE
 from vedette_app_runtime.sandbox import SandboxSpec, start
 from vedette_app_runtime.sessions import AttachPoint
 
@@ -32,10 +32,11 @@ def sandbox_spec(
     sdk: Path,
     guard: PortGuard | None = None,
     confinement: Confinement | None = None,
+    role: Mapping[str, str] | None = None,
     host_environ: Mapping[str, str] = os.environ,
 ) -> SandboxSpec:
     """Return the application's view of the machine, without the descriptors of a run."""
-    region = host_environ.get("AWS_REGION") or host_environ.get("AWS_DEFAULT_REGION") or _REGION_ELSEWHERE
+    region = region_of(host_environ)
     return SandboxSpec(
         environment=environment,
         application_dir=application_dir / manifest.source_root,
@@ -47,7 +48,7 @@ def sandbox_spec(
             "AWS_DEFAULT_REGION": region,
             "AppGraph_Uid": instance,
             "Node_Uid": manifest.code_node,
-            **NO_ROLE,
+            **(NO_ROLE if role is None else role),
             **manifest.entry.environment,
         },
         mode=mode,
@@ -55,6 +56,11 @@ def sandbox_spec(
         guard=guard,
         confinement=confinement or Confinement(),
     )
+
+
+def region_of(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the device's region, or one that is as good as another where it has none."""
+    return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or _REGION_ELSEWHERE
 
 
 def start_application(

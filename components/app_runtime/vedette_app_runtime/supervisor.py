@@ -14,7 +14,7 @@ from vedette_app_runtime.console import ConsoleLog
 from vedette_app_runtime.failure import describe_exit
 from vedette_app_runtime.folders import Folders
 from vedette_app_runtime.heartbeat import Heartbeat
-from vedette_app_runtime.launch import sandbox_spec
+from vedette_app_runtime.launch import region_of, sandbox_spec
 from vedette_app_runtime.limits.confinement import Confining
 from vedette_app_runtime.limits.disk import DiskKeeper
 from vedette_app_runtime.log_files import LogFiles
@@ -23,6 +23,8 @@ from vedette_app_runtime.network.rules import Opened, PortRules, own_loopback
 from vedette_app_runtime.preparation import AGAIN_S, Preparation
 from vedette_app_runtime.process import ApplicationProcess, Start
 from vedette_app_runtime.restarts import RestartPolicy
+from vedette_app_runtime.role.credentials import RoleCredentials, assuming
+from vedette_app_runtime.role.endpoint import RoleEndpoint
 from vedette_app_runtime.sandbox import SandboxError, choose
 from vedette_app_runtime.sdk_folder import sdk_folder
 
@@ -71,6 +73,7 @@ class Supervisor:
         self._disk = DiskKeeper(folders.storage, folders.application_logs, stop)
         self._looked_at = 0.0
         self._heartbeat = Heartbeat()
+        self._role: tuple[str, RoleEndpoint] | None = None
         self._manifest = manifest
         self._application_dir = application_dir
         self._folders = folders
@@ -186,6 +189,7 @@ class Supervisor:
                 sdk=self._sdk,
                 guard=guard,
                 confinement=self._confining.confinement,
+                role=self._role_environ(configuration),
             )
             self._log_files.begin()
             self.process = ApplicationProcess(spec, argv, self._console, self._start)
@@ -204,6 +208,27 @@ class Supervisor:
         self._disk.begin(configuration.limits, lambda: None if self.process is None else self.process.root_pid)
         self.ended = None
         logger.info("the application was started: %s (limits are kept %s)", " ".join(argv), self._confining.words)
+
+    def _role_environ(self, configuration: ApplicationConfiguration) -> dict[str, str] | None:
+        """Return where the application finds its role's credentials; None: it has no role."""
+        if self._role is not None and self._role[0] != configuration.role:
+            self._role[1].close()
+            self._role = None
+        if configuration.role is None:
+            return None
+        if self._role is None:
+            assume = assuming(configuration.role, configuration.instance, region_of())
+            endpoint = RoleEndpoint(configuration.role, RoleCredentials(configuration.role, assume))
+            self._role = (configuration.role, endpoint)
+        if self._rules is not None:
+            self._rules.lead_to_machine(self._role[1].port)
+        return self._role[1].environ()
+
+    def close(self) -> None:
+        """Let go of what outlives a run of the application."""
+        role, self._role = self._role, None
+        if role is not None:
+            role[1].close()
 
     def _broken_limit(self, now: float) -> str | None:
         if self._confining is None or self.process is None or now - self._looked_at < _LOOK_S:

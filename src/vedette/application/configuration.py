@@ -99,6 +99,11 @@ class ApplicationConfiguration(BaseModel):
         description="container: the application's own root file system; sources: libraries by requirements.txt; "
         "auto: the container where it fits this machine",
     )
+    role: str | None = Field(
+        default=None,
+        pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+$",
+        description="ARN of the application's AWS role; None: it has no credentials",
+    )
     limits: Limits = Field(default_factory=Limits)
     restart_on_change: bool = Field(
         default=False,
@@ -120,8 +125,8 @@ class ApplicationConfiguration(BaseModel):
 
     def same_start(self, other: "ApplicationConfiguration") -> bool:
         """Tell whether an application that was started with the one would be started alike with the other."""
-        mine = (self.ports, self.network, self.environment, self.limits)
-        return mine == (other.ports, other.network, other.environment, other.limits)
+        mine = (self.ports, self.network, self.environment, self.limits, self.role)
+        return mine == (other.ports, other.network, other.environment, other.limits, other.role)
 
     def unknown_names(self, manifest: ApplicationManifest) -> list[str]:
         """Return the keys that name a camera or parameter node the application does not have."""

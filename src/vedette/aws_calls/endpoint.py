@@ -9,6 +9,7 @@ _ENDPOINT_VARIABLES: Final[Mapping[str, str]] = {
     "logs": "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
     "secretsmanager": "AWS_ENDPOINT_URL_SECRETS_MANAGER",
     "s3": "AWS_ENDPOINT_URL_S3",
+    "sts": "AWS_ENDPOINT_URL_STS",
 }
 """The variables that boto3 and the AWS command line read, for private endpoints and stand-ins."""
 

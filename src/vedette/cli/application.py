@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 _CAMERA_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
+_ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+")
+
+
 class ProjectOptions(Protocol):
     """What every command that compiles a project was given."""
 
@@ -139,7 +142,7 @@ def compile_project(
         count = len(errors(resolution.findings))
         raise Failure(f"{options.directory} cannot be used: {count} error{'' if count == 1 else 's'}, see above")
     with compiling(options.directory, terminal):
-        compiled = compile_application(resolution.application)
+        compiled = compile_application(resolution.application, role=_role(options))
     used = {camera.get("secret") for attached in compiled.configuration["cameras"].values() for camera in attached}
     named = {
         source.secret: known_secrets(known, [name])[name]
@@ -153,6 +156,17 @@ def compile_project(
 def _of_account(secret: str | None) -> str | None:
     """Return the name that a known camera's secret has in an account, where `vedette camera add` puts it."""
     return f"vedette/camera/{secret}" if secret is not None and _CAMERA_NAME.fullmatch(secret) else secret
+
+
+def _role(options: ProjectOptions) -> str | None:
+    role: str | None = getattr(options, "role", None)
+    if role is not None and not _ROLE.fullmatch(role):
+        raise Failure(
+            f"--role takes the ARN of a role, got `{role}`",
+            hint="--role arn:aws:iam::123456789012:role/MyApplication",
+            exit_code=EXIT_USAGE,
+        )
+    return role
 
 
 @contextmanager

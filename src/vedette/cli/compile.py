@@ -31,6 +31,7 @@ class CompileOptions:
     cameras: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     opened: tuple[str, ...] = ()
+    role: str | None = None
     graph: str | None = None
     instance: str | None = None
     cameras_file: Path | None = None

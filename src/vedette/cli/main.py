@@ -208,6 +208,9 @@ def compile_command(
         Path | None, typer.Option(metavar="FILE", help="Known cameras: {NAME: {Username, Password, StreamUrl}}.")
     ] = None,
     transport: Annotated[str, typer.Option(metavar="tcp|udp", help="How RTSP cameras send their video.")] = "tcp",
+    role: Annotated[
+        str | None, typer.Option(metavar="ARN", help="AWS role whose credentials the application is given.")
+    ] = None,
     bucket: Annotated[
         str | None, typer.Option(metavar="NAME", help="S3 bucket in the recipes; default: GDK's BUCKET_NAME.")
     ] = None,
@@ -238,6 +241,7 @@ def compile_command(
         instance=name,
         cameras_file=cameras_file,
         transport=transport,
+        role=role,
         bucket=bucket,
         target=target,
         secrets_file=secrets_file,

@@ -22,7 +22,7 @@ from vedette.documents.model_files import ModelFileError
 
 # accessControl too: the Java nucleus keeps what it has before a new recipe's defaults, and an application whose model
 # was changed would never get the permission to ask for it.
-_RESET: Final = ("/accessControl", "/cameras", "/parameters", "/parameterOrigins", "/ports")
+_RESET: Final = ("/accessControl", "/cameras", "/parameters", "/parameterOrigins", "/ports", "/role")
 
 
 @dataclass(frozen=True)
@@ -52,20 +52,22 @@ class Compiled:
         return {self.application.name: own}
 
 
-def compile_application(application: ResolvedApplication) -> Compiled:
+def compile_application(application: ResolvedApplication, *, role: str | None = None) -> Compiled:
     """Compile ``application``. Files are read for their digests; nothing is written.
+
+    :param role: ARN of the AWS role that the application is given
 
     :raises DocumentError: if a recipe becomes too large, or a file cannot be read
     """
     try:
-        return _compile(application)
+        return _compile(application, role)
     except (OSError, ModelFileError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         file = str(error.filename or "") if isinstance(error, OSError) else ""
         raise DocumentError([general("V001", f"file cannot be read: {reason}", file=file)]) from error
 
 
-def _compile(application: ResolvedApplication) -> Compiled:
+def _compile(application: ResolvedApplication, role: str | None) -> Compiled:
     by_folder = _model_components(application.model_units)
     models = {model.name: model for model in by_folder.values()}
     manifest = _manifest(application, {folder: model.name for folder, model in by_folder.items()})
@@ -73,7 +75,7 @@ def _compile(application: ResolvedApplication) -> Compiled:
     name = application_component(application.instance)
     versions = {model.name: model.version for model in models.values() if model.name in used}
     files = _application_files(application, manifest)
-    recipe = application_recipe(name, application.instance, manifest, versions)
+    recipe = application_recipe(name, application.instance, manifest, versions, role=role is not None)
     # What lies beside is named by its content in the manifest, and so part of the digest.
     version = component_version(application.code.package.version, content_digest(recipe, files))
     component = replace(_component(name, version, recipe, APPLICATION_ARCHIVE, files), beside=_beside(application))
@@ -81,6 +83,8 @@ def _compile(application: ResolvedApplication) -> Compiled:
     # These are for whoever deploys alone: a default here would undo what they have set.
     for key in ("sandbox", "logLevel", "network", "restartOnChange", "environment", "limits"):
         del configuration[key]
+    if role is not None:
+        configuration["role"] = role
     return Compiled(component, tuple(models.values()), manifest, configuration, application.secrets)
 
 

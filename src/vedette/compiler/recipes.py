@@ -24,6 +24,8 @@ _AWAIT_RUNTIME: Final = """until [ -x "{kernel:rootPath}/work/vedette.Runtime/bi
 """
 _HOST: Final = '-m vedette_app_runtime %s --application "{artifacts:decompressedPath}/application" --work "{work:path}"'
 _PYTHONPATH: Final = {"PYTHONPATH": "{kernel:rootPath}/work/vedette.AppRuntime/current"}
+TOKEN_EXCHANGE: Final = "aws.greengrass.TokenExchangeService"
+"""A nucleus tells where credentials are to components alone that depend on it."""
 _PUBLISHER: Final = "Vedette"
 
 
@@ -38,12 +40,18 @@ def suite_dependencies(manifest: ApplicationManifest) -> dict[str, str]:
 
 
 def application_recipe(
-    name: str, instance: str, manifest: ApplicationManifest, models: Mapping[str, str]
+    name: str, instance: str, manifest: ApplicationManifest, models: Mapping[str, str], *, role: bool = False
 ) -> dict[str, Any]:
-    """Return the recipe of an application, without its version; ``models`` are component names and exact versions."""
+    """Return the recipe of an application, without its version.
+
+    :param models: component names and exact versions
+    :param role: whether it may be given an AWS role, for which its host needs the device's own credentials
+    """
     suite = f"^{vedette.__version__}"
     dependencies = {name: _dependency(suite, kind) for name, kind in suite_dependencies(manifest).items()}
     dependencies |= {model: _dependency(version, "HARD") for model, version in sorted(models.items())}
+    if role:
+        dependencies[TOKEN_EXCHANGE] = _dependency("^2.0.3", "HARD")
     more = ' --artifacts "{artifacts:path}"' if manifest.container is not None else ""
     return _recipe(
         name,

@@ -108,7 +108,7 @@ def test_aws_refuses_the_deployment(compile_example: CompileExample, target: Tar
     assert configuration.instance == "shop-1"
     assert configuration.unknown_names(compiled.manifest) == []
     assert own["configurationUpdate"]["reset"] == [
-        "/accessControl", "/cameras", "/parameters", "/parameterOrigins", "/ports",
+        "/accessControl", "/cameras", "/parameters", "/parameterOrigins", "/ports", "/role",
     ]  # fmt: skip
     suite = {
         "vedette.Runtime", "vedette.AppRuntime", "vedette.CameraIngest", "vedette.ModelInference", "vedette.Display",

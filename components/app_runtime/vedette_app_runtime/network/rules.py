@@ -54,6 +54,10 @@ class PortRules:
         self._listens: dict[int, tuple[str, int]] = {}
         self._listens_v6: dict[int, tuple[str, int]] = {}
 
+    def lead_to_machine(self, port: int) -> None:
+        """Let the application connect to this port of the machine's own loopback, which the host serves for it."""
+        self._listens[port] = ("127.0.0.1", port)
+
     def bind_places(self, asked: Address, *, v6_only: bool = False) -> list[Address]:
         """Return where to bind a TCP socket that asked for ``asked``: the first place that can be had.
 
