@@ -3,9 +3,11 @@
 import json
 from dataclasses import dataclass, field
 
-from vedette.bus import Bus, BusError, NotFound, NotSupported, Unauthorized
+from vedette.aws_calls import AwsError, Denied, Rejected
+from vedette.bus import BusError, NotFound, Unauthorized
 from vedette.messages import CameraState
 from vedette.redaction import split_credentials
+from vedette.secrets import SecretReader
 from vedette_camera_ingest.failure import CaptureError
 from vedette_camera_ingest.source import Source
 
@@ -19,15 +21,16 @@ class Credentials:
     password: str | None = field(default=None, repr=False)
 
 
-def fetch(bus: Bus, source: Source) -> Credentials:
+def fetch(secrets: SecretReader, source: Source, *, refused: bool = False) -> Credentials:
     """Return what is needed to open ``source``, its secret read afresh.
 
+    :param refused: the camera does not take the last login: the secret may have been rotated
     :raises CaptureError: with SECRET_UNAVAILABLE, saying which of the usual causes it is.
     """
     if source.secret is None:
         return _complete(source, source.url, None, None)
     try:
-        text = bus.get_secret(source.secret)
+        text = secrets.get(source.secret, refused=refused)
     except NotFound as error:
         raise _unavailable(
             f"Secret {source.secret} is not on this device: it does not exist, is not listed in cloudSecrets of"
@@ -38,8 +41,14 @@ def fetch(bus: Bus, source: Source) -> Credentials:
             f"The nucleus does not allow vedette.CameraIngest to read secret {source.secret}: add it to accessControl"
             f" of the component (aws.greengrass#GetSecretValue)"
         ) from error
-    except NotSupported as error:
-        raise _unavailable(f"This nucleus has no secrets, so {source.secret} cannot be read") from error
+    except (Denied, Rejected) as error:
+        raise _unavailable(
+            f"Secret {source.secret} cannot be read from AWS: {error}; this nucleus has no secrets of its own"
+        ) from error
+    except AwsError as error:
+        raise _unavailable(
+            f"This nucleus has no secrets, and AWS cannot be asked for {source.secret} now: {error}"
+        ) from error
     except BusError as error:
         raise _unavailable(f"Secret {source.secret} could not be read ({type(error).__name__})") from error
     return _parse(source, text)

@@ -13,12 +13,14 @@ from pydantic import ValidationError
 
 from vedette.bus import Bus, BusError
 from vedette.messages import CameraDemand, CameraSource, CameraState, CameraStatus
+from vedette.secrets import SecretReader
 from vedette_camera_ingest.credentials import fetch
 from vedette_camera_ingest.demands import LeaseTable
 from vedette_camera_ingest.supervisor import Launcher, Supervisor
 
 _log = logging.getLogger(__name__)
 
+_LOGIN_REFUSED: Final = frozenset({CameraState.WRONG_PASSWORD, CameraState.PASSWORD_NEEDED})
 _TICK_S: Final = 0.25
 _STOP_S: Final = 2.0
 
@@ -41,6 +43,7 @@ class CameraIngest:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._bus = bus
+        self._secrets = SecretReader(bus, work / "secrets")
         self._sockets = work / "sockets"
         self._stop = stop
         self._hardware = hardware
@@ -108,7 +111,7 @@ class CameraIngest:
         supervisor = Supervisor(
             source,
             path,
-            fetch=lambda wanted: fetch(self._bus, wanted),
+            fetch=lambda wanted: fetch(self._secrets, wanted, refused=self._states.get(camera_id) in _LOGIN_REFUSED),
             publish=self._publish,
             hardware=self._hardware,
             **options,

@@ -177,11 +177,11 @@ class GreengrassBus:
             lambda _event: handler,
         )
 
-    def get_secret(self, secret_id: str) -> str:
+    def get_secret(self, secret_id: str, *, fresh: bool = False) -> str:
         """Return the secret's text by name or ARN."""
-        response = self._call(
-            self._client.new_get_secret_value, model.GetSecretValueRequest(secret_id=secret_id), f"secret {secret_id}"
-        )
+        # Secret managers before 2.2 do not know the field: it is left out where it is not needed.
+        request = model.GetSecretValueRequest(secret_id=secret_id, refresh=fresh or None)
+        response = self._call(self._client.new_get_secret_value, request, f"secret {secret_id}")
         value = response.secret_value.secret_string if response.secret_value else None
         if value is None:
             raise Refused(f"secret {secret_id} holds bytes, expected text (secretString)")

@@ -57,8 +57,8 @@ class Bus(Protocol):
     def watch_configuration(self, handler: ConfigurationHandler) -> Subscription:
         """Call the handler after this component's configuration has changed; several changes may give one call."""
 
-    def get_secret(self, secret_id: str) -> str:
-        """Return the secret's text by name or ARN."""
+    def get_secret(self, secret_id: str, *, fresh: bool = False) -> str:
+        """Return the secret's text by name or ARN; ``fresh``: as AWS has it now, where it can be reached."""
 
     def get_shadow(self, thing: str, name: str) -> dict[str, Any] | None:
         """Return a shadow's document (state with delta, metadata, version), None when there is none."""

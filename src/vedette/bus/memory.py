@@ -126,7 +126,9 @@ class MemoryBus:
         self.running_reports = 0
         """How often ``report_running`` was called."""
         self.secrets = dict(secrets or {})
-        """Secrets by name; a test may change them."""
+        """Secrets by name, as the device has them; a test may change them."""
+        self.rotated: dict[str, str] = {}
+        """Secrets by name, as AWS has them, where that differs."""
         self._queue_messages = queue_messages
         self._closed = False
         self._dispatcher = Dispatcher(f"bus of {component}")
@@ -187,9 +189,11 @@ class MemoryBus:
         self._watches[mailbox] = handler
         return _Watch(self._watches, mailbox)
 
-    def get_secret(self, secret_id: str) -> str:
-        """Return one of the secrets given to this bus."""
+    def get_secret(self, secret_id: str, *, fresh: bool = False) -> str:
+        """Return one of the secrets given to this bus; a fresh one goes before the device's copy."""
         self._check()
+        if fresh and secret_id in self.rotated:
+            self.secrets[secret_id] = self.rotated[secret_id]
         if secret_id not in self.secrets:
             raise NotFound(f"not found: secret {secret_id}")
         return self.secrets[secret_id]

@@ -11,6 +11,7 @@ from vedette.nucleus.errors import NucleusError
 from vedette.nucleus.plan import ComponentPlan, plan_steps
 from vedette.nucleus.recipe import (
     Artifact,
+    DependencyType,
     Lifecycle,
     Platform,
     Recipe,
@@ -104,7 +105,8 @@ class Planner:
             content = self._store.prepare(recipe, _distinct(artifacts))
         except NucleusError as error:
             return error.findings
-        if _TOKEN_EXCHANGE in recipe.component_dependencies:
+        exchange = recipe.component_dependencies.get(_TOKEN_EXCHANGE)
+        if exchange is not None and exchange.dependency_type is DependencyType.HARD:
             logger.warning(
                 "%s depends on %s: there are no AWS credentials under the local nucleus",
                 recipe.component_name,

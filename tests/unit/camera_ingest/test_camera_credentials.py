@@ -9,6 +9,7 @@ from vedette_camera_ingest.failure import CaptureError
 from vedette.bus import NotFound, NotSupported, Unauthorized
 from vedette.bus.memory import MemoryBus
 from vedette.messages import CameraSource, CameraState
+from vedette.secrets import SecretReader
 
 PASSWORD = "p@ss/w:rd#1%"
 
@@ -18,7 +19,7 @@ class BusWithoutSecrets(MemoryBus):
         super().__init__()
         self._error = error
 
-    def get_secret(self, secret_id: str) -> str:
+    def get_secret(self, secret_id: str, *, fresh: bool = False) -> str:
         raise self._error
 
 
@@ -28,7 +29,7 @@ def source(url: str = "rtsp://10.0.0.21/s", secret: str | None = "dock") -> Came
 
 def fetch_text(text: str, camera: CameraSource) -> Credentials:
     with MemoryBus(secrets={"dock": text}) as bus:
-        return fetch(bus, camera)
+        return fetch(SecretReader(bus, environ={}), camera)
 
 
 def template(user: str = "viewer", password: str = PASSWORD, url: str = "") -> str:
@@ -52,7 +53,7 @@ def test_login_in_the_address_is_taken_out_of_it() -> None:
 
 def test_no_secret_means_no_call_to_the_secret_manager() -> None:
     with BusWithoutSecrets(AssertionError("asked")) as bus:
-        assert fetch(bus, source(secret=None)) == Credentials("rtsp://10.0.0.21/s")
+        assert fetch(SecretReader(bus, environ={}), source(secret=None)) == Credentials("rtsp://10.0.0.21/s")
 
 
 def test_password_is_not_in_the_repr() -> None:
@@ -69,7 +70,7 @@ def test_password_is_not_in_the_repr() -> None:
 )
 def test_missing_secret_says_which_cause(error: Exception, says: str) -> None:
     with BusWithoutSecrets(error) as bus, pytest.raises(CaptureError) as raised:
-        fetch(bus, source())
+        fetch(SecretReader(bus, environ={}), source())
     assert raised.value.state is CameraState.SECRET_UNAVAILABLE
     assert says in raised.value.detail
     assert "dock" in raised.value.detail
@@ -95,3 +96,13 @@ def test_malformed_secret_is_said_without_its_content(text: str, says: str) -> N
 def test_camera_without_any_address_says_where_one_was_looked_for() -> None:
     with pytest.raises(CaptureError, match="secret dock has no StreamUrl"):
         fetch_text(template(), source(url=""))
+
+
+def test_a_rotated_password_needs_a_deployment() -> None:
+    old, new = template(password="old"), template(password="new")
+    with MemoryBus(secrets={"dock": old}) as bus:
+        now = [0.0]
+        secrets = SecretReader(bus, environ={}, clock=lambda: now[0])
+        bus.rotated["dock"] = new
+        assert fetch(secrets, source()).password == "old"  # the device's own copy serves while it is taken
+        assert fetch(secrets, source(), refused=True).password == "new"
