@@ -1,17 +1,18 @@
 """One HTTP request, with bounds, and what is known of its fate when it fails."""
 
 import base64
-import http.client
 import socket
-import ssl
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from vedette.aws_calls.errors import OutcomeUnknown, Unreachable
+
+if TYPE_CHECKING:  # TLS takes 6 MB of memory: only where something is sent
+    import http.client
+    import ssl
 
 CONNECT_TIMEOUT_S: Final = 10.0
 ANSWER_TIMEOUT_S: Final = 30.0
@@ -33,6 +34,8 @@ def send(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Resp
     :raises Unreachable: when it was not sent whole
     :raises OutcomeUnknown: when no whole answer came
     """
+    import http.client
+
     parts = urlsplit(url)
     host = parts.hostname or ""
     connection = _connection(parts.scheme, host, parts.port)
@@ -57,7 +60,9 @@ def send(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Resp
         connection.close()
 
 
-def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
+def _connection(scheme: str, host: str, port: int | None) -> "http.client.HTTPConnection":
+    import urllib.request
+
     proxy = None if urllib.request.proxy_bypass(host) else urllib.request.getproxies().get(scheme)
     if proxy is None:
         return _open(scheme, host, port)
@@ -71,14 +76,18 @@ def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPCon
     return connection
 
 
-def _open(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
+def _open(scheme: str, host: str, port: int | None) -> "http.client.HTTPConnection":
+    import http.client
+
     if scheme == "https":
         return http.client.HTTPSConnection(host, port, timeout=CONNECT_TIMEOUT_S, context=_tls())
     return http.client.HTTPConnection(host, port, timeout=CONNECT_TIMEOUT_S)
 
 
 @lru_cache(maxsize=1)
-def _tls() -> ssl.SSLContext:
+def _tls() -> "ssl.SSLContext":
+    import ssl
+
     # Loading the certificates costs 20 ms: once.
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -86,6 +95,8 @@ def _tls() -> ssl.SSLContext:
 
 
 def _reason(error: Exception) -> str:
+    import ssl
+
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted ({error.verify_message})"
     if isinstance(error, TimeoutError):
