@@ -1,0 +1,103 @@
+"""The scripts that Panorama's users know: each calls a command that exists, with what it was given."""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from vedette.cli.main import app
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = ROOT / "scripts"
+CALLS = {
+    "register-camera": (["lobby", "viewer", "rtsp://h/1"], "camera add lobby --user viewer --url rtsp://h/1"),
+    "deregister-camera": (["lobby", "--delete-secret"], "camera remove lobby --delete-secret"),
+    "rename-package": (["CODE", "SHOP", "--dir", "x"], "package rename CODE SHOP --dir x"),
+    "samplify": ([], "import . --account 123456789012"),
+    "update-model-config": (["NET"], "package add-model NET"),
+}
+
+
+def run(script: str, *arguments: str, folder: Path, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+    """Run a copy of the script, whose ``vedette`` and ``aws`` write down how they were called."""
+    copy = folder / "checkout"
+    for program in (copy / ".venv" / "bin" / "vedette", copy / ".venv" / "bin" / "aws"):
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(f'#!/bin/sh\necho "{program.name} $*" >> {folder}/calls\n')
+        program.chmod(0o755)
+    (copy / "scripts").mkdir(exist_ok=True)
+    (copy / "scripts" / script).write_text((SCRIPTS / script).read_text())
+    if not (copy / "infra").exists():
+        (copy / "infra").symlink_to(ROOT / "infra")
+    environ = {**os.environ, "PATH": f"{copy}/.venv/bin:{os.environ['PATH']}"}
+    return subprocess.run(
+        ["bash", copy / "scripts" / script, *arguments],
+        env=environ, input=stdin, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+
+
+def calls(folder: Path) -> list[str]:
+    file = folder / "calls"
+    return file.read_text().splitlines() if file.exists() else []
+
+
+@pytest.mark.parametrize("script", CALLS)
+def test_a_script_calls_something_else_than_it_says(tmp_path: Path, script: str) -> None:
+    arguments, expected = CALLS[script]
+    done = run(script, *arguments, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert calls(tmp_path) == [f"vedette {expected}"]
+    command: Any = typer.main.get_command(app)
+    words, name = expected.split(), "vedette"
+    while hasattr(command, "commands"):
+        name = words.pop(0)
+        command = command.commands[name]
+    command.make_context(name, words)
+    assert " ".join(expected.split()[:2]).removesuffix(" .") in (SCRIPTS / script).read_text().splitlines()[1]
+
+
+@pytest.mark.parametrize("script", [*(name for name, call in CALLS.items() if call[0]), "delete-stack", "create-stack"])
+def test_a_script_does_not_say_how_it_is_used(tmp_path: Path, script: str) -> None:
+    assert os.access(SCRIPTS / script, os.X_OK)
+    done = run(script, folder=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"usage: scripts/{script}")
+    assert calls(tmp_path) == []
+
+
+def test_a_stack_is_not_made_as_asked(tmp_path: Path) -> None:
+    done = run("create-stack", "device-role", "ArtifactBucket=my-bucket", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    first, second = calls(tmp_path)
+    assert first.startswith("aws cloudformation deploy --stack-name vedette-device-role --template-file ")
+    assert "--capabilities CAPABILITY_NAMED_IAM --no-fail-on-empty-changeset" in first
+    assert first.endswith("--parameter-overrides ArtifactBucket=my-bucket")
+    assert "describe-stacks --stack-name vedette-device-role" in second
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["none"], "there is no template none"),
+        (["device-role"], "device-role needs ArtifactBucket=VALUE"),
+        (["device-role", "ArtifactBucket=b", "Bukket=x"], "no parameter Bukket=x"),
+        (["device-role", "ArtifactBucket"], "no parameter ArtifactBucket"),
+    ],
+)
+def test_a_stack_is_made_of_a_mistake(tmp_path: Path, arguments: list[str], said: str) -> None:
+    done = run("create-stack", *arguments, folder=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert calls(tmp_path) == []
+
+
+def test_a_stack_is_deleted_unasked(tmp_path: Path) -> None:
+    done = run("delete-stack", "artifacts", folder=tmp_path)
+    assert done.returncode == 2
+    assert "give --yes" in done.stderr
+    assert calls(tmp_path) == []
+    assert run("delete-stack", "artifacts", "--yes", folder=tmp_path).returncode == 0
+    assert calls(tmp_path)[0] == "aws cloudformation delete-stack --stack-name vedette-artifacts"
