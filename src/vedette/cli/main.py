@@ -342,6 +342,29 @@ camera_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Came
 app.add_typer(camera_app, name="camera")
 
 
+@camera_app.command("discover")
+def camera_discover(
+    hosts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[HOST...]", help="Ask these only (HOST, HOST:PORT); default: every network."),
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option(metavar="NAME", help="User of the cameras; the password is asked for, or read.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(min=0.5, max=60, help="Seconds to wait for cameras to answer.")] = 4.0,
+    as_json: JsonFlag = False,
+) -> None:
+    """Find ONVIF cameras in this machine's networks, and their streams.
+
+    vedette camera discover
+
+    vedette camera discover 10.0.0.21 --user viewer
+    """
+    from vedette.cli.discover import discover_cameras
+
+    raise typer.Exit(discover_cameras(hosts or [], user, Terminal(), timeout_s=timeout, as_json=as_json))
+
+
 @camera_app.command("test")
 def camera_test(
     target: Annotated[str, typer.Argument(metavar="URL|FILE|NAME", help="RTSP URL, video file or known camera.")],
