@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import av
 
@@ -22,6 +22,9 @@ from vedette_camera_ingest.events import Opened, Over, Received
 from vedette_camera_ingest.failure import CaptureError
 from vedette_camera_ingest.frames import FrameWriter
 from vedette_camera_ingest.gate import Gate, Passage
+from vedette_camera_ingest.http_camera import HttpCamera
+from vedette_camera_ingest.image_folder import ImageFolder, Show
+from vedette_camera_ingest.pace import Effort, Pace
 from vedette_camera_ingest.progress import Progress, Verdict
 from vedette_camera_ingest.session import Session, UnsupportedCodec
 from vedette_camera_ingest.source import Source
@@ -36,6 +39,17 @@ _REFUSED: Final = (CameraState.WRONG_PASSWORD, CameraState.PASSWORD_NEEDED)
 _LOGIN_POLL_S: Final = 5.0
 
 OpenSession = Callable[[Source, Credentials], Session]
+
+
+class _Player(Protocol):
+    """What reads and decodes by itself."""
+
+    @property
+    def codec(self) -> str:
+        """A name for people, known once the first picture is shown."""
+
+    def play(self, show: Show) -> None:
+        """Show pictures until the end."""
 
 
 class Capture:
@@ -94,16 +108,20 @@ class Capture:
         if self._board.state is CameraState.CONNECTING:
             self._board.enter(CameraState.CONNECTING, _whereto(login, self._source))
         path = path_of(login.url)
+        scheme = login.url.partition("://")[0].lower()
         if path is not None:
-            self._play_file(path)
-        elif login.url.partition("://")[0].lower() in ("rtsp", "rtsps"):
+            self._play_local(path)
+        elif scheme in ("rtsp", "rtsps"):
             self._play_stream(login)
+        elif scheme in ("http", "https"):
+            options: dict[str, Any] = {"rate": self._source.max_fps, "secret": self._source.secret}
+            camera = HttpCamera(login, self._ring, self._stop, **options, **self._hooks())
+            self._play_pictures(camera, self._source.max_fps)
         else:
-            scheme = login.url.partition("://")[0][:16]
             raise CaptureError(
                 CameraState.FAILED,
-                f"Camera {self._source.name} has an address that begins with {scheme}://,"
-                f" expected rtsp://, rtsps:// or the path of a video file",
+                f"Camera {self._source.name} has an address that begins with {scheme[:16]}://,"
+                f" expected rtsp://, rtsps://, http://, https:// or a path on this device",
             )
 
     def _credentials(self) -> Credentials:
@@ -145,6 +163,7 @@ class Capture:
         decoder = Decoder(opened.decoder, clock, candidates(opened.decoder.name) if self._hardware else ())
         progress = Progress(time.monotonic())
         gate = Gate(lambda: self._ring.readers, time.monotonic())
+        pace = Pace(self._source.max_fps)
         while not self._stop.is_set():
             self._beat()
             event = session.next(_POLL_S)
@@ -155,10 +174,10 @@ class Capture:
                 progress.packet(event.mono_ns / 1e9)
                 clock.arrived(event.pts_ns, event.camera_ns, event.mono_ns, event.wall_ns)
                 self._board.found_clock(clock.behind_ns)
-                self._take(event, gate, decoder, progress, now)
+                self._take(event, gate, pace, decoder, progress, now)
             self._judge(progress, opened, now)
 
-    def _take(self, event: Received, gate: Gate, decoder: Decoder, progress: Progress, now: float) -> None:
+    def _take(self, event: Received, gate: Gate, pace: Pace, decoder: Decoder, progress: Progress, now: float) -> None:
         behind = gate.behind
         key = bool(event.packet.is_keyframe)
         passage = gate.judge(now, event.mono_ns / 1e9, key=key)
@@ -168,14 +187,22 @@ class Capture:
             if gate.idle:
                 progress.frame(now)
             return
+        frames = 0
         try:
             decode = decoder.decode_alone if passage is Passage.GLANCE else decoder.decode
             for captured in decode(event):
+                frames += 1
                 progress.frame(time.monotonic())
                 self._board.found_decoder(decoder.name)
-                self._show(captured.frame, captured.wall_ns, captured.mono_ns)
+                if passage is Passage.GLANCE or pace.passes(captured.mono_ns):
+                    self._show(captured.frame, captured.wall_ns, captured.mono_ns)
         except av.FFmpegError:
             self._board.failed_to_decode()
+        effort = pace.effort(event.mono_ns, key=key, frames=frames)
+        if effort is Effort.KEYS:
+            # Left out on purpose, not missing.
+            progress.frame(now)
+        decoder.leave_out(Effort.REFERENCES if gate.late and effort is Effort.ALL else effort)
 
     def _show(self, frame: Any, wall_ns: int, mono_ns: int) -> None:
         try:
@@ -202,19 +229,29 @@ class Capture:
         if verdict is Verdict.HOPELESS:
             raise CaptureError(CameraState.NO_KEY_FRAME, f"{opened.where} sent no complete picture in a minute")
 
-    def _play_file(self, path: Path) -> None:
-        hooks = {"beat": self._beat, "failed_to_decode": self._board.failed_to_decode}
-        video: VideoDevice | VideoFile
+    def _play_local(self, path: Path) -> None:
         if path.is_char_device():
-            video = VideoDevice(path, self._ring, self._stop, **hooks)
+            self._play_pictures(VideoDevice(path, self._ring, self._stop, **self._hooks()), self._source.max_fps)
+        elif path.is_dir():
+            self._play_pictures(ImageFolder(path, self._source, self._ring, self._stop, **self._hooks()))
         else:
-            video = VideoFile(path, self._source, self._ring, self._stop, **hooks)
+            most = self._source.max_fps if self._source.pace == "own" else None
+            video = VideoFile(path, self._source, self._ring, self._stop, **self._hooks())
+            self._play_pictures(video, most)
+
+    def _play_pictures(self, player: "_Player", most: float | None = None) -> None:
+        """Play what decodes by itself, ``most`` pictures a second."""
+        pace = Pace(most)
 
         def show(frame: Any, wall_ns: int, mono_ns: int) -> None:
-            self._board.found_codec(video.codec)
-            self._show(frame, wall_ns, mono_ns)
+            self._board.found_codec(player.codec)
+            if pace.passes(mono_ns):
+                self._show(frame, wall_ns, mono_ns)
 
-        video.play(show)
+        player.play(show)
+
+    def _hooks(self) -> dict[str, Any]:
+        return {"beat": self._beat, "failed_to_decode": self._board.failed_to_decode}
 
     def _wait(self, error: CaptureError, *, delivered: bool) -> None:
         delay_s = self._backoff.next_delay_s(error.state, delivered=delivered)

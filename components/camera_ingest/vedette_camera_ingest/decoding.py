@@ -10,7 +10,8 @@ import av
 
 from vedette.hardware_decoding import Hardware, open_decoder
 from vedette_camera_ingest.events import Received
-from vedette_camera_ingest.scaling import MAX_PIXELS
+from vedette_camera_ingest.pace import Effort
+from vedette_camera_ingest.scaling import MAX_PIXELS, MOST_DECODED_PIXELS
 from vedette_camera_ingest.timing import CaptureClock
 
 _log = logging.getLogger(__name__)
@@ -55,6 +56,8 @@ class Decoder:
         self._received: OrderedDict[int, Received] = OrderedDict()
         self._failures = 0
         self._await_key = False
+        self._effort = Effort.ALL
+        context.options = {**context.options, "max_pixels": str(MOST_DECODED_PIXELS)}
         threads = threads_for(context.width or 0, context.height or 0, len(os.sched_getaffinity(0)))
         context.thread_count = threads
         context.thread_type = "FRAME" if threads > 1 else "SLICE"
@@ -81,6 +84,12 @@ class Decoder:
         self._await_key = False
         for frame in self._frames(packet):
             yield self._captured(frame, received)
+
+    def leave_out(self, effort: Effort) -> None:
+        """Decode no more than ``effort`` from now on; hardware decodes everything, which costs it nothing."""
+        if effort is not self._effort:
+            self._effort = effort
+            self._software.skip_frame = effort.value
 
     def decode_alone(self, received: Received) -> Iterator[Captured]:
         """Yield the frame of one key packet at once, without waiting for those that follow it."""

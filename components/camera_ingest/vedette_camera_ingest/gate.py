@@ -4,6 +4,9 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Final
 
+# From here to there pictures that no other needs are left out, before whole seconds have to be.
+_LATE_S: Final = 0.3
+_PROMPT_S: Final = 0.1
 # Longer than the packets that libav collects while it opens a stream.
 _BEHIND_S: Final = 1.0
 # How long frames are decoded before and after the last reader: applications take that long to restart.
@@ -30,6 +33,7 @@ class Gate:
         self._last_glance = started
         self._whole = False
         self._idle = False
+        self._late = False
         self.behind = 0
         """Packets left out because decoding fell behind."""
 
@@ -37,6 +41,11 @@ class Gate:
     def idle(self) -> bool:
         """Whether packets are left out because nobody looks."""
         return self._idle
+
+    @property
+    def late(self) -> bool:
+        """Whether decoding is about to fall behind."""
+        return self._late
 
     def judge(self, now: float, received: float, *, key: bool) -> Passage:
         """Judge the next packet of the stream, which was received at ``received``."""
@@ -49,6 +58,7 @@ class Gate:
                 self._last_glance = now
                 return Passage.GLANCE
             return Passage.DROP
+        self._late = now - received > (_PROMPT_S if self._late else _LATE_S)
         if now - received > _BEHIND_S and not key:
             self._whole = False
             self.behind += 1

@@ -5,6 +5,8 @@ from typing import Final
 LONG_SIDE: Final = 1920
 SHORT_SIDE: Final = 1080
 MAX_PIXELS: Final = LONG_SIDE * SHORT_SIDE
+MOST_DECODED_PIXELS: Final = 8192 * 4608
+"""8K and a little. What claims to be larger is not decoded: it would take gigabytes."""
 
 
 def delivered_size(width: int, height: int) -> tuple[int, int]:

@@ -24,6 +24,7 @@ from vedette_camera_ingest import libav_errors
 from vedette_camera_ingest.credentials import Credentials
 from vedette_camera_ingest.events import Event, Opened, Over, Received
 from vedette_camera_ingest.failure import CaptureError, from_probe
+from vedette_camera_ingest.scaling import MOST_DECODED_PIXELS
 from vedette_camera_ingest.source import Source
 
 _log = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ _READ_TIMEOUT_S: Final = 60.0
 _CLOSE_S: Final = 0.3
 # A whole minute of a camera at 30 fps; the gate drops what is late long before.
 _MOST_PACKETS: Final = 1800
+# Of the same: no camera sends so much while one picture is decoded.
+_MOST_BYTES: Final = 64 * 1024 * 1024
 # Not in every PyAV that is supported.
 _TELLS_TIMES: Final = hasattr(av.Packet, "has_sidedata")
 _CA_FILES: Final = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
@@ -66,6 +69,8 @@ class Session:
         self._port: int | None = None
         self._closing = threading.Event()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        # Each is written by one of the two threads only.
+        self._put_bytes = self._taken_bytes = 0
         self._thread = threading.Thread(target=self._run, name="session", daemon=True)
 
     def start(self) -> None:
@@ -75,9 +80,12 @@ class Session:
     def next(self, timeout_s: float) -> Event | None:
         """Return the next event, or None when none comes in time."""
         try:
-            return self._events.get(timeout=timeout_s)
+            event = self._events.get(timeout=timeout_s)
         except queue.Empty:
             return None
+        if isinstance(event, Received):
+            self._taken_bytes += event.packet.size
+        return event
 
     def close(self) -> None:
         """End the connection. The thread ends at once, or when libav's own limits have passed."""
@@ -141,9 +149,10 @@ class Session:
                 if self._closing.is_set():
                     return
                 if packet.size:
+                    self._put_bytes += packet.size
                     mono_ns, wall_ns = time.monotonic_ns(), time.time_ns()
                     self._events.put(Received(packet, mono_ns, wall_ns, _stamp_of(packet), _camera_time_of(packet)))
-                if self._events.qsize() > _MOST_PACKETS:
+                if self._events.qsize() > _MOST_PACKETS or self._put_bytes - self._taken_bytes > _MOST_BYTES:
                     raise CaptureError(CameraState.FAILED, "Packets are not taken any more")
         except (av.FFmpegError, OSError) as error:
             raise libav_errors.from_reading(error, where) from None
@@ -188,6 +197,7 @@ def _options(source: Source, address: Address) -> dict[str, str]:
         # Do not collect frames to estimate a rate nobody asks for: the first picture comes after 0.2 s, not after 1 s.
         "fpsprobesize": "0",
         "analyzeduration": "300000",
+        "max_pixels": str(MOST_DECODED_PIXELS),
         # Of single operations on the socket, us.
         "timeout": "10000000",
     }

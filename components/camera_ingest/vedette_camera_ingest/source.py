@@ -37,6 +37,10 @@ class Source(Protocol):
     def loop(self) -> bool:
         """Whether files begin anew at their end."""
 
+    @property
+    def max_fps(self) -> float | None:
+        """Pictures a second at most; None: all there are."""
+
 
 class PlainSource(NamedTuple):
     """A source in the worker."""
@@ -48,6 +52,7 @@ class PlainSource(NamedTuple):
     transport: str = "tcp"
     pace: str = "own"
     loop: bool = True
+    max_fps: float | None = None
 
 
 def document_of(source: Source) -> dict[str, Any]:

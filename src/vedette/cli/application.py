@@ -77,6 +77,10 @@ class ProjectOptions(Protocol):
     def transport(self) -> str:
         """How RTSP cameras send their video."""
 
+    @property
+    def max_fps(self) -> float | None:
+        """Pictures a second of each camera at most."""
+
 
 @dataclass(frozen=True)
 class CompiledProject:
@@ -121,8 +125,10 @@ def compile_project(
         raise Failure(f"--transport takes tcp or udp, got `{options.transport}`", exit_code=EXIT_USAGE)
     transport = cast("Literal['tcp', 'udp']", options.transport)
     known = read_known_cameras(options.cameras_file)
-    cameras = read_cameras(options.cameras, credentials, known=known, transport=transport, pace=pace)
-    here = registered_sources(known, transport) if registered is None else {}
+    cameras = read_cameras(
+        options.cameras, credentials, known=known, transport=transport, pace=pace, max_fps=options.max_fps
+    )
+    here = registered_sources(known, transport, options.max_fps) if registered is None else {}
     if secrets_of_account:
         cameras = named_for_account(cameras, known)
         here = {name: source.model_copy(update={"secret": _of_account(source.secret)}) for name, source in here.items()}

@@ -14,7 +14,7 @@ from vedette.cli.failure import EXIT_USAGE, Failure
 from vedette.messages import CameraSource
 from vedette.redaction import redact, split_credentials
 
-_SCHEMES = ("rtsp", "rtsps")
+_SCHEMES = ("rtsp", "rtsps", "http", "https")
 _EXAMPLES = {"--camera": "camera_node=rtsp://10.0.0.21/stream1", "--set": "detection_threshold=35"}
 
 
@@ -53,10 +53,12 @@ def read_cameras(
     transport: Literal["tcp", "udp"] = "tcp",
     pace: Literal["own", "fastest"] = "own",
     loop: bool = True,
+    max_fps: float | None = None,
 ) -> Cameras:
     """Turn ``NODE=URL`` values into sources.
 
-    A value is an RTSP URL, the path of a video file or device, or the name of a camera in ``known`` (the secrets file).
+    A value is a URL (RTSP, or JPEG over HTTP), the path of a video file, folder of images or device, or the name of a
+    camera in ``known`` (the secrets file).
     Several values for one node put several cameras on it.
 
     :raises Failure: for what is none of these
@@ -83,20 +85,22 @@ def read_cameras(
         else:
             raise _unknown_camera(node, value, known)
         of_node.append(
-            CameraSource(name=name, url=url, secret=secret, transport=transport, pace=pace, loop=loop),
+            CameraSource(name=name, url=url, secret=secret, transport=transport, pace=pace, loop=loop, max_fps=max_fps),
         )
     return Cameras(sources, secrets)
 
 
 def registered_sources(
-    known: Mapping[str, Mapping[str, str]], transport: Literal["tcp", "udp"] = "tcp"
+    known: Mapping[str, Mapping[str, str]],
+    transport: Literal["tcp", "udp"] = "tcp",
+    max_fps: float | None = None,
 ) -> Mapping[str, CameraSource]:
     """Return the known cameras as override documents name them; those with a login by their secret."""
     found: dict[str, CameraSource] = {}
     for name, camera in known.items():
         url, user, _ = split_credentials(camera.get("StreamUrl", ""))
         secret = name if user or camera.get("Username") else None
-        found[name] = CameraSource(name=name, url=url, secret=secret, transport=transport)
+        found[name] = CameraSource(name=name, url=url, secret=secret, transport=transport, max_fps=max_fps)
     return found
 
 

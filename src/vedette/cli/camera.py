@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from vedette.cli.arguments import read_cameras, read_known_cameras
 from vedette.cli.credentials import Credentials
@@ -63,7 +64,7 @@ def test_camera(
     user, password = secret.get("Username") or None, secret.get("Password")
     report: dict[str, Any] = {"schema": "vedette.camera-test/1", "ok": False, "url": url}
     try:
-        if "://" in url:
+        if url.startswith(("rtsp://", "rtsps://")):
             _say_probe(_probed(url, user, password), user, report, terminal)
         playing = _play(source, url, user, password, seconds)
         _say_playing(playing, terminal)
@@ -120,7 +121,11 @@ def _opened(source: CameraSource, url: str, user: str | None, password: str | No
 
     from vedette.rtsp.address import parse
 
-    if "://" in url:
+    if url.startswith(("http://", "https://")):
+        scheme, _, rest = url.partition("://")
+        login = f"{quote(user, safe='')}:{quote(password or '', safe='')}@" if user else ""
+        location, options = f"{scheme}://{login}{rest}", {}
+    elif "://" in url:
         location = parse(url)[0].with_login(user, password)
         options = {"rtsp_transport": source.transport, "analyzeduration": "200000"}
     else:

@@ -36,6 +36,7 @@ class CompileOptions:
     instance: str | None = None
     cameras_file: Path | None = None
     transport: str = "tcp"
+    max_fps: float | None = None
     bucket: str | None = None
     target: str | None = None
     secrets_file: Path | None = None

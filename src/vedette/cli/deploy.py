@@ -46,6 +46,7 @@ class DeployOptions:
     instance: str | None = None
     cameras_file: Path | None = None
     transport: str = "tcp"
+    max_fps: float | None = None
     replace: Sequence[str] = ()
     remove: Sequence[str] = ()
     copy: str | None = None
@@ -81,6 +82,7 @@ class _Project:
     instance: str | None
     cameras_file: Path | None
     transport: str
+    max_fps: float | None
 
 
 def deploy(options: DeployOptions, credentials: Credentials, terminal: Terminal) -> int:
@@ -163,6 +165,7 @@ def _applications(
             options.instance,
             options.cameras_file,
             options.transport,
+            options.max_fps,
         )
         compiled = compile_project(project, credentials, terminal, secrets_of_account=True)
         with compiling(directory, terminal):

@@ -89,6 +89,10 @@ def deploy(  # noqa: PLR0917 - typer reads the options off the signature
         Path | None, typer.Option(metavar="FILE", help="Known cameras: {NAME: {Username, Password, StreamUrl}}.")
     ] = None,
     transport: Annotated[str, typer.Option(metavar="tcp|udp", help="How RTSP cameras send their video.")] = "tcp",
+    max_fps: Annotated[
+        float | None,
+        typer.Option(metavar="N", min=0.01, max=1000, help="Pictures a second of each camera at most; saves decoding."),
+    ] = None,
     replace: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Application that leaves in the same deployment.")
     ] = None,
@@ -156,6 +160,7 @@ def deploy(  # noqa: PLR0917 - typer reads the options off the signature
         instance=name,
         cameras_file=cameras_file,
         transport=transport,
+        max_fps=max_fps,
         replace=tuple(replace or ()),
         remove=tuple(remove or ()),
         copy=copy,

@@ -80,8 +80,8 @@ def run(
         list[str] | None,
         typer.Option(
             metavar="NODE=URL",
-            help="Camera for a node: RTSP URL, video file or device, or a name of ~/.config/vedette/cameras.json. "
-            "Several for one node put several cameras on it.",
+            help="Camera for a node: RTSP or HTTP URL, video file, folder of images or device, or a name of "
+            "~/.config/vedette/cameras.json. Several for one node put several cameras on it.",
         ),
     ] = None,
     setting: Annotated[
@@ -98,6 +98,10 @@ def run(
         Path | None, typer.Option(metavar="FILE", help="Known cameras: {NAME: {Username, Password, StreamUrl}}.")
     ] = None,
     transport: Annotated[str, typer.Option(metavar="tcp|udp", help="How RTSP cameras send their video.")] = "tcp",
+    max_fps: Annotated[
+        float | None,
+        typer.Option(metavar="N", min=0.01, max=1000, help="Pictures a second of each camera at most; saves decoding."),
+    ] = None,
     fast: Annotated[
         bool, typer.Option("--fast", help="Read video files as fast as the application takes frames, once.")
     ] = False,
@@ -139,6 +143,7 @@ def run(
         instance=name,
         cameras_file=cameras_file,
         transport=transport,
+        max_fps=max_fps,
         fast=fast,
         for_s=for_seconds,
         browser=not no_browser,
@@ -208,6 +213,10 @@ def compile_command(
         Path | None, typer.Option(metavar="FILE", help="Known cameras: {NAME: {Username, Password, StreamUrl}}.")
     ] = None,
     transport: Annotated[str, typer.Option(metavar="tcp|udp", help="How RTSP cameras send their video.")] = "tcp",
+    max_fps: Annotated[
+        float | None,
+        typer.Option(metavar="N", min=0.01, max=1000, help="Pictures a second of each camera at most; saves decoding."),
+    ] = None,
     role: Annotated[
         str | None, typer.Option(metavar="ARN", help="AWS role whose credentials the application is given.")
     ] = None,
@@ -242,6 +251,7 @@ def compile_command(
         cameras_file=cameras_file,
         transport=transport,
         role=role,
+        max_fps=max_fps,
         bucket=bucket,
         target=target,
         secrets_file=secrets_file,

@@ -41,6 +41,7 @@ class RunOptions:
     instance: str | None = None
     cameras_file: Path | None = None
     transport: str = "tcp"
+    max_fps: float | None = None
     fast: bool = False
     for_s: float | None = None
     browser: bool = True

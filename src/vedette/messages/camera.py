@@ -15,7 +15,11 @@ class CameraSource(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(description="camera name, shown to people and given to applications as stream_id")
-    url: str = Field(default="", description="rtsp:// or rtsps:// URL without credentials, or the path of a video file")
+    url: str = Field(
+        default="",
+        description="rtsp://, rtsps://, http:// or https:// URL without credentials, or the path of a video file,"
+        " a folder of images or a device",
+    )
     secret: str | None = Field(
         default=None,
         description="Secrets Manager name or ARN of {Username, Password, StreamUrl}; its URL serves when url is empty",
@@ -26,6 +30,13 @@ class CameraSource(BaseModel):
         description="files only: at the file's own frame rate, or as fast as the readers take frames",
     )
     loop: bool = Field(default=True, description="files only: start again at the end")
+    max_fps: float | None = Field(
+        default=None,
+        gt=0,
+        le=1000,
+        description="pictures a second at most; what is not needed for them is not decoded. Folders of images and"
+        " cameras that send one image a request: this many, 1 when not given",
+    )
 
     @property
     def camera_id(self) -> str:

@@ -74,6 +74,12 @@ class Stand:
         assert status.socket
         return RingReader(connect(status.socket, 2.0), credit)
 
+    def reader_of(self, name: str, credit: int = 1, timeout_s: float = 30.0) -> RingReader:
+        """Return a reader of one camera of several."""
+        status = self.wait_for(lambda status: status.name == name and status.socket, timeout_s)
+        assert status.socket
+        return RingReader(connect(status.socket, 2.0), credit)
+
     def close(self) -> None:
         self.stop.set()
         for thread in self._threads:

@@ -138,8 +138,6 @@ def test_files_that_hold_no_video(stand: Stand, tmp_path: Path) -> None:
     stand.forget()
     stand.want(source(write_sound(tmp_path / "sound.m4a")))
     assert "has no video in it" in stand.wait_for(lambda status: "sound" in status.detail).detail
-    stand.want(source(tmp_path))
-    assert "is a folder" in stand.wait_for(lambda status: "folder" in status.detail).detail
 
 
 def test_mjpeg_file(stand: Stand, clips: dict[str, Path]) -> None:

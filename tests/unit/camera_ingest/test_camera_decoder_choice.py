@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import av
 import pytest
@@ -28,7 +28,8 @@ class Context:
     """Stands in for libav's decoder: one frame a packet, or an error."""
 
     name, extradata, width, height = "h264", None, 1920, 1080
-    thread_count, thread_type = 0, ""
+    thread_count, thread_type, skip_frame = 0, "", "DEFAULT"
+    options: ClassVar[dict[str, str]] = {}
 
     def __init__(self, error: Exception | None = None, frames: int = 1) -> None:
         self.error = error

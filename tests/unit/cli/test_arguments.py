@@ -35,7 +35,7 @@ def test_file_path_stays_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         ("cam", "takes NODE=VALUE"),
         ("=rtsp://a", "takes NODE=VALUE"),
         ("cam=missing.mp4", "no file that exists"),
-        ("cam=ftp://h/x", "begins with rtsp:// or rtsps://"),
+        ("cam=ftp://h/x", "begins with rtsp:// or rtsps:// or http://"),
         ("cam=rtsp:///x", "no host"),
         ("cam=rtsp://h:port/x", "no valid host and port"),
     ],

@@ -128,7 +128,7 @@ def test_panoramas_file_of_parameters_is_refused(account: Any, tmp_path: Path) -
         ("x" * 129, {}, "cannot name a camera"),
         ("lobby", {}, "is registered already"),
         ("new", {"url": None}, "needs an address"),
-        ("new", {"url": "http://h/"}, "begins with rtsp://"),
+        ("new", {"url": "ftp://h/"}, "begins with rtsp://"),
         ("new", {"url": URL, "user": "viewer"}, "no terminal to ask for the password"),
     ],
 )
