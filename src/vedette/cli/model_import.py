@@ -221,30 +221,15 @@ def _model_file(text: str) -> Iterator[Path]:
     if not text.startswith("s3://"):
         yield Path(text)
         return
+    from vedette.cloud.errors import CloudError
+    from vedette.cloud.objects import fetch_object
+
     with tempfile.TemporaryDirectory(prefix="vedette-s3-") as folder:
-        yield fetch(text, Path(folder))
-
-
-def fetch(uri: str, folder: Path, client: Any = None) -> Path:
-    """Fetch ``s3://bucket/key`` into ``folder``.
-
-    :raises Failure: if boto3 is not installed, or S3 does not give it
-    """
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    if not bucket or not key or key.endswith("/"):
-        raise Failure(f"`{uri}` is no address of an object", hint="s3://BUCKET/KEY", exit_code=EXIT_USAGE)
-    if client is None:
         try:
-            import boto3
-        except ImportError as error:
-            raise Failure("a model in S3 needs boto3", hint="pip install boto3") from error
-        client = boto3.client("s3")
-    target = folder / Path(key).name
-    try:
-        client.download_file(bucket, key, str(target))
-    except Exception as error:
-        raise Failure(f"{uri} cannot be fetched: {str(error).splitlines()[0][:300]}") from error
-    return target
+            fetched = fetch_object(text, Path(folder))
+        except CloudError as error:
+            raise Failure(str(error), hint=error.hint) from error
+        yield fetched
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pytest
 import vedette.conversion
 from vedette.cli.compile import CompileOptions, compile_to_folder
 from vedette.cli.failure import Failure
-from vedette.cli.model_import import ImportOptions, check_model, fetch, import_model
+from vedette.cli.model_import import ImportOptions, check_model, import_model
 from vedette.cli.terminal import Terminal
 from vedette.cli.validate import validate
 from vedette.conversion import ConversionFailed, Converter
@@ -137,15 +137,6 @@ def test_check_writes_nothing_or_no_record(raw: Path, tmp_path: Path) -> None:
     assert json.loads(out.with_name("result.onnx.json").read_text())["source"]["framework"] == "torchscript"
 
 
-def test_a_model_in_s3_is_not_fetched_or_its_error_is_a_traceback(tmp_path: Path) -> None:
-    class Client:
-        def download_file(self, bucket: str, key: str, target: str) -> None:
-            if bucket != "models":
-                raise RuntimeError("An error occurred (404): Not Found")
-            Path(target).write_text(key)
-
-    assert fetch("s3://models/a/net.pth", tmp_path, Client()).read_text() == "a/net.pth"
-    with pytest.raises(Failure, match="cannot be fetched: An error occurred"):
-        fetch("s3://others/a/net.pth", tmp_path, Client())
+def test_a_wrong_address_in_s3_is_a_traceback() -> None:
     with pytest.raises(Failure, match="is no address of an object"):
-        fetch("s3://models", tmp_path, Client())
+        check_model(ImportOptions(file="s3://models"), Terminal(io.StringIO(), {}))
