@@ -78,6 +78,7 @@ class Wiring:
             path=str(self.store / model.component / "current" / model.file),
             format=model.format,
             inputs=model.inputs,
+            frames=model.frames,
             instance=self.instance,
             node=model.node,
             wanted=wanted,

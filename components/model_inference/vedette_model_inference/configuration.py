@@ -31,8 +31,22 @@ class Configuration(BaseModel):
     max_call_megabytes: int = Field(
         512, ge=1, alias="maxCallMegabytes", description="shared memory one application may have per model, MiB"
     )
+    max_batch: int = Field(
+        8, ge=1, le=64, alias="maxBatch", description="calls that one run may answer, where the model can; 1: never"
+    )
+    batch_wait_ms: float = Field(
+        2.0,
+        ge=0,
+        le=1000,
+        alias="batchWaitMs",
+        description="how long a call waits for those of other applications that called within the last half second",
+    )
     verify: bool = Field(True, description="load a file never seen before in a process of its own first")
     verify_timeout_s: float = Field(300.0, gt=0, alias="verifyTimeoutS", description="seconds that may take")
+
+    def runs_at_once(self) -> int:
+        """Return how many models may compute at once: as many as their threads fit the cores."""
+        return max(1, len(os.sched_getaffinity(0)) // self.thread_count())
 
     def thread_count(self) -> int:
         """Return the threads of one model's run.

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vedette.messages import ModelDemand, Tensor
 from vedette.rings.calls.tensors import lay_out
+from vedette_model_inference.batching import can_batch
 from vedette_model_inference.configuration import Configuration
 from vedette_model_inference.engines import engine_version, open_session
 from vedette_model_inference.errors import LoadError, LoadStopped
@@ -18,6 +20,9 @@ from vedette_model_inference.model_file import Fingerprint, digest, find, finger
 from vedette_model_inference.session import RunError, Session, zeros
 from vedette_model_inference.verdicts import Verdicts
 from vedette_model_inference.verification import verify
+
+if TYPE_CHECKING:
+    from vedette_model_inference.frame_path import FramePath
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +44,9 @@ class LoadedModel:
     output_bytes: int
     load_s: float
     note: str
+    batches: bool = False
+    """Several calls may be answered by one run."""
+    frames: "FramePath | None" = None
 
 
 class Loader:
@@ -83,9 +91,12 @@ class Loader:
             session = self._open_session(path, demand.format, self._configuration)
             self._check_unchanged(files, before)
             output_bytes, note = _first_run(session, demand.inputs)
+            batches = self._configuration.max_batch > 1 and not note and can_batch(session, demand.inputs)
+            frames = _frame_path(demand, session)
             give_memory_back()
         self._check(cancelled)
-        return LoadedModel(session, tuple(demand.inputs), output_bytes, round(self._clock() - begin, 3), note)
+        load_s = round(self._clock() - begin, 3)
+        return LoadedModel(session, tuple(demand.inputs), output_bytes, load_s, note, batches, frames)
 
     @contextmanager
     def _turn(self, gate: threading.Semaphore, cancelled: threading.Event) -> Iterator[None]:
@@ -105,6 +116,15 @@ class Loader:
     def _check_unchanged(files: Sequence[Path], before: Fingerprint) -> None:
         if fingerprint(files) != before:
             raise LoadError(f"{files[0].name} changed while it was loaded", retry_after_s=_CHANGED_RETRY_S)
+
+
+def _frame_path(demand: ModelDemand, session: Session) -> "FramePath | None":
+    if demand.frames is None:
+        return None
+    # OpenCV is loaded for the models that need it only.
+    from vedette_model_inference.frame_path import FramePath
+
+    return FramePath(demand, session)
 
 
 def _first_run(session: Session, declared: Sequence[Tensor]) -> tuple[int, str]:

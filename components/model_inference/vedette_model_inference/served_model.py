@@ -15,6 +15,7 @@ from vedette_model_inference.errors import LoadError, LoadStopped
 from vedette_model_inference.handler import ModelHandler
 from vedette_model_inference.loading import Loader
 from vedette_model_inference.model_file import Fingerprint, fingerprint
+from vedette_model_inference.run_gate import RunGate
 from vedette_model_inference.states import check_move
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class ServedModel:
         socket_path: Path,
         changed: Callable[[], None],
         *,
+        gate: RunGate | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -48,6 +50,7 @@ class ServedModel:
         self._configuration = configuration
         self._socket_path = socket_path
         self._changed = changed
+        self._gate = gate
         self._clock = clock
         self._wall = wall
         self._lock = threading.Lock()
@@ -123,6 +126,7 @@ class ServedModel:
                 "latency_ms": handler.times.median_ms(),
                 "calls_per_s": handler.times.calls_per_s(self._clock(), stats.calls),
                 "queue": stats.queued,
+                "batch": handler.times.calls_per_run(),
             }
         )
 
@@ -150,7 +154,7 @@ class ServedModel:
         self._seen = self._watched(self._paths)
         logger.info("model %s: loading for %s", self._name, self.demand.instance)
         model = self._loader.load(self.demand, self._paths, self._cancelled)
-        handler = ModelHandler(model)
+        handler = ModelHandler(model, max_batch=self._configuration.max_batch, gate=self._gate)
         listener = listen(str(self._socket_path))
         try:
             server = CallServer(
@@ -159,6 +163,7 @@ class ServedModel:
                 slots=self._configuration.slots,
                 max_bytes=self._configuration.max_call_megabytes << 20,
                 name=self._name,
+                batch_wait_s=self._configuration.batch_wait_ms / 1000,
             )
         except RingError:
             listener.close()

@@ -15,6 +15,7 @@ from vedette.messages import MAX_BYTES, REPEAT_S, ModelDemand, ModelState, Model
 from vedette_model_inference.configuration import Configuration
 from vedette_model_inference.demands import DemandTable
 from vedette_model_inference.loading import Loader
+from vedette_model_inference.run_gate import RunGate
 from vedette_model_inference.served_model import ServedModel
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class ModelService:
         self._loader = loader
         self._make_model = make_model or self._load_model
         self._clock = clock
+        self._gate = RunGate(configuration.runs_at_once())
         self._demands = DemandTable(clock)
         self._inbox: queue.Queue[ModelDemand | None] = queue.Queue(_INBOX_MESSAGES)
         self._models: dict[str, ServedModel] = {}
@@ -175,7 +177,7 @@ class ModelService:
     def _load_model(
         self, demand: ModelDemand, paths: list[Path], socket_path: Path, changed: Callable[[], None]
     ) -> ServedModel:
-        return ServedModel(demand, paths, self._loader, self._configuration, socket_path, changed)
+        return ServedModel(demand, paths, self._loader, self._configuration, socket_path, changed, gate=self._gate)
 
     def _wake(self) -> None:
         try:

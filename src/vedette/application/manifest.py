@@ -89,6 +89,7 @@ class ModelNode(_ManifestModel):
     format: Literal["onnx", "tflite"]
     model_id: str = Field(pattern=r"^[0-9a-f]{16}$", description="hash of the model file and its descriptor")
     inputs: list[Tensor] = Field(default_factory=list, description="as descriptor.json declares them")
+    frames: dict[str, Any] | None = Field(default=None, description="preprocess.json, for calls with a frame")
 
 
 class ContainerAsset(_ManifestModel):

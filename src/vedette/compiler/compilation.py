@@ -141,6 +141,7 @@ def _manifest(application: ResolvedApplication, components: Mapping[Path, str]) 
                 format=model.unit.format,
                 model_id=model.unit.model_id,
                 inputs=list(model.unit.inputs),
+                frames=dict(model.unit.frames) if model.unit.frames is not None else None,
             )
             for model in application.models
         ],

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from vedette.application import (
     ApplicationConfiguration,
@@ -44,6 +45,8 @@ class ModelUnit:
     format: ModelFormat
     side_files: tuple[ModelFile, ...]
     inputs: tuple[Tensor, ...]
+    frames: Mapping[str, Any] | None = None
+    """preprocess.json: how the model's server makes the input of a frame."""
 
     @cached_property
     def model_id(self) -> str:
@@ -53,6 +56,8 @@ class ModelUnit:
         """
         hashes = [file.sha256 for file in (self.file, *self.side_files)]
         described = json.dumps([item.model_dump() for item in self.inputs], sort_keys=True)
+        if self.frames is not None:
+            described += json.dumps(self.frames, sort_keys=True)
         return hashlib.sha256("\n".join([*hashes, described]).encode()).hexdigest()[:16]
 
 

@@ -62,6 +62,7 @@ CODES: Final[Mapping[str, Rule]] = {
     "V032": Rule(_E, "asset's content does not have the hash it is named by"),
     "V033": Rule(_E, "model must be converted"),
     "V083": Rule(_W, "model is converted later"),
+    "V084": Rule(_E, "preprocess.json cannot be used"),
     "V034": Rule(_E, "model archive cannot be used"),
     "V035": Rule(_W, "model has no descriptor"),
     "V036": Rule(_E, "code package says not how it is started"),

@@ -1,7 +1,7 @@
 """Model demands (which model an application calls) and model status."""
 
 from enum import Enum
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -25,6 +25,7 @@ class ModelDemand(Message):
     path: str = Field(description="absolute path of the model file on this device")
     format: Literal["onnx", "tflite"] = "onnx"
     inputs: list[Tensor] = Field(default_factory=list, description="as descriptor.json declares them; may be empty")
+    frames: dict[str, Any] | None = Field(default=None, description="preprocess.json, for calls with a frame")
     instance: str
     node: str
     wanted: bool = True
@@ -62,6 +63,7 @@ class ModelStatus(Message):
     latency_ms: float | None = Field(default=None, description="median of the session run over the last calls")
     calls_per_s: float | None = None
     queue: int = 0
+    batch: float | None = Field(default=None, description="calls answered by one run, mean of the last runs")
     users: list[str] = Field(default_factory=list, description="instance/node that want it")
 
     @staticmethod

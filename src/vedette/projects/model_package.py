@@ -11,8 +11,8 @@ from vedette.documents.document import shown_path
 from vedette.documents.model_files import FORMATS
 from vedette.documents.models import Interface
 from vedette.documents.project import Package, Project
+from vedette.documents.resolution.models import FRAME_FILE
 
-FRAME_FILE: Final = "preprocess.json"
 _ELEMENT_TYPES: Final = frozenset(
     {"int8", "uint8", "int16", "uint16", "int32", "uint32", "float16", "float32", "float64"}
 )

@@ -12,7 +12,7 @@ from .endpoint import ANY_UID, connect, listen
 from .errors import RingClosed, RingError
 from .frame import BGR24, I420, FrameHeader, frame_bytes
 from .memory import create_memory, map_read_only, map_writable, seal
-from .reader import Lease, RingReader
+from .reader import Lease, RingMemory, RingReader
 from .writer import RingStats, RingWriter, Slot
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Lease",
     "RingClosed",
     "RingError",
+    "RingMemory",
     "RingReader",
     "RingStats",
     "RingWriter",

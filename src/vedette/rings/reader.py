@@ -1,6 +1,7 @@
 """The reading end of a ring."""
 
 import array
+import fcntl
 import os
 import select
 import socket
@@ -16,19 +17,38 @@ from .memory import map_read_only
 _RIGHTS_SPACE = socket.CMSG_SPACE(array.array("i").itemsize)
 
 
+class RingMemory:
+    """A ring's memory as its reader has it; ``fd`` lets another process see a frame that is leased here."""
+
+    def __init__(self, fd: int, nbytes: int) -> None:
+        self.nbytes = nbytes
+        self.view = memoryview(map_read_only(fd, nbytes))
+        self.fd = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 0)
+
+    def __del__(self) -> None:
+        fd = getattr(self, "fd", -1)
+        if fd >= 0:
+            os.close(fd)
+
+
 class _Generation(NamedTuple):
     slots: int
     slot_bytes: int
-    memory: memoryview
+    memory: RingMemory
 
 
 class Lease:
     """A frame that stays as it is until :meth:`release`; a context manager that releases.
 
-    ``buffer`` is read-only; whoever wants the pixels for longer copies them out before the release.
+    ``buffer`` is read-only; whoever wants the pixels for longer copies them out before the release. ``memory`` and
+    ``offset`` say where it lies, for a process that is to see the frame while the lease is held.
     """
 
-    def __init__(self, reader: "RingReader", frame: wire.Frame, buffer: memoryview) -> None:
+    def __init__(
+        self, reader: "RingReader", frame: wire.Frame, buffer: memoryview, memory: RingMemory, offset: int
+    ) -> None:
+        self.memory = memory
+        self.offset = offset
         self.header: FrameHeader = frame.header
         self.meta = frame.meta
         self.buffer = buffer
@@ -132,7 +152,7 @@ class RingReader:
                 raise RingError("the ring's owner sent {}".format(type(packet).__name__))
             if len(fds) != 1:
                 raise RingError("a new memory came with {} descriptors, expected 1".format(len(fds)))
-            memory = memoryview(map_read_only(fds[0], packet.slots * packet.slot_bytes))
+            memory = RingMemory(fds[0], packet.slots * packet.slot_bytes)
             # The writer hands out leases of the newest generation only; older mappings live with their leases.
             self._generations = {packet.generation: _Generation(packet.slots, packet.slot_bytes, memory)}
             return None
@@ -144,7 +164,8 @@ class RingReader:
         if generation is None or frame.slot >= generation.slots or frame.nbytes > generation.slot_bytes:
             raise RingError("the ring's owner leased slot {} outside its memory".format(frame.slot))
         start = frame.slot * generation.slot_bytes
-        return Lease(self, frame, generation.memory[start : start + frame.nbytes])
+        memory = generation.memory
+        return Lease(self, frame, memory.view[start : start + frame.nbytes], memory, start)
 
     def _send(self, packet: wire.Packet) -> None:
         with self._lock:

@@ -21,6 +21,9 @@ CAMERA = CameraSource(name="camera_node", url="rtsp://10.0.0.1/1")
 Folder = Any
 
 
+BAD_FRAMES = b'{"preprocess": {"resize": "zoom"}}'
+
+
 class Case(NamedTuple):
     """A fault in the project, and how it is looked at."""
 
@@ -233,6 +236,7 @@ CASES = [
     Case("V032", "changed or damaged", lambda f: model_asset(f, archive("m.onnx"), f"{'0' * 64}.tar.gz")),
     Case("V033", "model of PYTORCH, it must be converted", lambda f: model_asset(f, archive("model.pth"))),
     Case("V083", "`vedette run` and `vedette compile` convert it", lambda f: model_asset(f, archive("model.pth"))),
+    Case("V084", "preprocess.resize", lambda f: f.write(f"{Path(f.model).parent}/preprocess.json", BAD_FRAMES)),
     Case("V034", "not a tar archive", lambda f: model_asset(f, b"nothing")),
     Case("V034", "holds 2 models", lambda f: model_asset(f, archive("a.onnx", "b.onnx"))),
     Case("V034", "holds no model: readme", lambda f: model_asset(f, archive("readme"))),

@@ -1,13 +1,14 @@
 """Models: the file behind an interface of a model package, and what its descriptor says of the inputs."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from vedette.documents.application import ModelUnit
 from vedette.documents.document import Document, parsed_as, read_document, shown_path
 from vedette.documents.files import is_inside
-from vedette.documents.findings import Finding, errors
+from vedette.documents.findings import Finding, errors, general
 from vedette.documents.model_files import (
     FORMATS,
     OTHER_MODELS,
@@ -21,6 +22,7 @@ from vedette.documents.models import Asset, DescriptorDocument, Implementation, 
 from vedette.documents.project import Package, Project
 from vedette.documents.suggestions import did_you_mean
 from vedette.messages import Tensor
+from vedette.pictures import SpecificationError, read_frame_document
 
 
 class ModelConversionError(Exception):
@@ -47,6 +49,7 @@ class ConvertModel(Protocol):
 
 _SHA256: Final = re.compile(r"([0-9a-f]{64})(\..*)?")
 _MAX_BYTES_HASHED: Final = 8 << 30
+FRAME_FILE: Final = "preprocess.json"
 
 
 class ModelFinder:
@@ -76,7 +79,8 @@ class ModelFinder:
             if converted is None:
                 return None
             model, side_files = converted, ()
-        return self._unit(interface, model, side_files, descriptor)
+        frames = self._frames(interface, findings)
+        return None if errors(findings) else self._unit(interface, model, side_files, descriptor, frames)
 
     def _interface_index(self, interface: Interface) -> int:
         return self._package.document.require().node_package.interfaces.index(interface)
@@ -281,12 +285,31 @@ class ModelFinder:
             findings.append(self._package.document.finding("V033", pointer, message, error.hint, where=False))
         return None
 
+    def _frames(self, interface: Interface, findings: list[Finding]) -> Mapping[str, Any] | None:
+        """Return what preprocess.json says: that of the interface, else that of the package."""
+        for name in (f"{interface.name}.{FRAME_FILE}", FRAME_FILE):
+            path = self._package.folder / name
+            if not path.is_file() or not is_inside(path, self._project.root):
+                continue
+            place = shown_path(path, self._project.root)
+            try:
+                document = read_frame_document(path.read_bytes())
+            except SpecificationError as error:
+                findings.append(general("V084", f"{name} cannot be used: {error}", file=place))
+                return None
+            except OSError as error:
+                findings.append(general("V001", f"{name} cannot be read: {error.strerror}", file=place))
+                return None
+            return document.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return None
+
     def _unit(
         self,
         interface: Interface,
         model: ModelFile,
         side_files: tuple[ModelFile, ...],
         descriptor: MlModelDescriptor | None,
+        frames: Mapping[str, Any] | None,
     ) -> ModelUnit | None:
         kind = model.format
         if kind is None:
@@ -295,7 +318,7 @@ class ModelFinder:
             Tensor(name=item.name, dtype=item.type, shape=list(item.shape))
             for item in (descriptor.inputs if descriptor is not None else ())
         )
-        return ModelUnit(self._package, interface.name, model, kind, side_files, inputs)
+        return ModelUnit(self._package, interface.name, model, kind, side_files, inputs, frames)
 
 
 def _is_other_model(name: str) -> bool:

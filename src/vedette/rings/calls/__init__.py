@@ -9,25 +9,29 @@ larger than the slot come in a memory of their own with the answer.
 Standard library and Python 3.7 only, relative imports only: ``panoramasdk`` carries this package into applications.
 """
 
-from .client import CallClient
+from .client import CallClient, FrameSource
 from .errors import CallError, CallFailure, CallLost, CallTimeout
 from .prepared import PreparedCall
 from .result import CallResult
-from .server import CallHandler, CallRefused, CallServer, CallStats
-from .tensors import Description, TensorBuffer, TensorSpec, TensorView
+from .server import CallHandler, CallInput, CallOutcome, CallRefused, CallServer, CallStats
+from .tensors import Description, FrameView, TensorBuffer, TensorSpec, TensorView
 
 __all__ = [
     "CallClient",
     "CallError",
     "CallFailure",
     "CallHandler",
+    "CallInput",
     "CallLost",
+    "CallOutcome",
     "CallRefused",
     "CallResult",
     "CallServer",
     "CallStats",
     "CallTimeout",
     "Description",
+    "FrameSource",
+    "FrameView",
     "PreparedCall",
     "TensorBuffer",
     "TensorSpec",

@@ -3,14 +3,16 @@
 import mmap
 import socket
 import time
+import weakref
 from collections import deque
-from typing import Deque, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..errors import RingError
+from ..reader import RingMemory
 from . import wire
-from .errors import EXPIRED, TOO_LARGE, CallError, CallFailure, CallLost, CallTimeout
+from .errors import EXPIRED, NO_FRAMES, TOO_LARGE, CallError, CallFailure, CallLost, CallTimeout
 from .exchange import Exchange
-from .prepared import PreparedCall
+from .prepared import MakePacket, PreparedCall
 from .result import CallResult
 from .slots import SlotMemory, map_descriptor, place_views
 from .tensors import Description, Placed, TensorBuffer, aligned, flat_bytes, lay_out
@@ -18,6 +20,17 @@ from .tensors import Description, Placed, TensorBuffer, aligned, flat_bytes, lay
 _DESCRIPTION_TIMEOUT_S = 30.0
 _DROPPED_POLL_S = 0.25
 """How soon a thread that waits for a slot sees one that was freed by a finaliser, which wakes nobody."""
+
+
+class FrameSource(NamedTuple):
+    """A frame for a call: in a ring's memory, leased for as long as the call takes, or in a buffer that is copied."""
+
+    width: int
+    height: int
+    pixel_format: int
+    memory: Optional[RingMemory] = None
+    offset: int = 0
+    buffer: Any = None
 
 
 class _Pending:
@@ -51,6 +64,9 @@ class CallClient:
         self._refused: Dict[int, wire.Refused] = {}
         # Slots of what was never closed: finalisers may run while this thread holds the lock, so they only append.
         self._dropped: Deque[Tuple[SlotMemory, int]] = deque()
+        self._shares: "weakref.WeakKeyDictionary[RingMemory, int]" = weakref.WeakKeyDictionary()
+        self._unshared: Deque[int] = deque()
+        self._next_share = 1
 
     @property
     def description(self) -> Description:
@@ -96,6 +112,55 @@ class CallClient:
         Errors are those of :meth:`call`. What is prepared must be run or cancelled.
         """
         return self._prepare(inputs, _deadline(timeout_s))
+
+    def call_frame(self, frame: FrameSource, timeout_s: Optional[float] = None) -> CallResult:
+        """Run the model on a frame. One that lies in a ring's memory is not copied: its lease must be held meanwhile.
+
+        Errors are those of :meth:`call`; ``no_frames`` when the model takes tensors only.
+        """
+        deadline = _deadline(timeout_s)
+        if not self.description.frames:
+            raise CallError(NO_FRAMES, "the model takes no frames: it has no preprocess.json")
+        content = None if frame.memory is not None else memoryview(frame.buffer).cast("B")
+        nbytes = 0 if content is None else len(content)
+        prepared = self._prepare([("frame", "uint8", (nbytes,))], deadline)
+        if content is not None:
+            try:
+                prepared.buffers[0][:] = content
+            except BaseException:
+                prepared.cancel()
+                raise
+        remaining = None if deadline is None else deadline - time.monotonic()
+        return prepared.run(remaining, lambda call, deadline_ns: self._frame_packet(frame, prepared, call, deadline_ns))
+
+    def _frame_packet(self, frame: FrameSource, prepared: PreparedCall, call: int, deadline_ns: int) -> wire.Packet:
+        """Return the packet for a frame; its memory is shared with the server first where it was not yet. Lock held."""
+        memory = 0 if frame.memory is None else self._shared(frame.memory)
+        return wire.Frame(
+            call,
+            prepared.memory.generation,
+            prepared.slot,
+            deadline_ns,
+            memory,
+            0 if frame.memory is None else frame.offset,
+            frame.width,
+            frame.height,
+            frame.pixel_format,
+        )
+
+    def _shared(self, memory: RingMemory) -> int:
+        """Return the number under which the server knows the memory. Lock held."""
+        while self._unshared:
+            self._exchange.send_now(wire.Unshare(self._unshared.popleft()))
+        number = self._shares.get(memory)
+        if number is None:
+            number = self._next_share
+            self._next_share += 1
+            self._exchange.send(wire.Share(number, memory.nbytes), None, memory.fd)
+            self._shares[memory] = number
+            # Finalisers may run while this thread holds the lock, so they only append.
+            weakref.finalize(memory, self._unshared.append, number)
+        return number
 
     def close(self) -> None:
         """Disconnect; calls that wait raise :class:`CallLost`. May be called again."""
@@ -177,7 +242,7 @@ class CallClient:
         # Only room for larger outputs was asked for: they go on coming in a memory of their own.
         self._outputs_may_grow = False
 
-    def _run(self, prepared: PreparedCall, timeout_s: Optional[float]) -> CallResult:
+    def _run(self, prepared: PreparedCall, timeout_s: Optional[float], make: Optional[MakePacket] = None) -> CallResult:
         deadline = _deadline(timeout_s)
         deadline_ns = 0 if deadline is None else max(1, int(deadline * 1e9))
         memory, slot = prepared.memory, prepared.slot
@@ -186,7 +251,11 @@ class CallClient:
             self._next_call += 1
             pending = self._pending[call] = _Pending(memory, slot)
             try:
-                packet = wire.Call(call, memory.generation, slot, deadline_ns, prepared.inputs)
+                packet: wire.Packet
+                if make is None:
+                    packet = wire.Call(call, memory.generation, slot, deadline_ns, prepared.inputs)
+                else:
+                    packet = make(call, deadline_ns)
                 self._exchange.send(packet, deadline)
             except RingError as error:
                 # Not sent, so no answer will come for it.

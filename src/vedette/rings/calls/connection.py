@@ -3,19 +3,22 @@
 import mmap
 import os
 import socket
-from typing import TYPE_CHECKING, Dict, Sequence, Set, Tuple
+from typing import TYPE_CHECKING, Dict, Sequence, Set, Tuple, Union
 
 from ..errors import RingError
-from ..memory import create_memory, map_writable
+from ..frame import frame_bytes
+from ..memory import create_memory, map_read_only, map_writable
 from . import wire
 from .errors import TOO_LARGE, CallError
 from .slots import place_views
-from .tensors import Placed, TensorBuffer, TensorView, aligned, flat_bytes, lay_out
+from .tensors import FrameView, Placed, TensorBuffer, TensorView, aligned, flat_bytes, lay_out
 
 if TYPE_CHECKING:
     from .server import CallHandler
 
 _MAX_LIVE_GENERATIONS = 16
+_MAX_SHARED = 64
+"""An application's cameras, and what is left of them when their sizes change."""
 
 
 class _Memory:
@@ -47,6 +50,9 @@ class Connection:
         self._handler = handler
         self._memories: Dict[int, _Memory] = {}
         self._generation = 0
+        self._shared: Dict[int, mmap.mmap] = {}
+        # Taken when a call comes: the memory may be unshared before its turn.
+        self._frames: Dict[int, FrameView] = {}
 
     def open(self, packet: wire.Open) -> Tuple[wire.Memory, int]:
         """Make a new generation; return what to tell the client and the descriptor, which the caller closes.
@@ -79,16 +85,57 @@ class Connection:
         if not memory.busy:
             del self._memories[generation]
 
-    def begin(self, call: wire.Call) -> None:
+    def share(self, packet: wire.Share, descriptors: Sequence[int]) -> None:
+        """Map a memory that frames of later calls lie in."""
+        if len(descriptors) != 1:
+            raise RingError("{} descriptors came with a shared memory, expected 1".format(len(descriptors)))
+        if packet.memory < 1 or packet.memory in self._shared or len(self._shared) >= _MAX_SHARED:
+            raise RingError("memory {} cannot be shared: known, or over {}".format(packet.memory, _MAX_SHARED))
+        self._shared[packet.memory] = map_read_only(descriptors[0], packet.nbytes)
+
+    def unshare(self, packet: wire.Unshare) -> None:
+        """Let go of a shared memory; a call that still looks at it keeps the mapping alive."""
+        if self._shared.pop(packet.memory, None) is None:
+            raise RingError("memory {} was not shared".format(packet.memory))
+
+    def frame_view(self, call: wire.Frame) -> FrameView:
+        """Return the frame of a call.
+
+        :raises RingError: when it lies outside of its memory, or cannot be a frame.
+        """
+        nbytes = frame_bytes(call.pixel_format, call.width, call.height)
+        if call.memory:
+            shared = self._shared.get(call.memory)
+            if shared is None:
+                raise RingError("memory {} was not shared".format(call.memory))
+            area = memoryview(shared)
+        else:
+            area = self._memory(call.generation).area(call.slot, outputs=False)
+        if call.offset + nbytes > len(area):
+            raise RingError("a frame of {} bytes lies outside of its memory of {}".format(nbytes, len(area)))
+        return FrameView(call.width, call.height, call.pixel_format, area[call.offset : call.offset + nbytes])
+
+    def begin(self, call: wire.AnyCall) -> None:
         """Note that the slot is the server's until :meth:`finish`."""
         memory = self._memory(call.generation)
         if call.slot >= memory.slots or call.slot in memory.busy or memory.closing:
             raise RingError("slot {} is not the client's to call with".format(call.slot))
-        place_views(memory.area(call.slot, outputs=False), call.inputs)
+        if isinstance(call, wire.Frame):
+            self._frames[call.call] = self.frame_view(call)
+        else:
+            place_views(memory.area(call.slot, outputs=False), call.inputs)
         memory.busy.add(call.slot)
 
-    def finish(self, call: wire.Call) -> None:
+    def inputs(self, call: wire.AnyCall) -> "Union[Tuple[TensorView, ...], FrameView]":
+        """Return what a call that was begun brings."""
+        if isinstance(call, wire.Frame):
+            return self._frames[call.call]
+        return self.input_views(call)
+
+    def finish(self, call: wire.AnyCall) -> None:
         """Note that the slot is the client's again."""
+        if isinstance(call, wire.Frame):
+            self._frames.pop(call.call, None)
         memory = self._memory(call.generation)
         memory.busy.discard(call.slot)
         if memory.closing and not memory.busy:
@@ -98,7 +145,7 @@ class Connection:
         """Return the inputs of a call that was begun."""
         return place_views(self._memory(call.generation).area(call.slot, outputs=False), call.inputs)
 
-    def write_outputs(self, call: wire.Call, outputs: Sequence[TensorBuffer]) -> Tuple[wire.Answer, int]:
+    def write_outputs(self, call: wire.AnyCall, outputs: Sequence[TensorBuffer]) -> Tuple[wire.Answer, int]:
         """Write the outputs into the slot, or into a memory of their own when they do not fit.
 
         Return the answer, and that memory's descriptor, which the caller closes, or -1.

@@ -17,6 +17,7 @@ TOO_LARGE = "too_large"
 EXPIRED = "expired"
 RUN_FAILED = "run_failed"
 BAD_BUFFER = "bad_buffer"
+NO_FRAMES = "no_frames"
 
 
 class CallFailure(RingError):

@@ -53,7 +53,7 @@ class Exchange:
         if os.getpid() != self._pid:
             raise CallLost(_FORKED)
 
-    def send(self, packet: Packet, deadline: Optional[float]) -> None:
+    def send(self, packet: Packet, deadline: Optional[float], descriptor: int = -1) -> None:
         """Send a packet, with ``changed`` held; a full buffer is waited for, which the server empties between runs.
 
         :raises CallTimeout: when the deadline passed first; nothing was sent then.
@@ -62,7 +62,7 @@ class Exchange:
         while True:
             self.check()
             try:
-                send_packet(self._sock, packet)
+                send_packet(self._sock, packet, descriptor)
                 return
             except RingClosed as error:
                 self.lose("the model server is gone: {}".format(error))

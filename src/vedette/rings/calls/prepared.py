@@ -6,6 +6,10 @@ from .errors import CallError
 from .result import CallResult
 from .slots import SlotMemory, release_views
 from .tensors import Placed, tensor_bytes
+from .wire import Packet
+
+MakePacket = Callable[[int, int], Packet]
+"""Makes a call's packet of its number and deadline (ns of CLOCK_MONOTONIC), where it is not the usual one."""
 
 
 class PreparedCall:
@@ -19,7 +23,7 @@ class PreparedCall:
         memory: SlotMemory,
         slot: int,
         inputs: Sequence[Placed],
-        run: Callable[["PreparedCall", Optional[float]], CallResult],
+        run: "Callable[[PreparedCall, Optional[float], Optional[MakePacket]], CallResult]",
         free: Callable[[], None],
         drop: Callable[[], None],
     ) -> None:
@@ -35,14 +39,14 @@ class PreparedCall:
             nbytes = tensor_bytes(placed.dtype, placed.shape)
             self.buffers.append(memory.input_view(slot, placed.offset, nbytes))
 
-    def run(self, timeout_s: Optional[float] = None) -> CallResult:
+    def run(self, timeout_s: Optional[float] = None, make: "Optional[MakePacket]" = None) -> CallResult:
         """Call the model with what the buffers hold; see :meth:`CallClient.call`.
 
         :raises BufferError: when something still uses a buffer (numpy.frombuffer, for one): it could change the
             inputs of another call later. Nothing was called then.
         """
         self._spend()
-        return self._run(self, timeout_s)
+        return self._run(self, timeout_s, make)
 
     def cancel(self) -> None:
         """Give the slot back without a call; does nothing after ``run`` or a first ``cancel``.

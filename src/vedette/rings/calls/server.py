@@ -7,15 +7,15 @@ import selectors
 import socket
 import time
 from abc import ABC, abstractmethod
-from typing import Collection, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Collection, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from ..endpoint import peer_allowed
 from ..errors import RingClosed, RingError
 from . import wire
 from .connection import Connection
-from .errors import EXPIRED, RUN_FAILED, TOO_LARGE, CallError
+from .errors import EXPIRED, NO_FRAMES, RUN_FAILED, TOO_LARGE, CallError
 from .fair_queue import FairQueue
-from .tensors import Description, TensorBuffer, TensorView
+from .tensors import Description, FrameView, TensorBuffer, TensorView
 from .transport import close_descriptors, receive_packet, send_packet
 
 logger = logging.getLogger(__name__)
@@ -24,14 +24,24 @@ DEFAULT_SLOTS = 4
 DEFAULT_MAX_BYTES = 512 * 1024 * 1024
 _PACKETS_A_TURN = 16
 _ACCEPT_RETRY_S = 0.2
+_ACTIVE_S = 0.5
+"""A client that called within this time is expected to call again."""
 
 
 class CallRefused(CallError):
     """What a handler raises to answer a call with an error: ``code`` and ``message`` reach the caller."""
 
 
+CallInput = Union[Tuple[TensorView, ...], FrameView]
+"""Tensors, or a frame. They are the client's memory, which may change them at any time, to its own harm."""
+CallOutcome = Union[Sequence[TensorBuffer], CallError]
+
+
 class CallHandler(ABC):
-    """Runs the calls of a :class:`CallServer`, one at a time, on the thread that serves."""
+    """Runs the calls of a :class:`CallServer` on the thread that serves."""
+
+    max_batch = 1
+    """So many calls at most are given to one :meth:`run_many`."""
 
     @property
     @abstractmethod
@@ -45,10 +55,27 @@ class CallHandler(ABC):
 
     @abstractmethod
     def run(self, inputs: Sequence[TensorView]) -> Sequence[TensorBuffer]:
-        """Return the outputs. The inputs are the client's memory: it may change them at any time, to its own harm.
+        """Return the outputs.
 
         :raises CallRefused: to tell the caller what is wrong with the inputs.
         """
+
+    def run_frame(self, frame: FrameView) -> Sequence[TensorBuffer]:
+        """Return the outputs for a frame; for handlers whose description says ``frames``.
+
+        :raises CallRefused: to tell the caller what is wrong.
+        """
+        raise CallRefused(NO_FRAMES, "the model takes no frames of {}x{}".format(frame.width, frame.height))
+
+    def run_many(self, calls: Sequence[CallInput]) -> Sequence[CallOutcome]:
+        """Return the outcome of each call; a handler that can run them as one does so here."""
+        outcomes: List[CallOutcome] = []
+        for call in calls:
+            try:
+                outcomes.append(self.run_frame(call) if isinstance(call, FrameView) else self.run(call))
+            except CallError as error:
+                outcomes.append(error)
+        return outcomes
 
 
 class CallStats(NamedTuple):
@@ -64,7 +91,10 @@ class CallStats(NamedTuple):
 class CallServer:
     """Serves calls to clients that connect at ``listener``, which is closed at the end.
 
-    Clients are served round robin. ``max_bytes`` bounds the shared memory of one client; a client with large tensors
+    Clients are served round robin. Where the handler runs several calls as one, a call waits up to ``batch_wait_s``
+    for those of other clients that called a moment ago, never for its own client's.
+
+    ``max_bytes`` bounds the shared memory of one client; a client with large tensors
     gets fewer slots. ``allowed_uids``: who may connect; None is our own user and root.
     """
 
@@ -77,6 +107,7 @@ class CallServer:
         max_bytes: int = DEFAULT_MAX_BYTES,
         allowed_uids: Optional[Collection[int]] = None,
         name: str = "model",
+        batch_wait_s: float = 0.0,
     ) -> None:
         self._listener = listener
         self._listener.setblocking(False)
@@ -88,8 +119,10 @@ class CallServer:
         self._max_bytes = max_bytes
         self._allowed_uids = allowed_uids
         self._name = name
+        self._batch_wait_s = batch_wait_s
+        self._last_call: Dict[int, float] = {}
         self._clients: Dict[int, Connection] = {}
-        self._queue: FairQueue[int, wire.Call] = FairQueue()
+        self._queue: FairQueue[int, wire.AnyCall] = FairQueue()
         self._calls = self._errors = self._expired = 0
         self._closed = False
         self._wake_r, self._wake_w = os.pipe()
@@ -106,16 +139,33 @@ class CallServer:
         """Serve until :meth:`close`; the caller's thread does the work. To be called once."""
         try:
             while not self._closed:
-                for key, _ in self._selector.select(0 if len(self._queue) else None):
-                    if key.fileobj is self._listener:
-                        self._accept()
-                    elif key.fd in self._clients:
-                        self._hear(self._clients[key.fd])
-                turn = None if self._closed else self._queue.pop()
-                if turn is not None:
-                    self._serve_call(self._clients[turn[0]], turn[1])
+                self._listen(0 if len(self._queue) else None)
+                if self._handler.max_batch > 1 and len(self._queue):
+                    self._gather()
+                if not self._closed:
+                    self._serve_turn()
         finally:
             self._shut()
+
+    def _listen(self, timeout_s: Optional[float]) -> None:
+        """Take in what clients sent, waiting for it up to ``timeout_s``; None waits for ever."""
+        for key, _ in self._selector.select(timeout_s):
+            if key.fileobj is self._listener:
+                self._accept()
+            elif key.fd in self._clients:
+                self._hear(self._clients[key.fd])
+
+    def _gather(self) -> None:
+        """Wait a moment for the calls of clients that called lately: they are about to call again."""
+        now = time.monotonic()
+        until = now + self._batch_wait_s
+        active = sum(now - at < _ACTIVE_S for at in self._last_call.values())
+        wanted = min(self._handler.max_batch, active)
+        while len(self._queue) < wanted and not self._closed:
+            remaining = until - time.monotonic()
+            if remaining <= 0:
+                return
+            self._listen(remaining)
 
     def close(self) -> None:
         """Ask :meth:`serve` to end after the call it runs; from any thread, any number of times."""
@@ -150,8 +200,10 @@ class CallServer:
         try:
             for _ in range(_PACKETS_A_TURN):
                 packet, descriptors = receive_packet(connection.sock)
-                close_descriptors(descriptors)
-                self._apply(connection, packet)
+                try:
+                    self._apply(connection, packet, descriptors)
+                finally:
+                    close_descriptors(descriptors)
                 if connection.sock.fileno() < 0:
                     return
         except BlockingIOError:
@@ -162,10 +214,15 @@ class CallServer:
             logger.warning("disconnected a caller of %s: %s", self._name, error)
             self._forget(connection)
 
-    def _apply(self, connection: Connection, packet: wire.Packet) -> None:
-        if isinstance(packet, wire.Call):
+    def _apply(self, connection: Connection, packet: wire.Packet, descriptors: List[int]) -> None:
+        if isinstance(packet, (wire.Call, wire.Frame)):
             connection.begin(packet)
             self._queue.push(connection.sock.fileno(), packet)
+            self._last_call[connection.sock.fileno()] = time.monotonic()
+        elif isinstance(packet, wire.Share):
+            connection.share(packet, descriptors)
+        elif isinstance(packet, wire.Unshare):
+            connection.unshare(packet)
         elif isinstance(packet, wire.Open):
             try:
                 memory, descriptor = connection.open(packet)
@@ -181,16 +238,33 @@ class CallServer:
         else:
             raise RingError("a client sent {}".format(type(packet).__name__))
 
-    def _serve_call(self, connection: Connection, call: wire.Call) -> None:
-        if call.deadline_ns and time.monotonic_ns() >= call.deadline_ns:
-            self._expired += 1
-            message = "the call's time was over before its turn came: {} calls wait".format(len(self._queue))
-            self._finish(connection, call, wire.Fault(call.call, EXPIRED, message))
-            return
+    def _serve_turn(self) -> None:
+        """Run the calls whose turn it is: one, or as many as the handler takes at once."""
+        turns: List[Tuple[Connection, wire.AnyCall]] = []
+        while len(turns) < self._handler.max_batch:
+            turn = self._queue.pop()
+            if turn is None:
+                break
+            connection, call = self._clients[turn[0]], turn[1]
+            if call.deadline_ns and time.monotonic_ns() >= call.deadline_ns:
+                self._expired += 1
+                message = "the call's time was over before its turn came: {} calls wait".format(len(self._queue))
+                self._finish(connection, call, wire.Fault(call.call, EXPIRED, message))
+                continue
+            turns.append((connection, call))
+        if turns:
+            outcomes = self._run(turns)
+            for (connection, call), outcome in zip(turns, outcomes):  # noqa: B905 - Python 3.10
+                if connection.sock.fileno() >= 0:
+                    self._answer(connection, call, outcome)
+
+    def _answer(self, connection: Connection, call: wire.AnyCall, outcome: CallOutcome) -> None:
         descriptor = -1
         answer: wire.Packet
         try:
-            answer, descriptor = connection.write_outputs(call, self._run(connection, call))
+            if isinstance(outcome, CallError):
+                raise outcome
+            answer, descriptor = connection.write_outputs(call, outcome)
             wire.encode(answer)
             self._calls += 1
         except CallError as error:
@@ -205,17 +279,20 @@ class CallServer:
             if descriptor >= 0:
                 os.close(descriptor)
 
-    def _run(self, connection: Connection, call: wire.Call) -> Sequence[TensorBuffer]:
-        inputs: Tuple[TensorView, ...] = connection.input_views(call)
+    def _run(self, turns: Sequence[Tuple[Connection, wire.AnyCall]]) -> Sequence[CallOutcome]:
         try:
-            return self._handler.run(inputs)
-        except CallError:
-            raise
+            inputs = [connection.inputs(call) for connection, call in turns]
+            outcomes = self._handler.run_many(inputs)
+            if len(outcomes) != len(turns):
+                raise RuntimeError("{} outcomes for {} calls".format(len(outcomes), len(turns)))
+            return outcomes
+        except CallError as error:
+            return [error] * len(turns)
         except Exception as error:
             logger.exception("a call of %s failed", self._name)
-            raise CallRefused(RUN_FAILED, "the model run failed: {}".format(type(error).__name__)) from error
+            return [CallRefused(RUN_FAILED, "the model run failed: {}".format(type(error).__name__))] * len(turns)
 
-    def _finish(self, connection: Connection, call: wire.Call, answer: wire.Packet, descriptor: int = -1) -> None:
+    def _finish(self, connection: Connection, call: wire.AnyCall, answer: wire.Packet, descriptor: int = -1) -> None:
         connection.finish(call)
         self._send(connection, answer, descriptor)
 
@@ -235,6 +312,7 @@ class CallServer:
             return
         self._queue.drop(number)
         del self._clients[number]
+        self._last_call.pop(number, None)
         self._selector.unregister(connection.sock)
         connection.sock.close()
 

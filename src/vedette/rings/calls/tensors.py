@@ -30,10 +30,11 @@ class TensorSpec(NamedTuple):
 
 
 class Description(NamedTuple):
-    """What a model takes and gives, in the model's order."""
+    """What a model takes and gives, in the model's order. ``frames``: it takes frames in place of tensors, too."""
 
     inputs: Tuple[TensorSpec, ...]
     outputs: Tuple[TensorSpec, ...]
+    frames: bool = False
 
 
 class TensorBuffer(NamedTuple):
@@ -51,6 +52,15 @@ class TensorView(NamedTuple):
     name: str
     dtype: str
     shape: Tuple[int, ...]
+    buffer: memoryview
+
+
+class FrameView(NamedTuple):
+    """A frame that lies in shared memory: ``pixel_format`` is one of the rings' (I420, BGR24), ``buffer`` is flat."""
+
+    width: int
+    height: int
+    pixel_format: int
     buffer: memoryview
 
 

@@ -12,6 +12,9 @@ Each SOCK_SEQPACKET packet is one message, little-endian, its first byte the kin
 | 16 OPEN | client | version u8, request u32, input bytes u64, output bytes u64 |
 | 17 CALL | client | call u64, generation u32, slot u16, deadline u64 (ns of CLOCK_MONOTONIC, 0: none), tensors |
 | 18 CLOSE | client | generation u32: its slots are not used any more |
+| 19 SHARE | client | memory u32, bytes u64; a descriptor: frames of calls may lie in it |
+| 20 UNSHARE | client | memory u32: no later call's frame lies in it |
+| 21 FRAME | client | as CALL; memory u32 (0: the slot's input area), offset u64, width, height u32, pixel format u8 |
 
 Text is u16 length and UTF-8. Tensors are u16 count, then each: name, dtype u8, dimensions u8, each dimension u64,
 offset u64. A slot is its input area followed by its output area; offsets count from the begin of the area.
@@ -24,13 +27,13 @@ from typing import Any, List, NamedTuple, Sequence, Tuple, Union
 from ..errors import RingError
 from .tensors import DTYPES, ITEM_BYTES, MAX_DIMENSIONS, Description, Placed, TensorSpec
 
-VERSION = 1
+VERSION = 2
 MAX_PACKET_BYTES = 128 * 1024
 MAX_TENSORS = 256
 MAX_MESSAGE_CHARACTERS = 2000
 
 _KIND_DESCRIBE, _KIND_MEMORY, _KIND_REFUSED, _KIND_ANSWER, _KIND_FAULT = 1, 2, 3, 4, 5
-_KIND_OPEN, _KIND_CALL, _KIND_CLOSE = 16, 17, 18
+_KIND_OPEN, _KIND_CALL, _KIND_CLOSE, _KIND_SHARE, _KIND_UNSHARE, _KIND_FRAME = 16, 17, 18, 19, 20, 21
 
 _DESCRIBE = struct.Struct("<BB")
 _MEMORY = struct.Struct("<BIIHQQ")
@@ -40,6 +43,9 @@ _FAULT = struct.Struct("<BQ")
 _OPEN = struct.Struct("<BBIQQ")
 _CALL = struct.Struct("<BQIHQ")
 _CLOSE = struct.Struct("<BI")
+_SHARE = struct.Struct("<BIQ")
+_UNSHARE = struct.Struct("<BI")
+_FRAME = struct.Struct("<BQIHQIQIIB")
 _LENGTH = struct.Struct("<H")
 _TENSOR = struct.Struct("<BB")
 
@@ -119,7 +125,35 @@ class Close(NamedTuple):
     generation: int
 
 
-Packet = Union[Describe, Memory, Refused, Answer, Fault, Open, Call, Close]
+class Share(NamedTuple):
+    """Frames of later calls may lie in this memory; the descriptor travels beside it."""
+
+    memory: int
+    nbytes: int
+
+
+class Unshare(NamedTuple):
+    """No later call's frame lies in this memory."""
+
+    memory: int
+
+
+class Frame(NamedTuple):
+    """Run the model on a frame: in a shared memory, or in the slot's input area where ``memory`` is 0."""
+
+    call: int
+    generation: int
+    slot: int
+    deadline_ns: int
+    memory: int
+    offset: int
+    width: int
+    height: int
+    pixel_format: int
+
+
+AnyCall = Union[Call, Frame]
+Packet = Union[Describe, Memory, Refused, Answer, Fault, Open, Call, Close, Share, Unshare, Frame]
 
 
 def encode(packet: Packet) -> bytes:
@@ -152,6 +186,12 @@ def _encode(packet: Packet) -> bytes:
         return _OPEN.pack(_KIND_OPEN, VERSION, *packet)
     if isinstance(packet, Close):
         return _CLOSE.pack(_KIND_CLOSE, packet.generation)
+    if isinstance(packet, Frame):
+        return _FRAME.pack(_KIND_FRAME, *packet)
+    if isinstance(packet, Share):
+        return _SHARE.pack(_KIND_SHARE, *packet)
+    if isinstance(packet, Unshare):
+        return _UNSHARE.pack(_KIND_UNSHARE, packet.memory)
     return _DESCRIBE.pack(_KIND_DESCRIBE, VERSION) + json.dumps(packet.description).encode()
 
 
@@ -188,8 +228,14 @@ def _decode(kind: int, data: bytes) -> Packet:
         return Close(_CLOSE.unpack(data)[1])
     if kind == _KIND_DESCRIBE:
         _check_version(_DESCRIBE.unpack_from(data)[1])
-        inputs, outputs = json.loads(data[_DESCRIBE.size :].decode())
-        return Describe(Description(_specs(inputs), _specs(outputs)))
+        inputs, outputs, frames = json.loads(data[_DESCRIBE.size :].decode())
+        return Describe(Description(_specs(inputs), _specs(outputs), bool(frames)))
+    if kind == _KIND_FRAME:
+        return Frame(*_FRAME.unpack(data)[1:])
+    if kind == _KIND_SHARE:
+        return Share(*_SHARE.unpack(data)[1:])
+    if kind == _KIND_UNSHARE:
+        return Unshare(_UNSHARE.unpack(data)[1])
     raise RingError("call packet of unknown kind {}".format(kind))
 
 

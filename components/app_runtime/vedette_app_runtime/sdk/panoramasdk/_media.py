@@ -1,11 +1,12 @@
 """A frame as applications see it."""
 
-from typing import Any, Tuple
+from typing import Any, ContextManager, Tuple
 
 import numpy as np
 
 from ._annotations import Annotations, clamped
 from ._picture import Picture
+from ._rings.calls import FrameSource
 
 
 class media:
@@ -42,6 +43,10 @@ class media:
             )
         self._touched = True
         self._picture.replace(image)
+
+    def lent(self) -> "ContextManager[FrameSource]":
+        """Return the frame as a model server can see it, for as long as the context lasts; for ``node.call``."""
+        return self._picture.lent()
 
     @property
     def is_cached(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Callable, Optional, Tuple
 
 from ._errors import HostGone, TimeoutException
 from ._rings.calls import CallClient, CallError, CallLost, CallTimeout
-from ._tensors import copied, model_inputs
+from ._tensors import copied, frame_of, model_inputs
 
 _LOST_CALLS = 3
 """A call in whose course the server ended this often is given up: it is probably what ends it."""
@@ -84,6 +84,10 @@ class Model:
                     ) from error
 
     def _call(self, client: CallClient, given: Any, deadline: Optional[float]) -> Tuple[Any, ...]:
+        frame = frame_of(given, client.description)
+        if frame is not None:
+            with frame.lent() as source, client.call_frame(source, _remaining(deadline)) as result:
+                return copied(result.outputs)
         inputs = model_inputs(self.name, given, client.description.inputs)
         prepared = client.prepare([(i.name, i.dtype, i.shape) for i in inputs], _remaining(deadline))
         try:

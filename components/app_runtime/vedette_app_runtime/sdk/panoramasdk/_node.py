@@ -36,7 +36,9 @@ class node:
         Waits while the model is being loaded; other threads run meanwhile.
 
         :param input: dictionary of arrays by input name; or, for a model with one input, an array or a media. Arrays
-            are cast to the model's element type, and get a batch dimension where they lack it.
+            are cast to the model's element type, and get a batch dimension where they lack it. A media goes to a
+            model with a preprocess.json as it is: the model's server scales and normalises it; with a postprocess
+            block the outputs are boxes (n, 4), scores (n,) and classes (n,).
         :param name: name of the model's node in the graph. ``call(name, input)`` works, too: the reference has it so.
         :param time_out: seconds; None waits for ever.
         :raises KeyError: when the application has no such model.

@@ -1,12 +1,14 @@
 """The pixels of one frame, in the cheapest form that is still valid."""
 
+import contextlib
 import threading
-from typing import Any, Optional, Set
+from typing import Any, Iterator, Optional, Set, Tuple
 
 import numpy as np
 
 from ._conversion import i420_to_bgr
-from ._rings import BGR24, I420, FrameHeader
+from ._rings import BGR24, I420, FrameHeader, RingMemory
+from ._rings.calls import FrameSource
 
 
 class Picture:
@@ -18,14 +20,17 @@ class Picture:
       that something still refers to.
     """
 
-    def __init__(self, header: FrameHeader, pixels: Any) -> None:
+    def __init__(self, header: FrameHeader, pixels: Any, place: "Optional[Tuple[RingMemory, int]]" = None) -> None:
         self.header = header
         self.shown: Set[str] = set()
         """Output ports that show it as it is."""
         self._pixels: Optional[np.ndarray[Any, Any]] = np.frombuffer(pixels, np.uint8)
         self._leased = True
         self._image: Optional[np.ndarray[Any, Any]] = None
+        self._place = place
         self._lock = threading.Lock()
+        self._lent = 0
+        self._given_back = threading.Condition(self._lock)
 
     @property
     def image(self) -> "np.ndarray[Any, Any]":
@@ -56,9 +61,40 @@ class Picture:
             self._image = image
             self._pixels = None
 
-    def keep(self) -> None:
-        """Stop using the leased memory: copy the pixels unless there is an image already."""
+    @contextlib.contextmanager
+    def lent(self) -> "Iterator[FrameSource]":
+        """Yield the frame as a model server can see it; the lease does not end before that is over.
+
+        Leased pixels are shown where they lie. Once there is an image, which the application may have drawn on, that
+        is the frame.
+        """
         with self._lock:
+            header, leased = self.header, self._leased and self._pixels is not None and self._place is not None
+            pixels, image = self._pixels, self._image
+            self._lent += leased
+        try:
+            if leased and self._place is not None:
+                memory, offset = self._place
+                yield FrameSource(header.width, header.height, header.pixel_format, memory, offset)
+            elif image is not None:
+                height, width = image.shape[:2]
+                yield FrameSource(width, height, BGR24, buffer=np.ascontiguousarray(image).reshape(-1))
+            else:
+                yield FrameSource(header.width, header.height, header.pixel_format, buffer=pixels)
+        finally:
+            if leased:
+                with self._given_back:
+                    self._lent -= 1
+                    self._given_back.notify_all()
+
+    def keep(self) -> None:
+        """Stop using the leased memory: copy the pixels unless there is an image already.
+
+        Waits for a model that looks at them.
+        """
+        with self._given_back:
+            while self._lent:
+                self._given_back.wait()
             if self._pixels is not None and self._leased:
                 self._pixels = self._pixels.copy()
             self._leased = False

@@ -33,7 +33,7 @@ class Direct:
         :raises RingError: when the ring's owner is gone, or sends what cannot be.
         """
         lease = self.ring.receive(0)
-        return None if lease is None else (Picture(lease.header, lease.buffer), lease)
+        return None if lease is None else (Picture(lease.header, lease.buffer, (lease.memory, lease.offset)), lease)
 
     def close(self) -> None:
         """Disconnect."""
@@ -94,7 +94,7 @@ class ReadAhead:
                 return
             if lease is None:
                 continue
-            picture = Picture(lease.header, lease.buffer)
+            picture = Picture(lease.header, lease.buffer, (lease.memory, lease.offset))
             if as_image:
                 picture.make_image()
                 lease.release()

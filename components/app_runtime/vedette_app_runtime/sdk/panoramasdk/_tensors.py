@@ -5,7 +5,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from ._media import media
-from ._rings.calls import TensorSpec, TensorView
+from ._rings.calls import Description, TensorSpec, TensorView
 
 
 class ModelInput:
@@ -22,6 +22,18 @@ class ModelInput:
         if self.values.size:
             target = np.frombuffer(buffer, self.dtype)
             np.copyto(target.reshape(self.values.shape), self.values, casting="unsafe")
+
+
+def frame_of(given: Any, description: Description) -> Optional[media]:
+    """Return the media that the model takes as a frame, or None when ``given`` is to be passed as arrays.
+
+    A model takes frames when there is a preprocess.json beside its descriptor; its server makes the input then.
+    """
+    if not description.frames:
+        return None
+    if isinstance(given, dict) and len(given) == len(description.inputs) == 1:
+        given = next(iter(given.values()))
+    return given if isinstance(given, media) else None
 
 
 def model_inputs(model: str, given: Any, specs: Sequence[TensorSpec]) -> List[ModelInput]:
