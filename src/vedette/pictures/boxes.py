@@ -83,7 +83,7 @@ def _relative(boxes: Array, spec: Postprocess, placement: Placement, form: str, 
     elif form == "xywh":
         values = np.concatenate([values[:, :2], values[:, :2] + values[:, 2:]], 1)
     if (spec.box_unit or unit) == "pixels":
-        values = values / [placement.input_width, placement.input_height] * 2
+        values = values / ([placement.input_width, placement.input_height] * 2)
     return values
 
 

@@ -1,5 +1,7 @@
 """Models served to applications: real files, real sockets, ONNX Runtime; the bus is in memory."""
 
+import socket
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -8,11 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from vedette_app_runtime.sdk_folder import SOURCE
 
 from vedette.bus.component import ComponentFailed
 from vedette.messages import ModelState, ModelStatus, Tensor
 from vedette.rings import connect
 from vedette.rings.calls import CallClient, CallError, CallLost, CallTimeout, TensorBuffer
+
+sys.path.insert(0, str(SOURCE))
+
+from panoramasdk._models import Model
 
 Worlds = Callable[..., Any]
 Call = Callable[..., list[np.ndarray]]
@@ -249,3 +256,40 @@ def test_a_killed_server_is_noticed_and_its_successor_serves(
     second = ready(server_process(path))
     assert call(second, x0=np.ones((1, 1024), np.float32))
     second.close()
+
+
+def test_a_call_gives_garbage_or_hangs_when_its_server_is_killed(
+    server_process: Callable[[Path], Any], tmp_path: Path, onnx: Any
+) -> None:
+    """``node.call`` as applications make it, while ``kill -9`` ends the model server in the middle."""
+    path = tmp_path / "slow.onnx"
+    path.write_bytes(onnx.slow(100))
+
+    def ready(process: Any) -> socket.socket:
+        for line in process.stdout:
+            status = ModelStatus.model_validate_json(line)
+            if status.state is ModelState.READY and status.socket:
+                return connect(status.socket)
+        raise AssertionError("the server ended")
+
+    lost = threading.Event()
+    model = Model("m", lost.set)
+    rows = np.random.default_rng(4).random((1024, 1024)).astype(np.float32)
+    first = server_process(path)
+    model.offer(ready(first))
+    model.call(rows[:1], 30.0)
+    with ThreadPoolExecutor(2) as pool:
+        # GIVEN two calls under way, one with a time-out
+        answered = pool.submit(model.call, rows, 50.0)
+        ended = pool.submit(model.call, rows, 1.0)
+        assert not wait([answered], 0.2).done
+        # WHEN the server is killed, and for a while there is none
+        first.kill()
+        assert lost.wait(20.0)
+        with pytest.raises(TimeoutError):
+            ended.result(30.0)
+        # THEN the other gets its answer from the next server
+        model.offer(ready(server_process(path)))
+        (got,) = answered.result(50.0)
+    np.testing.assert_allclose(got, rows)
+    model.close()

@@ -16,7 +16,7 @@ from vedette_app_runtime import protocol
 from vedette_app_runtime.sdk_folder import SOURCE
 
 from vedette.rings import I420, FrameHeader, RingReader, RingWriter, connect, frame_bytes, listen
-from vedette.rings.calls import CallHandler, CallServer, Description, TensorBuffer, TensorSpec, TensorView
+from vedette.rings.calls import CallHandler, CallServer, Description, FrameView, TensorBuffer, TensorSpec, TensorView
 
 sys.path.insert(0, str(SOURCE))
 
@@ -131,10 +131,19 @@ class Host:
         self._closing.insert(0, reader.close)
         return reader
 
-    def serve_model(self, name: str, specs: Sequence[TensorSpec], answer: Callable[[dict[str, Any]], list[Any]]) -> Any:
-        """Start a server for a model and connect the application; return a function that ends it."""
+    def serve_model(
+        self,
+        name: str,
+        specs: Sequence[TensorSpec],
+        answer: Callable[[dict[str, Any]], list[Any]],
+        look: Callable[[FrameView], list[Any]] | None = None,
+    ) -> Any:
+        """Start a server for a model and connect the application; return a function that ends it.
+
+        ``look`` answers calls with a frame.
+        """
         path = str(self.folder / f"{name}.{len(self._closing)}.sock")
-        server = CallServer(listen(path), ModelHandler(specs, answer))
+        server = CallServer(listen(path), ModelHandler(specs, answer, look))
 
         def serve() -> None:
             with contextlib.suppress(SystemExit):
@@ -177,13 +186,19 @@ class Host:
 class ModelHandler(CallHandler):
     """Answers by a function: arrays by input name -> list of arrays."""
 
-    def __init__(self, specs: Sequence[TensorSpec], answer: Callable[[dict[str, Any]], list[Any]]) -> None:
+    def __init__(
+        self,
+        specs: Sequence[TensorSpec],
+        answer: Callable[[dict[str, Any]], list[Any]],
+        look: Callable[[FrameView], list[Any]] | None,
+    ) -> None:
         self._specs = tuple(specs)
         self._answer = answer
+        self._look = look
 
     @property
     def description(self) -> Description:
-        return Description(self._specs, (TensorSpec("out", "float32", (-1,)),))
+        return Description(self._specs, (TensorSpec("out", "float32", (-1,)),), self._look is not None)
 
     @property
     def output_bytes(self) -> int:
@@ -191,7 +206,14 @@ class ModelHandler(CallHandler):
 
     def run(self, inputs: Sequence[TensorView]) -> Sequence[TensorBuffer]:
         arrays = {view.name: np.frombuffer(view.buffer, view.dtype).reshape(view.shape).copy() for view in inputs}
-        outputs = [np.ascontiguousarray(each) for each in self._answer(arrays)]
+        return self._tensors(self._answer(arrays))
+
+    def run_frame(self, frame: FrameView) -> Sequence[TensorBuffer]:
+        return super().run_frame(frame) if self._look is None else self._tensors(self._look(frame))
+
+    @staticmethod
+    def _tensors(given: Sequence[Any]) -> list[TensorBuffer]:
+        outputs = [np.ascontiguousarray(each) for each in given]
         return [TensorBuffer(f"out{i}", str(each.dtype), each.shape, each) for i, each in enumerate(outputs)]
 
 

@@ -10,7 +10,8 @@ import panoramasdk
 import pytest
 from vedette_app_runtime import protocol
 
-from vedette.rings.calls import TensorSpec
+from vedette.rings import BGR24, I420
+from vedette.rings.calls import FrameView, TensorSpec
 
 from .conftest import Host
 
@@ -239,3 +240,67 @@ def test_threads_that_call_get_each_others_answers(node: Any, host: Host) -> Non
     assert not wrong
     report = host.said(lambda p: isinstance(p, protocol.Report) and p.calls == 160)
     assert report.call_ms > 0
+
+
+def test_a_frame_is_sent_as_an_array_to_a_model_that_takes_frames(host: Host) -> None:
+    seen: list[FrameView] = []
+
+    def looks(frame: FrameView) -> list[Any]:
+        seen.append(frame._replace(buffer=memoryview(bytes(frame.buffer))))
+        return [np.array([len(seen)], np.float32)]
+
+    host.models = ["m"]
+    node, [camera] = host.started("door")
+    host.serve_model("m", [TensorSpec("x", "float32", (1, 3, 8, 8))], lambda arrays: [arrays["x"]], looks)
+    # GIVEN a frame that nobody looked at: it is shown where it lies
+    camera.show(77)
+    [media] = node.inputs.video_in.get(timeout=20)
+    assert node.call(media, "m", 20)[0].tolist() == [1.0]
+    assert node.call({"x": media}, "m", 20)[0].tolist() == [2.0]
+    assert (seen[0].width, seen[0].height, seen[0].pixel_format) == (64, 48, I420)
+    pixels = bytes(seen[0].buffer)
+    # AND one whose image was drawn on: that is what the model sees
+    media.image[:] = 9
+    node.call(media, "m", 20)
+    assert (seen[2].pixel_format, set(bytes(seen[2].buffer))) == (BGR24, {9})
+    # AND one kept over the next get(): the same pixels as before
+    camera.show(78)
+    [kept] = node.inputs.video_in.get(timeout=20)
+    camera.show(79)
+    node.inputs.video_in.get(timeout=20)
+    node.call(kept, "m", 20)
+    assert seen[3].pixel_format == I420
+    assert bytes(seen[3].buffer) != pixels
+    # AND arrays as ever
+    assert node.call(np.ones((1, 3, 8, 8)), "m", 20)[0].sum() == 192
+
+
+def test_a_leased_frame_is_given_back_while_a_model_looks_at_it(host: Host) -> None:
+    looking, go_on = threading.Event(), threading.Event()
+    seen: list[bytes] = []
+
+    def looks(frame: FrameView) -> list[Any]:
+        looking.set()
+        assert go_on.wait(30)
+        seen.append(bytes(frame.buffer))
+        return [np.array([1], np.float32)]
+
+    host.models = ["m"]
+    node, [camera] = host.started("door")
+    host.serve_model("m", [TensorSpec("x", "float32", (1, 3, 8, 8))], lambda arrays: [arrays["x"]], looks)
+    camera.show(10)
+    [media] = node.inputs.video_in.get(timeout=20)
+    calling = threading.Thread(target=lambda: node.call(media, "m", 30))
+    calling.start()
+    assert looking.wait(20)
+    # WHEN another thread asks for the next frame, which ends the lease of this one
+    getting = threading.Thread(target=lambda: node.inputs.video_in.get(timeout=30))
+    getting.start()
+    for number in range(11, 19):
+        camera.show(number)
+    getting.join(0.3)
+    go_on.set()
+    calling.join(30)
+    getting.join(30)
+    # THEN the model saw one frame, not parts of others
+    assert len(set(seen[0][: 64 * 48])) == 1

@@ -1,5 +1,7 @@
 """The call channel's packets: what is encoded is decoded the same, what is broken is refused."""
 
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,10 +56,7 @@ def test_any_bytes_give_a_packet_or_a_ring_error(raw: bytes) -> None:
         packet = wire.decode(raw)
     except RingError:
         return
-    assert isinstance(
-        packet,
-        (wire.Describe, wire.Memory, wire.Refused, wire.Answer, wire.Fault, wire.Open, wire.Call, wire.Close),
-    )
+    assert type(packet) in get_args(wire.Packet)
 
 
 def test_another_protocol_version_is_named() -> None:

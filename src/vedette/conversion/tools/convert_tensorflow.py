@@ -197,7 +197,7 @@ def _of_function(function: Any, outputs: Sequence[Any], call: Callable[[Dict[str
 
 
 def _index_of(tensors: Sequence[Any], wanted: Any) -> int:
-    return next(index for index, tensor in enumerate(tensors) if tensor is wanted)
+    return next(index for index, tensor in enumerate(tensors) if tensor is wanted or tensor.name == wanted.name)
 
 
 def _write_graph(graph_def: Any, names: List[str], ends: List[str], path: str, as_nchw: List[str]) -> None:
@@ -233,7 +233,10 @@ def _saved_model(request: Request) -> Original:
         result = signature(**{arguments[name]: tf.constant(values) for name, values in given.items()})
         return [result[name].numpy() for name in names]
 
-    keeps = [signature.structured_outputs[name] for name in names]
+    # Flattened, a dictionary is in the order of its keys, which is that of the function's outputs.
+    keeps = list(signature.outputs)
+    if len(keeps) != len(names):
+        raise Refused("the signature has {} outputs and {} names of them".format(len(keeps), len(names)))
     return _of_function(signature, keeps, call)
 
 
