@@ -24,7 +24,7 @@ SPECS = st.lists(
     max_size=4,
 ).map(tuple)
 PACKETS = st.one_of(
-    st.builds(wire.Describe, st.builds(Description, SPECS, SPECS)),
+    st.builds(wire.Describe, st.builds(Description, SPECS, SPECS, st.booleans())),
     st.builds(wire.Memory, U32, U32, U16, U64, U64),
     st.builds(wire.Refused, U32, NAMES, NAMES),
     st.builds(wire.Answer, U64, U64, TENSORS),
@@ -32,6 +32,9 @@ PACKETS = st.one_of(
     st.builds(wire.Open, U32, U64, U64),
     st.builds(wire.Call, U64, U32, U16, U64, TENSORS),
     st.builds(wire.Close, U32),
+    st.builds(wire.Share, U32, U64),
+    st.builds(wire.Unshare, U32),
+    st.builds(wire.Frame, U64, U32, U16, U64, U32, U64, U32, U32, st.integers(0, 255)),
 )
 
 
