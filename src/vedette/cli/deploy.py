@@ -147,12 +147,15 @@ def _applications(
     terminal: Terminal,
 ) -> "list[Application]":
     from vedette.cloud.applications import from_compiled, from_record
+    from vedette.cloud.cameras import CameraRegistry
     from vedette.cloud.records import record_to_copy
     from vedette.cloud.targets import find_targets
 
     if options.copy is not None:
         place = find_targets(cloud, [options.copy_from])[0].arn if options.copy_from else None
         return [from_record(cloud, record_to_copy(bucket, options.copy, place), options.instance)]
+    # Override documents name cameras of the account as Panorama's did: account::NAME.NAME.
+    registered = {c.name: c.source() for c in CameraRegistry(cloud).cameras()} if options.overrides else None
     found = []
     for number, directory in enumerate(options.directories):
         project = _Project(
@@ -167,7 +170,7 @@ def _applications(
             options.transport,
             options.max_fps,
         )
-        compiled = compile_project(project, credentials, terminal, secrets_of_account=True)
+        compiled = compile_project(project, credentials, terminal, secrets_of_account=True, registered=registered)
         with compiling(directory, terminal):
             documents = _documents(directory, options.overrides)
             found.append(from_compiled(compiled.compiled, folder / str(number), compiled.secrets, documents))
