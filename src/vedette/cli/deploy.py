@@ -1,12 +1,11 @@
 """``vedette deploy``: shows a plan, asks, carries it out, follows it on every device."""
 
-import functools
 import json
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from vedette.cloud.carrying_out import Made
     from vedette.cloud.document import Change
     from vedette.cloud.following import Standing
-    from vedette.cloud.planning import Application, Order, Plan, TargetPlan
+    from vedette.cloud.planning import Application, Current, Order, Plan, TargetPlan
     from vedette.cloud.targets import Target
 
 SCHEMA: Final = "deploy"
@@ -106,7 +105,7 @@ def deploy(options: DeployOptions, credentials: Credentials, terminal: Terminal)
                 bucket = Bucket(cloud, options.bucket or default_bucket(cloud))
                 applications = _applications(options, credentials, folder, cloud, bucket, terminal)
                 order = _order(options, applications, targets)
-                plan = make_plan(cloud, order)
+                plan = make_plan(cloud, order, bucket)
                 return _go_on(options, cloud, bucket, plan, terminal)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -222,22 +221,11 @@ def _carry_out(cloud: "Cloud", bucket: "Bucket", plan: "Plan", terminal: Termina
     from vedette.cloud.carrying_out import carry_out
     from vedette.cloud.planning import plan_target
 
-    # Versions of AWS's components are those of the plan: what it put into the documents.
-    aws = plan.aws
-    again = functools.partial(_replan, plan_target, plan.order, aws)
+    def again(target: "Target", current: "Current | None", arns: Mapping[str, str]) -> "TargetPlan":
+        # Versions of AWS's components are those that the plan has shown.
+        return plan_target(plan.order, target, current, arns, plan.aws)
+
     return carry_out(cloud, bucket, plan, again, _Teller(terminal))
-
-
-def _replan(
-    plan_target: Any, order: "Order", aws: Any, target: "Target", current: Any, arns: Mapping[str, str]
-) -> "TargetPlan":
-    # What somebody else removed meanwhile need not be removed again.
-    from vedette.cloud.document import application_of
-
-    components = current.components if current is not None else {}
-    order = replace(order, remove=tuple(name for name in order.remove if application_of(name, components) is not None))
-    found: TargetPlan = plan_target(order, target, current, arns, aws)
-    return found
 
 
 class _Teller:

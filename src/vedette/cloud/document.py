@@ -21,6 +21,7 @@ SUITE: Final = frozenset(
         "vedette.CameraIngest",
         "vedette.ModelInference",
         "vedette.Display",
+        "vedette.DeviceMonitor",
     }
 )
 """Components that applications bring along and that leave with the last of them."""

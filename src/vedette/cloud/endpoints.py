@@ -32,12 +32,9 @@ OPERATOR: Final[Mapping[str, Endpoint]] = {
     ),
     "iot": Endpoint("iot.api", ("iot.<region>.amazonaws.com",), why="things, groups, certificates, jobs"),
     "iot-data": Endpoint("iot.data", ("<prefix>-ats.iot.<region>.amazonaws.com",), why="device shadows"),
-    "iam": Endpoint("iam", ("iam.amazonaws.com",), why="the devices' role, where provisioning makes it"),
     "secretsmanager": Endpoint(
         "secretsmanager", ("secretsmanager.<region>.amazonaws.com",), why="users and passwords of cameras"
     ),
-    "logs": Endpoint("logs", ("logs.<region>.amazonaws.com",), why="logs of devices and applications"),
-    "cloudwatch": Endpoint("monitoring", ("monitoring.<region>.amazonaws.com",), why="metrics and alarms"),
 }
 """boto3's name of a service -> its endpoint, for a machine that runs ``vedette``."""
 

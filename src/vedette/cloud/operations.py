@@ -34,7 +34,6 @@ OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
             "list_deployments",
             "get_deployment",
             "create_deployment",
-            "get_core_device",
             "list_effective_deployments",
         }
     ),

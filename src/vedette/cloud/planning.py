@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from vedette.cloud.access import Cloud
-from vedette.cloud.bucket import WORKERS
+from vedette.cloud.bucket import WORKERS, Bucket
 from vedette.cloud.document import (
     SECRET_MANAGER,
     SHADOW_MANAGER,
@@ -32,6 +32,7 @@ from vedette.cloud.document import (
 )
 from vedette.cloud.errors import InvalidRequestError, NotFoundError
 from vedette.cloud.publishing import Publication, Publishable, component_arn, plan_publications, refuse_others
+from vedette.cloud.records import record_key
 from vedette.cloud.secret_values import SecretPlan, plan_secrets
 from vedette.cloud.targets import Target
 from vedette.nucleus.recipe import Version, VersionRequirement, parse_recipe
@@ -196,9 +197,10 @@ class Plan:
         }
 
 
-def make_plan(cloud: Cloud, order: Order) -> Plan:
+def make_plan(cloud: Cloud, order: Order, bucket: Bucket | None = None) -> Plan:
     """Read what is there and work out what has to change.
 
+    :param bucket: where records are kept: what is to be removed and is not there must have been there once
     :raises vedette.cloud.errors.CloudError: if AWS refuses, or the order cannot be carried out on a target
     :raises OSError: if an artifact cannot be read
     """
@@ -212,6 +214,8 @@ def make_plan(cloud: Cloud, order: Order) -> Plan:
     secrets = plan_secrets(cloud, names, values)
     with ThreadPoolExecutor(WORKERS) as pool:
         currents = list(pool.map(lambda target: read_current(cloud, target), order.targets))
+    for target, current in zip(order.targets, currents, strict=True):
+        _check_removals(order, target, current, bucket)
     aws = _aws(cloud, order, currents)
     arns = {plan.name: plan.arn or f"<{plan.name}>" for plan in secrets}
     found = [
@@ -226,18 +230,14 @@ def plan_target(order: Order, target: Target, current: Current | None, arns: Map
     """Work out one target from what it has; calls nothing.
 
     :param arns: ARN of each secret by its name
-    :raises InvalidRequestError: if there is nothing of that name to remove, or the document becomes too large
+    :raises InvalidRequestError: if the document becomes too large
     """
     before: Components = current.components if current is not None else {}
     after: Components = before
     new = {application.instance for application in order.applications}
     for instance in order.remove:
-        if instance in new:
-            continue
-        if application_of(instance, before) is None:
-            known = ", ".join(instances(before)) or "none"
-            raise InvalidRequestError(f"{target} has no application `{instance}`", hint=f"it has: {known}")
-        after = without_application(after, instance, aws)
+        if instance not in new:
+            after = without_application(after, instance, aws)
     for application in order.applications:
         known_arns = {name: arns[name] for name in application.secrets}
         after = with_application(after, Wanted(application.instance, application.components, known_arns), aws)
@@ -309,6 +309,18 @@ def _check_order(order: Order) -> None:
             f"{things[0]} is a single thing: nucleus lite takes deployments to thing groups only",
             hint="put the thing into a group and deploy to that: --to thing-group/NAME",
         )
+
+
+def _check_removals(order: Order, target: Target, current: Current | None, bucket: Bucket | None) -> None:
+    """Refuse to remove what never was there: a name with a slip of the pen would look like success."""
+    components = current.components if current is not None else {}
+    for instance in order.remove:
+        if application_of(instance, components) is not None:
+            continue
+        key = record_key(instance, target.kind, target.name)
+        if bucket is None or not bucket.exists() or bucket.read(key) is None:
+            known = ", ".join(instances(components)) or "none"
+            raise InvalidRequestError(f"{target} has no application `{instance}`", hint=f"it has: {known}")
 
 
 def _check_suite(cloud: Cloud, order: Order) -> None:

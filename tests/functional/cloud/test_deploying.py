@@ -42,7 +42,7 @@ def carry(aws: Aws, plan: Plan, **options: Any) -> list[Made]:
 
 
 def deploy(aws: Aws, wanted: Order) -> list[Made]:
-    return carry(aws, make_plan(aws.cloud(), wanted))
+    return carry(aws, make_plan(aws.cloud(), wanted, bucket(aws)))
 
 
 def components(aws: Aws, target: Target) -> Any:
@@ -105,8 +105,10 @@ def test_replaced_and_copied_instances_are_not_what_was_asked_for(aws: Aws, suit
     assert instances(components(aws, other)) == ["old"]
     with pytest.raises(NotFoundError, match="nothing is known of an application `never`"):
         record_to_copy(bucket(aws), "never")
-    with pytest.raises(InvalidRequestError, match="has no application `old`"):
-        make_plan(aws.cloud(), order(to=[group], remove=("old",)))
+    # Removing it again is no mistake; removing what never was is one.
+    assert not make_plan(aws.cloud(), order(to=[group], remove=("old",)), bucket(aws)).changed
+    with pytest.raises(InvalidRequestError, match="thing-group/shop has no application `odl`"):
+        make_plan(aws.cloud(), order(to=[group], remove=("odl",)), bucket(aws))
 
 
 def test_a_change_between_plan_and_deployment_is_lost(aws: Aws, suite: str, make_application: Make) -> None:

@@ -97,7 +97,7 @@ def strike(kind: str, work: Callable[[], Any]) -> Any:
 
 
 def run(cloud: Cloud, wanted: Order) -> None:
-    plan = make_plan(cloud, wanted)
+    plan = make_plan(cloud, wanted, Bucket(cloud, default_bucket(cloud)))
 
     def again(target: Any, current: Any, arns: Any) -> Any:
         return plan_target(plan.order, target, current, arns, plan.aws)
