@@ -52,17 +52,39 @@ def nucleus_start(
     detach: Annotated[bool, typer.Option("--detach", help="Leave it running in the background.")] = False,
     thing: Annotated[str, typer.Option(metavar="NAME", help="Name of the thing that this machine is.")] = "local",
     region: Annotated[str, typer.Option(metavar="REGION", help="AWS region that components are told.")] = "us-east-1",
+    iot: Annotated[
+        str | None,
+        typer.Option("--iot", metavar="HOST[:PORT]", help="Connect to AWS IoT Core; default: a loop-back here."),
+    ] = None,
+    iot_cert: Annotated[
+        Path | None, typer.Option("--iot-cert", metavar="FILE", help="The thing's certificate.")
+    ] = None,
+    iot_key: Annotated[Path | None, typer.Option("--iot-key", metavar="FILE", help="Its private key.")] = None,
+    iot_ca: Annotated[
+        Path | None, typer.Option("--iot-ca", metavar="FILE", help="Authorities to trust; default: the system's.")
+    ] = None,
+    sync_shadow: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sync-shadow", metavar="NAME", help="Shadow to keep equal with AWS's; `classic` is the unnamed one."
+        ),
+    ] = None,
 ) -> None:
     """Start a nucleus; what ran before on its root runs again.
 
     vedette nucleus start --detach
 
     vedette nucleus start --root ./greengrass --nucleus lite
+
+    vedette nucleus start --thing front --iot ENDPOINT --iot-cert front.pem --iot-key front.key --sync-shadow cfg
     """
-    from vedette.cli.nucleus import start
+    from vedette.cli.nucleus import IotOptions, start
     from vedette.cli.terminal import Terminal
 
-    raise typer.Exit(start(Terminal(), root=root, personality=nucleus, thing=thing, region=region, detach=detach))
+    options = IotOptions(iot, iot_cert, iot_key, iot_ca, tuple(sync_shadow or ()))
+    raise typer.Exit(
+        start(Terminal(), root=root, personality=nucleus, thing=thing, region=region, detach=detach, iot=options)
+    )
 
 
 @nucleus_app.command("stop")

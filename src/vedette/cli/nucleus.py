@@ -5,12 +5,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
-from vedette.cli.failure import EXIT_FAILED, Failure
+from vedette.cli.failure import EXIT_FAILED, EXIT_USAGE, Failure
 from vedette.cli.instance import answering, ask, chosen, print_json
 from vedette.cli.run import StopOnSignal
 from vedette.cli.status import table
@@ -18,6 +19,7 @@ from vedette.cli.terminal import Terminal
 from vedette.nucleus.errors import NucleusError, RootInUseError
 from vedette.nucleus.events import ComponentStateChanged, Event
 from vedette.nucleus.instances import Instance, find_instances
+from vedette.nucleus.iot_link import IotSettings
 from vedette.nucleus.nucleus import Nucleus
 from vedette.nucleus.states import ComponentState
 
@@ -33,11 +35,64 @@ def default_root() -> Path:
     return Path(state) / "vedette" / "nucleus"
 
 
-def start(terminal: Terminal, *, root: Path | None, personality: str, thing: str, region: str, detach: bool) -> int:
+@dataclass(frozen=True)
+class IotOptions:
+    """How to reach AWS IoT Core, as the options say it."""
+
+    endpoint: str | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    ca: Path | None = None
+    shadows: Sequence[str] = ()
+
+    def settings(self) -> IotSettings | None:
+        """Return the settings, None without an endpoint; Failure when something is missing."""
+        if self.endpoint is None:
+            if self.certificate or self.key or self.ca or self.shadows:
+                raise Failure("there is no endpoint to connect to", hint="--iot HOST[:PORT]", exit_code=EXIT_USAGE)
+            return None
+        if self.certificate is None or self.key is None:
+            raise Failure(
+                "IoT Core asks for the thing's certificate and key",
+                hint="--iot-cert FILE --iot-key FILE",
+                exit_code=EXIT_USAGE,
+            )
+        host, _, port = self.endpoint.partition(":")
+        if not host or (port and not port.isdecimal()):
+            raise Failure(f"`{self.endpoint}` is no endpoint", hint="--iot HOST[:PORT]", exit_code=EXIT_USAGE)
+        settings = IotSettings(host, self.certificate, self.key, self.ca, int(port or 8883))
+        try:
+            settings.check()
+        except NucleusError as error:
+            raise Failure(str(error)) from error
+        return settings
+
+    def arguments(self) -> list[str]:
+        """Return the options for another process."""
+        named = {"--iot": self.endpoint, "--iot-cert": self.certificate, "--iot-key": self.key, "--iot-ca": self.ca}
+        found = []
+        for name, value in named.items():
+            if value is not None:
+                found += [name, str(value.resolve() if isinstance(value, Path) else value)]
+        return [*found, *(part for name in self.shadows for part in ("--sync-shadow", name))]
+
+
+def start(
+    terminal: Terminal,
+    *,
+    root: Path | None,
+    personality: str,
+    thing: str,
+    region: str,
+    detach: bool,
+    iot: IotOptions | None = None,
+) -> int:
     """Run a nucleus until it is told to stop; with ``detach`` leave it running in the background."""
     folder = (root or default_root()).resolve()
+    iot = iot or IotOptions()
+    settings = iot.settings()
     if detach:
-        return _start_detached(terminal, folder, personality, thing, region)
+        return _start_detached(terminal, folder, personality, thing, region, iot)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         nucleus = Nucleus(
@@ -48,6 +103,8 @@ def start(terminal: Terminal, *, root: Path | None, personality: str, thing: str
             listeners=[lambda event: _tell(terminal, event)],
             personality=personality,
             persistent=True,
+            iot=settings,
+            synchronised_shadows=iot.shadows,
         )
         with StopOnSignal() as stop:
             begun = time.monotonic()
@@ -120,9 +177,9 @@ def state_words(component: Mapping[str, Any]) -> str:
     return f"{component['state']}{paused}{detail}"
 
 
-def _start_detached(terminal: Terminal, root: Path, personality: str, thing: str, region: str) -> int:
+def _start_detached(terminal: Terminal, root: Path, personality: str, thing: str, region: str, iot: IotOptions) -> int:
     command = [sys.executable, "-m", "vedette.cli.main", "nucleus", "start", "--root", str(root)]
-    command += ["--nucleus", personality, "--thing", thing, "--region", region]
+    command += ["--nucleus", personality, "--thing", thing, "--region", region, *iot.arguments()]
     log = root / "logs" / "nucleus.out"
     try:
         log.parent.mkdir(parents=True, exist_ok=True)

@@ -58,7 +58,7 @@ def describe(nucleus: "Nucleus") -> dict[str, Any]:
         "personality": nucleus.personality.name,
         "thing_name": nucleus.thing_name,
         "socket": str(nucleus.socket),
-        "iot_core": "local loop-back, nothing leaves this machine",
+        "iot_core": ("local loop-back, nothing leaves this machine" if nucleus.cloud is None else nucleus.cloud.state),
         "resume_error": None if nucleus.resume_error is None else str(nucleus.resume_error),
         "ipc": nucleus.describe_ipc(),
         "components": [view.document() for view in nucleus.components()],

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 import vedette
 from vedette.nucleus.bootstrapped import Bootstrapped
+from vedette.nucleus.cloud_side import CloudSide
 from vedette.nucleus.command_line_access import principal as command_line
 from vedette.nucleus.command_line_access import remove_access, write_access
 from vedette.nucleus.configuration import ConfigurationStore
@@ -28,6 +29,7 @@ from vedette.nucleus.errors import LifecycleError, NucleusError
 from vedette.nucleus.events import ComponentOutput, Event, Events, Listener
 from vedette.nucleus.guard import Guard
 from vedette.nucleus.instances import Instance, new_run_id, register, registry_folder
+from vedette.nucleus.iot_link import IotSettings
 from vedette.nucleus.ipc import JAVA, Broker, IpcServer, ShadowService, personality_named
 from vedette.nucleus.ipc.component_control import ComponentControl
 from vedette.nucleus.ipc.deployment_desk import DeploymentRecord
@@ -69,6 +71,8 @@ class Nucleus:
         listeners: Sequence[Listener] = (),
         personality: str = JAVA.name,
         persistent: bool = False,
+        iot: IotSettings | None = None,
+        synchronised_shadows: Sequence[str] = (),
     ) -> None:
         """Prepare a nucleus; nothing is opened before ``start``.
 
@@ -78,7 +82,9 @@ class Nucleus:
         :param listeners: called with every event, from the start
         :param personality: ``java`` or ``lite``: which of AWS's nuclei to behave as
         :param persistent: keep deployments and configuration in the root, and begin with those of the run before
-        :raises NucleusError: for another personality
+        :param iot: connect to AWS IoT Core; without it IoT Core topics are a loop-back on this machine
+        :param synchronised_shadows: names of shadows of this thing to keep equal with AWS's; ``classic`` is unnamed
+        :raises NucleusError: for another personality, and for shadows to synchronise without a connection
         """
         self.run_id = run_id or new_run_id()
         self.thing_name = thing_name
@@ -92,6 +98,14 @@ class Nucleus:
         self.store = ComponentStore(self._root.path, lite=self.personality.lite)
         self._region = region
         self._secrets_file = secrets_file
+        if synchronised_shadows and (iot is None or self.personality.lite):
+            raise NucleusError(
+                "shadows can be synchronised only with a connection to IoT Core, and not as nucleus lite"
+            )
+        self._iot = iot
+        self._synchronised_shadows = synchronised_shadows
+        self.cloud: CloudSide | None = None
+        """The connection to AWS IoT Core, once it has been started; None without one."""
         self._kept = StateStore(self._root.state) if persistent else None
         self._environment = environment
         self._changed = threading.Condition()
@@ -166,11 +180,12 @@ class Nucleus:
             write_access(self.root, self._on_loop(self._command_line_token(), _CALL_LIMIT_S), socket)
 
     async def _assemble(self, socket: Path) -> None:
+        self._shadows = ShadowStore(self._root.shadows)
         self._ipc = IpcServer(
             socket,
             configuration=self.configuration,
             secrets=SecretStore(self._secrets_file),
-            shadows=ShadowStore(self._root.shadows),
+            shadows=self._shadows,
             thing_name=self.thing_name,
             on_state=self._report,
             personality=self.personality,
@@ -229,6 +244,13 @@ class Nucleus:
         self._ipc.serve_components(self._supervisor)
         self._ipc.serve_deployments(self._local_deployments)
         await self._ipc.start()
+        if self._iot is not None:
+            self.cloud = CloudSide(self._iot, self.thing_name, self._ipc)
+            self.cloud.start(
+                self._synchronised_shadows,
+                self._shadows,
+                None if self._kept is None else self._root.state / "shadow_sync.json",
+            )
 
     def _resume(self) -> None:
         """Start what ran before; what cannot be started is told, and does not keep the nucleus from running."""
@@ -396,6 +418,8 @@ class Nucleus:
     async def _close(self, deadline_s: float) -> None:
         if self._supervisor is not None:
             await self._supervisor.stop(deadline_s)
+        if self.cloud is not None:
+            await self.cloud.stop()
         if self._ipc is not None:
             await self._ipc.stop()
 

@@ -1,15 +1,16 @@
-"""IoT Core topics without IoT Core: a loop-back that hands what is published to who is subscribed on this machine.
+"""PublishToIoTCore and SubscribeToIoTCore: over a connection to AWS IoT Core, or in a loop-back on this machine.
 
-Nothing leaves the machine and nothing comes in; the first use says so in the log. Messages and topics are checked as
-the Java nucleus and IoT Core check them (its ``IotCoreTopicValidator.java``), so that what passes here passes there.
+Messages and topics are checked as the Java nucleus and IoT Core check them (its ``IotCoreTopicValidator.java``), so
+that what passes here passes there.
 """
 
+import asyncio
 import base64
 import logging
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Protocol
 
 from vedette.nucleus.ipc.authorization import MQTT_PROXY, Authorizer
 from vedette.nucleus.ipc.call import Call, Operation
@@ -18,7 +19,7 @@ from vedette.nucleus.ipc.protocol import to_json
 from vedette.nucleus.ipc.requests import binary, flag, integer, text
 from vedette.nucleus.ipc.topics import filter_pattern
 
-__all__ = ["IotCoreLoopBack", "topic_problem"]
+__all__ = ["Carrier", "CarrierError", "IotCore", "IotMessage", "topic_problem"]
 
 _log = logging.getLogger(__name__)
 
@@ -55,22 +56,61 @@ def topic_problem(topic: str, *, publish: bool) -> str | None:
     return None
 
 
+@dataclass(frozen=True)
+class IotMessage:
+    """A message on an IoT Core topic. ``properties``: those of MQTT 5 by their names in the service model."""
+
+    topic: str
+    payload: bytes
+    qos: int = 0
+    retain: bool = False
+    properties: Mapping[str, Any] = field(default_factory=dict)
+
+    def event(self) -> bytes:
+        """Return the message as the event of a subscription."""
+        message: dict[str, Any] = {
+            "topicName": self.topic,
+            "payload": base64.b64encode(self.payload).decode(),
+            "retain": self.retain,
+            **self.properties,
+        }
+        message.setdefault("payloadFormat", "0")
+        return to_json({"message": message})
+
+
+class CarrierError(Exception):
+    """A message or subscription that the carrier does not take; the text says why."""
+
+
+class Carrier(Protocol):
+    """Takes messages to IoT Core and brings them back; the methods belong to the event loop's thread."""
+
+    def publish(self, message: IotMessage) -> None:
+        """Take a message, to be sent now or when there is a connection again; CarrierError when it cannot be taken."""
+
+    def subscribe(self, topic_filter: str, qos: int) -> Awaitable[None]:
+        """Ask for messages; done when IoT Core has agreed, CarrierError when it does not."""
+
+    def unsubscribe(self, topic_filter: str) -> None:
+        """Ask for no more messages."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Subscription:
+    topic_filter: str
     pattern: re.Pattern[str]
-    send: Callable[[bytes], None]
+    deliver: Callable[[IotMessage], None]
 
 
-class IotCoreLoopBack:
-    """PublishToIoTCore and SubscribeToIoTCore on this machine alone. Belongs to the event loop's thread."""
+class IotCore:
+    """The operations, and who is subscribed to what. Belongs to the event loop's thread."""
 
     def __init__(self, authorizer: Authorizer) -> None:
         self._authorizer = authorizer
         self._subscriptions: dict[_Subscription, None] = {}
-        self._retained: dict[str, bytes] = {}
-        self._said = False
+        self.carrier: Carrier = LoopBack(self.deliver)
         self.published = 0
-        """Messages accepted so far; none of them left the machine."""
+        """Messages taken so far."""
 
     def operations(self) -> Mapping[str, Operation]:
         """Return the operations by name."""
@@ -79,50 +119,95 @@ class IotCoreLoopBack:
             "SubscribeToIoTCore": Operation(self._subscribe, event_shape="IoTCoreMessage"),
         }
 
+    def deliver(self, message: IotMessage) -> None:
+        """Hand a message that came to everybody who is subscribed."""
+        for subscription in list(self._subscriptions):
+            if subscription.pattern.fullmatch(message.topic):
+                subscription.deliver(message)
+
+    async def listen(
+        self, topic_filter: str, deliver: Callable[[IotMessage], None], qos: int = 1
+    ) -> Callable[[], None]:
+        """Subscribe for the nucleus itself; returns the closer. CarrierError when IoT Core does not agree."""
+        subscription = _Subscription(topic_filter, filter_pattern(topic_filter), deliver)
+        self._subscriptions[subscription] = None
+        try:
+            await self.carrier.subscribe(topic_filter, qos)
+        except BaseException:
+            self._drop(subscription)
+            raise
+        return lambda: self._drop(subscription)
+
+    def _drop(self, subscription: _Subscription) -> None:
+        if self._subscriptions.pop(subscription, self) is None and not any(
+            other.topic_filter == subscription.topic_filter for other in self._subscriptions
+        ):
+            self.carrier.unsubscribe(subscription.topic_filter)
+
     def _publish(self, call: Call) -> dict[str, Any]:
         topic = self._topic(call, "PublishToIoTCore")
         payload = binary(call.request, "payload")
         if payload is None:
             raise InvalidArgumentsError("Payload is required")
-        _check_qos(call)
+        qos = _qos(call)
         problem = topic_problem(topic, publish=True)
         if len(payload) > MAX_PAYLOAD_BYTES:
             problem = (
                 f"The publishing message size {len(payload)} bytes exceeds the configured limit of "
                 f"{MAX_PAYLOAD_BYTES} bytes"
             )
-        if problem is not None:
-            raise ServiceError(f"Publish to topic {topic} failed: {problem}")
         integer(call.request, "messageExpiryIntervalSeconds")
         binary(call.request, "correlationData")
-        retain = flag(call.request, "retain")
-        # IoT Core hands a live message on without its retain flag; whoever subscribes later gets it with the flag.
-        message: dict[str, Any] = {"topicName": topic, "payload": base64.b64encode(payload).decode(), "retain": False}
-        message |= {key: call.request[key] for key in _KEPT if call.request.get(key) is not None}
-        message["payloadFormat"] = "1" if call.request.get("payloadFormat") == "1" else "0"
-        event = to_json({"message": message})
+        properties = {key: call.request[key] for key in _KEPT if call.request.get(key) is not None}
+        properties["payloadFormat"] = "1" if call.request.get("payloadFormat") == "1" else "0"
+        if problem is None:
+            try:
+                self.carrier.publish(IotMessage(topic, payload, qos, flag(call.request, "retain"), properties))
+            except CarrierError as error:
+                problem = str(error)
+        if problem is not None:
+            raise ServiceError(f"Publish to topic {topic} failed: {problem}")
         self.published += 1
-        if retain and payload:
-            self._retained[topic] = to_json({"message": {**message, "retain": True}})
-        elif retain:
-            self._retained.pop(topic, None)
-        for subscription in list(self._subscriptions):
-            if subscription.pattern.fullmatch(topic):
-                subscription.send(event)
         return {}
 
-    def _subscribe(self, call: Call) -> dict[str, Any]:
+    async def _subscribe(self, call: Call) -> dict[str, Any]:
         topic = self._topic(call, "SubscribeToIoTCore")
-        _check_qos(call)
+        qos = _qos(call)
         problem = topic_problem(topic, publish=False)
         if problem is not None:
             raise ServiceError(f"Subscribe to topic {topic} failed with error {problem}")
-        subscription = _Subscription(filter_pattern(topic), call.stream.send)
-        self._subscriptions[subscription] = None
-        call.stream.on_close(lambda: self._subscriptions.pop(subscription, None))
-        for retained, event in self._retained.items():
-            if subscription.pattern.fullmatch(retained):
-                subscription.send(event)
+        held: list[IotMessage] | None = []
+
+        def deliver(message: IotMessage) -> None:
+            # What comes before the answer is kept: a retained message may be faster than IoT Core's agreement.
+            if held is None:
+                call.stream.send(message.event())
+            else:
+                held.append(message)
+
+        def release() -> None:
+            nonlocal held
+            early, held = held or [], None
+            for message in early:
+                call.stream.send(message.event())
+
+        gone = False
+        close: Callable[[], None] | None = None
+
+        def ended() -> None:
+            nonlocal gone
+            gone = True
+            if close is not None:
+                close()
+
+        call.stream.on_close(ended)
+        try:
+            close = await self.listen(topic, deliver, qos)
+        except CarrierError as error:
+            raise ServiceError(f"Subscribe to topic {topic} failed with error {error}") from error
+        if gone:
+            close()
+        asyncio.get_running_loop().call_soon(release)
         return {}
 
     def _topic(self, call: Call, operation: str) -> str:
@@ -133,19 +218,51 @@ class IotCoreLoopBack:
             self._authorizer.check(call.component, MQTT_PROXY, operation, topic)
         except UnauthorizedError as error:
             raise UnauthorizedError("Not Authorized") from error
-        if not self._said:
-            self._said = True
-            _log.warning(
-                "%s uses IoT Core topics: there is no connection to AWS IoT Core here, they are a loop-back on this "
-                "machine; nothing leaves it",
-                call.component,
-            )
         return topic
 
 
-def _check_qos(call: Call) -> None:
+class LoopBack:
+    """No connection: what is published goes to who is subscribed on this machine, and nothing leaves it."""
+
+    def __init__(self, deliver: Callable[[IotMessage], None]) -> None:
+        self._deliver = deliver
+        self._retained: dict[str, IotMessage] = {}
+        self._said = False
+
+    def publish(self, message: IotMessage) -> None:
+        """Hand the message on; IoT Core sends it without its retain flag, and with it to whoever subscribes later."""
+        self._say()
+        if message.retain and message.payload:
+            self._retained[message.topic] = message
+        elif message.retain:
+            self._retained.pop(message.topic, None)
+        self._deliver(replace(message, retain=False))
+
+    async def subscribe(self, topic_filter: str, qos: int) -> None:
+        """Hand on what is retained."""
+        del qos
+        self._say()
+        pattern = filter_pattern(topic_filter)
+        for topic, message in list(self._retained.items()):
+            if pattern.fullmatch(topic):
+                self._deliver(message)
+
+    def unsubscribe(self, topic_filter: str) -> None:
+        """Nothing needs to be said to nobody."""
+
+    def _say(self) -> None:
+        if not self._said:
+            self._said = True
+            _log.warning(
+                "IoT Core topics are in use: there is no connection to AWS IoT Core here, they are a loop-back on this "
+                "machine; nothing leaves it"
+            )
+
+
+def _qos(call: Call) -> int:
     qos = text(call.request, "qos")
     if qos is None:
         raise InvalidArgumentsError("QoS is required")
     if qos not in {"0", "1"}:
         raise InvalidArgumentsError(f"Invalid QoS value: {qos}")
+    return int(qos)

@@ -19,7 +19,7 @@ from vedette.nucleus.ipc.configuration_validation import ConfigurationValidation
 from vedette.nucleus.ipc.connection import Connection
 from vedette.nucleus.ipc.deployment_desk import DeploymentDesk
 from vedette.nucleus.ipc.errors import IpcError
-from vedette.nucleus.ipc.iot_core import IotCoreLoopBack
+from vedette.nucleus.ipc.iot_core import IotCore
 from vedette.nucleus.ipc.operations.authorization import authorization_operations
 from vedette.nucleus.ipc.operations.components import component_operations
 from vedette.nucleus.ipc.operations.configuration import configuration_operations
@@ -85,7 +85,8 @@ class IpcServer:
         """Who is told of component updates."""
         self.validation = ConfigurationValidation()
         """Who checks a new configuration."""
-        self.iot_core = IotCoreLoopBack(authorizer)
+        self.iot_core = IotCore(authorizer)
+        """IoT Core topics; ``carrier`` is a loop-back until another is set."""
         self._served: dict[str, Operation] = {
             **pubsub_operations(self.broker, authorizer),
             **configuration_operations(configuration),

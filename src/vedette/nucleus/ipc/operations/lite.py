@@ -179,13 +179,21 @@ def _reworded(name: str, handle: Handler, authorizer: Authorizer) -> Handler:
         except UnauthorizedError as refusal:
             raise _in_its_words(name, refusal) from refusal
         try:
-            return handle(prepared)
+            answer = handle(prepared)
+            return answer if isinstance(answer, dict) else _awaited(name, answer)
         except FailedUpdateConditionCheckError:
             return {}  # ignored in silence
         except IpcRefusal as refusal:
             raise _in_its_words(name, refusal) from refusal
 
     return reworded
+
+
+async def _awaited(name: str, answer: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return await answer
+    except IpcRefusal as refusal:
+        raise _in_its_words(name, refusal) from refusal
 
 
 def _prepared(name: str, call: Call, authorizer: Authorizer) -> Call:
