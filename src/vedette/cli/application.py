@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -118,7 +119,7 @@ def compile_project(
     """Read the project, resolve it with overrides, cameras and settings, and compile it; nothing is written.
 
     :param secrets_of_account: name the secrets of cameras so that no other application's are hit
-    :param registered: cameras that override documents may name; those of this user's file where None
+    :param registered: cameras of the account, which go before those of this user's file
     :raises Failure: when a finding is an error; every finding has been written to ``terminal`` then
     """
     if options.transport not in ("tcp", "udp"):
@@ -126,9 +127,15 @@ def compile_project(
     transport = cast("Literal['tcp', 'udp']", options.transport)
     known = read_known_cameras(options.cameras_file)
     cameras = read_cameras(
-        options.cameras, credentials, known=known, transport=transport, pace=pace, max_fps=options.max_fps
+        options.cameras,
+        credentials,
+        known=known,
+        registered=registered,
+        transport=transport,
+        pace=pace,
+        max_fps=options.max_fps,
     )
-    here = registered_sources(known, transport, options.max_fps) if registered is None else {}
+    here = registered_sources(known, transport, options.max_fps)
     if secrets_of_account:
         cameras = named_for_account(cameras, known)
         here = {name: source.model_copy(update={"secret": _of_account(source.secret)}) for name, source in here.items()}
@@ -141,7 +148,7 @@ def compile_project(
         graph=options.graph,
         opened=read_opened(options.opened),
         convert=ModelConversion(terminal),
-        registered=here if registered is None else registered,
+        registered=here if registered is None else ChainMap({}, registered, here),  # type: ignore[arg-type]
     )
     show_findings(resolution.findings, terminal)
     if resolution.application is None:
@@ -153,7 +160,8 @@ def compile_project(
     named = {
         source.secret: known_secrets(known, [name])[name]
         for name, source in here.items()
-        if source.secret is not None and source.secret in used
+        # What the account holds is not written over with this machine's copy of it.
+        if source.secret is not None and source.secret in used and (registered is None or name not in registered)
     }
     secrets = {**cameras.secrets, **named, **compiled.secrets}
     return CompiledProject(resolution.application, compiled, len(resolution.findings), secrets)

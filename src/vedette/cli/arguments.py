@@ -50,6 +50,7 @@ def read_cameras(
     credentials: Credentials,
     *,
     known: Mapping[str, Mapping[str, str]],
+    registered: Mapping[str, CameraSource] | None = None,
     transport: Literal["tcp", "udp"] = "tcp",
     pace: Literal["own", "fastest"] = "own",
     loop: bool = True,
@@ -58,7 +59,7 @@ def read_cameras(
     """Turn ``NODE=URL`` values into sources.
 
     A value is a URL (RTSP, or JPEG over HTTP), the path of a video file, folder of images or device, or the name of a
-    camera in ``known`` (the secrets file).
+    camera: in ``registered`` (the account), else in ``known`` (the secrets file).
     Several values for one node put several cameras on it.
 
     :raises Failure: for what is none of these
@@ -78,12 +79,15 @@ def read_cameras(
                 secrets[secret] = {"Username": user, "Password": password or "", "StreamUrl": url}
         elif Path(value).expanduser().exists():
             url = str(Path(value).expanduser().resolve())
+        elif registered is not None and value in registered:
+            of_node.append(registered[value].model_copy(update={"transport": transport, "max_fps": max_fps}))
+            continue
         elif value in known:
             name = secret = value
             secrets |= known_secrets(known, [value])
             url = secrets[value]["StreamUrl"]
         else:
-            raise _unknown_camera(node, value, known)
+            raise _unknown_camera(node, value, {**known, **dict.fromkeys(registered or ())})
         of_node.append(
             CameraSource(name=name, url=url, secret=secret, transport=transport, pace=pace, loop=loop, max_fps=max_fps),
         )

@@ -146,7 +146,7 @@ def _applications(
     terminal: Terminal,
 ) -> "list[Application]":
     from vedette.cloud.applications import from_compiled, from_record
-    from vedette.cloud.cameras import CameraRegistry
+    from vedette.cloud.cameras import AccountCameras, CameraRegistry
     from vedette.cloud.records import record_to_copy
     from vedette.cloud.targets import find_targets
 
@@ -154,7 +154,7 @@ def _applications(
         place = find_targets(cloud, [options.copy_from])[0].arn if options.copy_from else None
         return [from_record(cloud, record_to_copy(bucket, options.copy, place), options.instance)]
     # Override documents name cameras of the account as Panorama's did: account::NAME.NAME.
-    registered = {c.name: c.source() for c in CameraRegistry(cloud).cameras()} if options.overrides else None
+    registered = AccountCameras(CameraRegistry(cloud))
     found = []
     for number, directory in enumerate(options.directories):
         project = _Project(

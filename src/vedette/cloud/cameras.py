@@ -6,6 +6,7 @@ says in JSON what may be seen without reading the value. Devices read the value;
 
 import json
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -179,6 +180,34 @@ class CameraRegistry:
         except NotFoundError:
             return None
         return None if answer.get("DeletedDate") else _camera(answer)
+
+
+class AccountCameras(Mapping[str, CameraSource]):
+    """The registered cameras by name; AWS is asked when the first one is looked for, and once."""
+
+    def __init__(self, registry: CameraRegistry) -> None:
+        self._registry = registry
+        self._found: dict[str, CameraSource] | None = None
+
+    def __getitem__(self, name: str) -> CameraSource:
+        """Return a camera.
+
+        :raises vedette.cloud.CloudError: if AWS refuses
+        """
+        return self._cameras()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield every name."""
+        return iter(self._cameras())
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._cameras())
+
+    def _cameras(self) -> dict[str, CameraSource]:
+        if self._found is None:
+            self._found = {camera.name: camera.source() for camera in self._registry.cameras()}
+        return self._found
 
 
 def _description(login: Login, about: str, *, removed: bool = False) -> str:

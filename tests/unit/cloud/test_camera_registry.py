@@ -25,6 +25,7 @@ from vedette.cli.camera_registry import (
 from vedette.cli.failure import Failure
 from vedette.cli.run import RunOptions
 from vedette.cli.terminal import Terminal
+from vedette.cloud.cameras import AccountCameras
 from vedette.documents import load_project, resolve
 from vedette.resources import examples_dir
 
@@ -206,6 +207,38 @@ def test_an_override_does_not_find_a_registered_camera(
     compiled = application.compile_project(options, {}, Terminal(), secrets_of_account=True)
     assert list(compiled.secrets) == ["vedette/camera/lobby"]
     assert "s3cret-word" not in json.dumps(compiled.compiled.configuration)
+
+
+def test_a_deployment_takes_an_old_copy_of_a_camera_or_reads_its_password(account: Any, project: Path) -> None:
+    """The account goes before this user's file, and is asked once; a camera of neither is named with all there are."""
+    add()
+    add("yard", url="rtsp://10.0.0.3/yard")
+    add(place=Place(local=True), url="rtsp://old@10.0.0.1/1")
+    add("shed", place=Place(local=True), url="rtsp://10.0.0.4/shed")
+    cameras = AccountCameras(AWS.registry())
+    options = RunOptions(directory=project.parents[2], overrides=(project,))
+    compiled = application.compile_project(options, {}, Terminal(), secrets_of_account=True, registered=cameras)
+    attached = compiled.compiled.configuration["cameras"]["camera_node"]
+    assert [camera["secret"] for camera in attached if "secret" in camera] == ["vedette/camera/lobby"]
+    assert compiled.secrets == {}, "the value is the account's"
+    options = RunOptions(directory=project.parents[2], cameras=("camera_node=lobby", "camera_node=shed"))
+    compiled = application.compile_project(options, {}, Terminal(), secrets_of_account=True, registered=cameras)
+    attached = compiled.compiled.configuration["cameras"]["camera_node"]
+    assert [(camera["name"], camera.get("secret")) for camera in attached] == [
+        ("lobby", "vedette/camera/lobby"),
+        ("shed", "vedette/camera/shed"),
+    ]
+    with pytest.raises(Failure) as failure:
+        options = RunOptions(directory=project.parents[2], cameras=("camera_node=none",))
+        application.compile_project(options, {}, Terminal(), registered=cameras)
+    assert failure.value.hint == "known cameras: lobby, shed, yard"
+
+
+def test_aws_is_asked_for_cameras_that_nobody_names(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = AWS.registry()
+    monkeypatch.setattr(registry, "cameras", lambda: pytest.fail("asked"))
+    options = RunOptions(directory=project.parents[2], cameras=(f"camera_node={URL}",))
+    application.compile_project(options, {}, Terminal(), registered=AccountCameras(registry))
 
 
 def test_an_unknown_camera_is_not_told_which_are_known(project: Path) -> None:

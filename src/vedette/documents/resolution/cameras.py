@@ -112,7 +112,7 @@ def _attachments(
             found += _given(camera, given[camera.name], result)
         elif (source := _of_package(camera, result)) is not None:
             found.append(source)
-        elif (name := _registered_name(camera)) in registered:
+        elif (name := _registered_name(camera)) and name in registered:
             found += _given(camera, [registered[name]], result)
         elif complete:
             hint = f"give its address: --camera {camera.name}=rtsp://HOST/PATH"

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from vedette.application import CameraAttachment, MediaInput, MediaOutput, PortRoute
@@ -78,7 +79,7 @@ def resolve(
     *,
     graph: str | None = None,
     opened: Sequence[OpenedPort] = (),
-    registered: Mapping[str, CameraSource] | None = None,
+    registered: Mapping[str, CameraSource] = MappingProxyType({}),
     complete: bool = True,
     convert: ConvertModel | None = None,
 ) -> Resolution:
@@ -110,7 +111,7 @@ def resolve(
         findings.append(general("V071", message, "expected at most 100 letters, digits, '-', '_' or '.'"))
     if chosen.document.model is None:
         return _result(None, findings)
-    resolver = _Resolver(project, chosen.document, read, findings, opened, registered or {}, convert)
+    resolver = _Resolver(project, chosen.document, read, findings, opened, registered, convert)
     application = resolver.run(cameras or {}, settings or {}, instance, complete=complete)
     return _result(application, findings, resolver.parts)
 
