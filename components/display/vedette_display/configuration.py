@@ -10,6 +10,18 @@ class ConfigurationError(Exception):
     """The configuration cannot be used; the message names the key, what it holds and what is expected."""
 
 
+class RecordingConfiguration(BaseModel):
+    """Recordings that applications ask for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    megabytes: int = Field(
+        default=0, ge=0, le=10_000_000, description="of disk at most, the oldest go; 0: no recordings"
+    )
+    before_s: float = Field(default=10.0, ge=0, le=60, alias="beforeS", description="seconds before an event, at most")
+    instances: list[str] = Field(default_factory=list, description="applications; empty: all")
+
+
 class DisplayConfiguration(BaseModel):
     """Configuration of vedette.Display."""
 
@@ -40,6 +52,8 @@ class DisplayConfiguration(BaseModel):
     screen_application: str = Field(
         default="", alias="screenApplication", description="instance that has it; empty: the one started last"
     )
+
+    recording: RecordingConfiguration = RecordingConfiguration()
 
     @property
     def secure(self) -> bool:

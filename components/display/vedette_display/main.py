@@ -24,6 +24,7 @@ from vedette_display.controls import Controls
 from vedette_display.gallery import Gallery
 from vedette_display.history import History
 from vedette_display.machine import device_name
+from vedette_display.recordings import Recorder, Shelf
 from vedette_display.reports import Reports
 from vedette_display.screen.ownership import Ownership
 from vedette_display.screen.process import ScreenProcess
@@ -36,6 +37,7 @@ from vedette_display.video import VideoFeeds
 logger = logging.getLogger(__name__)
 
 KEY_FILE: Final = "access-key"
+RECORDINGS: Final = "recordings"
 LOOPBACK: Final = "127.0.0.1"
 LEAST_S: Final = 0.25
 MOST_SHOWN: Final = 40
@@ -115,9 +117,10 @@ class _Display:
         gallery = Gallery(board.locate)
         history = History()
         # The folders of all components' work lie side by side, on every nucleus.
-        reports = Reports(board, history, ApplicationLogs(Path.cwd().parent))
-        controls = Controls(self._bus, board.document, device_name(), stop=self._stop)
         videos = VideoFeeds(board.locate)
+        recorder = self._recorder(videos, board.device)
+        reports = Reports(board, history, ApplicationLogs(Path.cwd().parent), recorder.shelf if recorder else None)
+        controls = Controls(self._bus, board.document, device_name(), stop=self._stop)
         streams = await asyncio.to_thread(self._streams, videos)
         server = Server(
             sock, self._access, board, gallery, Site(), reports, controls, videos, streams.addresses, tls=self._tls
@@ -133,6 +136,8 @@ class _Display:
                 document = board.document()
                 history.sample(document, gallery.figures())
                 streams.serve(output.output_id for output in document.outputs)
+                if recorder is not None:
+                    recorder.follow((o.output_id, o.instance, o.stream) for o in document.outputs)
                 shown = self._stage(screen, ownership, document, board)
                 # Off the loop: a publication may take long while the nucleus is busy, pictures must not.
                 await asyncio.to_thread(self._publish, self._status(page, server, gallery, videos, shown))
@@ -140,10 +145,24 @@ class _Display:
         finally:
             tell.cancel()
             await server.stop()
-            ends = [gallery.close, streams.stop] + ([screen.stop] if screen is not None else [])
+            ends = [gallery.close, streams.stop, *(other.stop for other in (screen, recorder) if other is not None)]
             await asyncio.gather(*(asyncio.to_thread(end) for end in ends))
             for subscription in subscriptions:
                 subscription.close()
+
+    def _recorder(self, videos: VideoFeeds, device: str) -> Recorder | None:
+        """Return the recorder, started, where recordings are configured; a disk that fails costs them, not the page."""
+        wanted = self._configuration.recording
+        if not wanted.megabytes:
+            return None
+        shelf = Shelf(Path(RECORDINGS), wanted.megabytes * 1_000_000)
+        recorder = Recorder(videos, shelf, device, before_s=wanted.before_s, instances=wanted.instances)
+        try:
+            recorder.start()
+        except OSError as error:
+            logger.error("nothing is recorded: %s cannot be made: %s", RECORDINGS, error.strerror)  # noqa: TRY400
+            return None
+        return recorder
 
     def _screen(self) -> ScreenProcess:
         screen = ScreenProcess(window=self._configuration.screen == "window")

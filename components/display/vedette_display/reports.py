@@ -8,8 +8,10 @@ from typing import Any, Final
 from vedette_display.application_log import CONSOLE, ApplicationLogs, LogError
 from vedette_display.board import Board
 from vedette_display.history import History
+from vedette_display.recordings import Shelf
 from vedette_display.request import HttpError, Request, Response
 
+MOST_LISTED: Final = 200
 MOST_DOWNLOAD_PARTS: Final = 48
 """Of 256 kB each: a console has 10 MB at most."""
 
@@ -17,10 +19,11 @@ MOST_DOWNLOAD_PARTS: Final = 48
 class Reports:
     """Answers requests below ``/api/``. Blocking where it reads files: to be called off the event loop."""
 
-    def __init__(self, board: Board, history: History, logs: ApplicationLogs) -> None:
+    def __init__(self, board: Board, history: History, logs: ApplicationLogs, shelf: Shelf | None = None) -> None:
         self._board = board
         self._history = history
         self._logs = logs
+        self._shelf = shelf
 
     def health(self) -> Response:
         """Return the health document."""
@@ -69,6 +72,28 @@ class Reports:
         body = "".join(f"{line}\n" for line in lines).encode()
         save = ("Content-Disposition", f'attachment; filename="{safe}.log"')
         return Response(HTTPStatus.OK, "text/plain; charset=utf-8", body, (save,))
+
+    def recordings(self, request: Request) -> Response:
+        """Return the recordings, the newest first: ``?instance=<name>`` for one application's alone."""
+        instance = request.query.get("instance")
+        found = [] if self._shelf is None else self._shelf.list()
+        listed = [recording._asdict() for recording in found if instance in (None, recording.instance)]
+        return _json({"recording": self._shelf is not None, "recordings": listed[:MOST_LISTED]})
+
+    def recording(self, name: str) -> Response:
+        """Return one file of a recording.
+
+        :raises HttpError: when there is none of that name.
+        """
+        path = None if self._shelf is None else self._shelf.read(name)
+        if path is None:
+            raise HttpError(HTTPStatus.NOT_FOUND, f"There is no recording {name[:120]!r}.")
+        kind = "video/mp4" if path.suffix == ".mp4" else "application/json"
+        save = ("Content-Disposition", f'attachment; filename="{path.name}"')
+        try:
+            return Response(HTTPStatus.OK, kind, path.read_bytes(), (save,))
+        except OSError as error:
+            raise HttpError(HTTPStatus.NOT_FOUND, f"Recording {name[:120]!r} has made room for newer ones.") from error
 
     def _instance(self, request: Request) -> str:
         instance = request.query.get("instance", "")

@@ -38,10 +38,12 @@ from vedette_display.websocket import DRAIN_S, SocketClosed, WebSocket
 logger = logging.getLogger(__name__)
 
 HEAD_S: Final = 5.0
+SLOWEST_BYTES_S: Final = 50_000
 MAX_CONNECTIONS: Final = 96
 PORTS_TRIED: Final = 20
 NEXT_PICTURE_S: Final = 60.0
 _OUTPUTS: Final = "/outputs/"
+_RECORDINGS: Final = "/recordings/"
 _TLS_RECORD: Final = 0x16
 _FULL_S: Final = 0.2
 
@@ -204,13 +206,18 @@ class Server:
             logger.debug("answered %d", error.status.value)
             answer = Response(error.status, "text/plain; charset=utf-8", f"{error.words}\n".encode())
         writer.write(encode(answer, request))
-        await asyncio.wait_for(writer.drain(), HEAD_S)
+        # A long file to a slow client may take its time, as long as it goes on.
+        await asyncio.wait_for(writer.drain(), HEAD_S + len(answer.body) / SLOWEST_BYTES_S)
 
     async def _answer(self, request: Request) -> Response:
         if request.path == "/api/health":
             return self._reports.health()
         if request.path == "/api/history":
             return self._reports.history(request)
+        if request.path == "/api/recordings":
+            return await asyncio.to_thread(self._reports.recordings, request)
+        if request.path.startswith(_RECORDINGS):
+            return await asyncio.to_thread(self._reports.recording, request.path[len(_RECORDINGS) :])
         if request.path in ("/api/log", "/api/log.txt"):
             # An application may log anything: not for everybody on the machine.
             self._access.check_control(request)

@@ -41,7 +41,10 @@ class VideoVariant(NamedTuple):
 
 
 class AccessUnit(NamedTuple):
-    """One coded picture: NAL units with start codes; key frames carry the parameter sets. ``pts``: in 1/90,000 s."""
+    """One coded picture: NAL units with start codes; key frames carry the parameter sets.
+
+    ``pts``: in 1/90,000 s. ``meta``: what the application put beside the frame.
+    """
 
     data: bytes
     pts: int
@@ -49,6 +52,7 @@ class AccessUnit(NamedTuple):
     width: int
     height: int
     capture_wall_ns: int
+    meta: bytes = b""
 
 
 Sink = Callable[[AccessUnit], None]
@@ -196,6 +200,7 @@ class VideoFeed:
         key = since >= KEY_EVERY_S or ((bool(self._fresh) or self._key_wanted) and since >= LEAST_KEY_S)
         for unit in encoder.encode(planes, round(now * CLOCK_HZ), lease.header.capture_wall_ns, key=key):
             self.encoded += 1
+            told = unit._replace(meta=lease.meta)
             if unit.key:
                 self._key_at, self._key_wanted = now, False
             for sink in self._sinks:
@@ -204,7 +209,7 @@ class VideoFeed:
                         continue
                     self._fresh.discard(id(sink))
                 try:
-                    sink(unit)
+                    sink(told)
                 except Exception:
                     logger.exception("a viewer of %s failed and is taken off", self.output_id)
                     self.remove(sink)

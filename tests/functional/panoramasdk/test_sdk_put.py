@@ -196,3 +196,27 @@ def test_a_slow_viewer_stops_the_application(host: Host) -> None:
     leases = [reader.receive(5) for _ in range(4)]
     assert all(leases)
     assert panoramasdk.node().outputs.video_out is node.outputs.video_out
+
+
+def test_wish_for_a_recording_is_lost_with_its_frame(host: Host) -> None:
+    """A reader that misses the frame still hears of it with the next ones; then it is over."""
+    node, camera, reader = opened(host)
+    camera.show(2)
+    [media] = node.inputs.video_in.get(timeout=5)
+    media.record("fall", before=2, after=900)
+    node.outputs.video_out.put(media)
+    lease = reader.receive(5)
+    clip = json.loads(lease.meta)["clip"]
+    lease.release()
+    assert (clip["reason"], clip["before"], clip["after"]) == ("fall", 2.0, 60.0)
+    camera.show(3)
+    [media] = node.inputs.video_in.get(timeout=5)
+    node.outputs.video_out.put(media)
+    lease = reader.receive(5)
+    assert json.loads(lease.meta)["clip"]["id"] == clip["id"], "the same wish, not another"
+    lease.release()
+    node.outputs.video_out._sink("video_out", "door")._clip_at -= 10
+    camera.show(4)
+    [media] = node.inputs.video_in.get(timeout=5)
+    node.outputs.video_out.put(media)
+    assert "clip" not in json.loads(reader.receive(5).meta)

@@ -7,6 +7,7 @@ import { Log } from "./log.js";
 import { Cards, modelsOf } from "./panel.js";
 import { Parameters } from "./parameters.js";
 import { address } from "./route.js";
+import { Recordings } from "./recordings.js";
 import { age, element, icon, plural } from "./words.js";
 
 export class Applications {
@@ -54,6 +55,7 @@ export class ApplicationPage {
     /** @type {Map<string, {figures: Figures, chart: Chart}>} */
     this.outputs = new Map();
     this.log = new Log(instance, actions);
+    this.recordings = new Recordings(instance);
     this.main = element("div", { class: "page-main" }, this.tiles, this.charts);
     this.side = element("aside", { class: "panel", "aria-label": "Facts" });
     this.sideContent = element("div", {});
@@ -99,7 +101,7 @@ export class ApplicationPage {
       ["model", models && this.model.root],
       ["errors", this.errors.root],
     ]);
-    keep(this.main, [["tiles", this.tiles], ["charts", this.charts], ["log", this.actions.allowed ? this.log.root : element("p", { class: "card note" }, "To read the log here, open the address that vedette status prints.")]]);
+    keep(this.main, [["tiles", this.tiles], ["charts", this.charts], ["recordings", this.recordings.kept && this.recordings.root], ["log", this.actions.allowed ? this.log.root : element("p", { class: "card note" }, "To read the log here, open the address that vedette status prints.")]]);
   }
 
   /** @param {any} camera @param {any} application */
@@ -113,7 +115,7 @@ export class ApplicationPage {
   /** Brings charts and log up to date; once a second while the page is seen. */
   async tick() {
     const all = [this.figures, ...[...this.outputs.values()].map(({ figures }) => figures)];
-    await Promise.all([...all.map((figures) => figures.fetch()), this.actions.allowed ? this.log.fetch() : null]);
+    await Promise.all([...all.map((figures) => figures.fetch()), this.actions.allowed ? this.log.fetch() : null, this.recordings.fetch()]);
     this.rate.draw(this.figures.series);
     this.model.draw(this.figures.series);
     this.errors.draw(this.figures.series);

@@ -1,7 +1,7 @@
 """Labels and rectangles as they travel beside a frame."""
 
 import json
-from typing import Any, List, NamedTuple, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 MAX_BYTES = 32 * 1024
 """What a ring carries beside a frame; some 500 labelled boxes."""
@@ -30,17 +30,19 @@ def clamped(value: Any) -> float:
     return round(min(1.0, number), 5) if number > 0.0 else 0.0
 
 
-def encode(annotations: Annotations) -> Tuple[bytes, int]:
+def encode(annotations: Annotations, clip: Optional[Dict[str, Any]] = None) -> Tuple[bytes, int]:
     """Return the metadata's JSON, at most MAX_BYTES, and how many entries were left out for that.
 
-    Rectangles go in first: a box without its label says more than a label without its box.
+    Rectangles go in first: a box without its label says more than a label without its box. ``clip``: the wish for a
+    recording, if there is one.
     """
+    wish = ',"clip":{}'.format(json.dumps(clip)) if clip is not None else ""
     rects = [json.dumps(rect) for rect in list(annotations.rects)]
     labels = [json.dumps(label) for label in list(annotations.labels)]
-    room = MAX_BYTES - len('{"labels":[],"rects":[]}')
+    room = MAX_BYTES - len('{"labels":[],"rects":[]}') - len(wish)
     rects_kept, room = _fitting(rects, room)
     labels_kept, room = _fitting(labels, room)
-    text = '{{"labels":[{}],"rects":[{}]}}'.format(",".join(labels_kept), ",".join(rects_kept))
+    text = '{{"labels":[{}],"rects":[{}]{}}}'.format(",".join(labels_kept), ",".join(rects_kept), wish)
     return text.encode(), len(rects) - len(rects_kept) + len(labels) - len(labels_kept)
 
 

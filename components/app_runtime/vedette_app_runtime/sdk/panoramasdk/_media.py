@@ -1,6 +1,7 @@
 """A frame as applications see it."""
 
-from typing import Any, ContextManager, Tuple
+import time
+from typing import Any, ContextManager, Dict, Optional, Tuple
 
 import numpy as np
 
@@ -22,6 +23,7 @@ class media:
         self._is_cached = is_cached
         self._annotations = Annotations([], [])
         self._touched = False
+        self._clip: Optional[Dict[str, Any]] = None
 
     @property
     def image(self) -> "np.ndarray[Any, Any]":
@@ -79,6 +81,19 @@ class media:
     def add_rect(self, left: float, top: float, right: float, bottom: float) -> None:
         """Add a rectangle, in fractions of the picture; as :meth:`add_label` otherwise."""
         self._annotations.rects.append([clamped(left), clamped(top), clamped(right), clamped(bottom)])
+
+    def record(self, reason: str = "", before: float = 5.0, after: float = 10.0) -> None:
+        """Ask for a recording of the output that this frame is put on, ``before`` seconds back and ``after`` on.
+
+        An addition to AWS's SDK: an application that is to run there too asks ``hasattr(frame, "record")``. Kept where
+        the device's display is configured to record, nothing otherwise. A wish during a recording makes it longer.
+        """
+        self._clip = {
+            "id": str(time.time_ns()),
+            "reason": str(reason)[:80],
+            "before": max(0.0, min(60.0, float(before))),
+            "after": max(0.0, min(60.0, float(after))),
+        }
 
     def __repr__(self) -> str:
         return "<media of {!r}, {}x{}{}>".format(

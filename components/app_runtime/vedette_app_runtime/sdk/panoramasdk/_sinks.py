@@ -3,13 +3,15 @@
 import socket
 import threading
 import time
-from typing import Callable, Optional
+from typing import Any, Callable, Dict, Optional
 
 from ._annotations import encode
 from ._media import media
 from ._rings import ANY_UID, RingError, RingWriter
 
 _ASK_AGAIN_S = 2.0
+_WISH_S = 2.0
+"""How long a wish for a recording travels beside the frames: a reader may miss the one it was made for."""
 
 
 class Sink:
@@ -31,6 +33,8 @@ class Sink:
         self._asked_at: Optional[float] = None
         self._writer: Optional[RingWriter] = None
         self._lock = threading.Lock()
+        self._clip: Optional[Dict[str, Any]] = None
+        self._clip_at = 0.0
 
     def offer(self, sock: socket.socket) -> None:
         """Take the listening socket; it replaces an earlier one."""
@@ -50,7 +54,8 @@ class Sink:
             if self._writer is None:
                 self._ask_for_socket()
                 return
-            changed = touched or any(annotations) or not frame.is_cached
+            clip = self._wish(frame)
+            changed = touched or any(annotations) or clip is not None or not frame.is_cached
             if not self._writer.readers or not (changed or self.port not in picture.shown):
                 return
             try:
@@ -62,7 +67,7 @@ class Sink:
                 except BaseException:
                     self._writer.cancel(slot)
                     raise
-                meta, left_out = encode(annotations)
+                meta, left_out = encode(annotations, clip)
                 self._writer.publish(slot, header, meta)
             except (RingError, BufferError, OSError):
                 # Closed while the process ends, no memory left, or drawn on in another thread just now: the next one.
@@ -76,6 +81,16 @@ class Sink:
             writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()
+
+    def _wish(self, frame: media) -> Optional[Dict[str, Any]]:
+        """Return the wish for a recording that goes with a frame: its own, or a late one."""
+        now = time.monotonic()
+        wish = frame._clip  # noqa: SLF001 - ours, too
+        if wish is not None:
+            self._clip, self._clip_at = wish, now
+        elif self._clip is not None and now - self._clip_at > _WISH_S:
+            self._clip = None
+        return self._clip
 
     def _ask_for_socket(self) -> None:
         now = time.monotonic()
