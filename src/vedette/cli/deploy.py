@@ -52,6 +52,7 @@ class DeployOptions:
     copy_from: str | None = None
     bucket: str | None = None
     nucleus: str = "java"
+    cloud_logs: bool = True
     on_failure: str | None = None
     per_minute: int | None = None
     abort_percent: float | None = None
@@ -197,7 +198,7 @@ def _order(options: DeployOptions, applications: "list[Application]", targets: "
     )
     leaving = (*options.replace, *options.remove)
     nucleus: Any = options.nucleus
-    return Order(tuple(applications), leaving, tuple(targets), policies, nucleus)
+    return Order(tuple(applications), leaving, tuple(targets), policies, nucleus, options.cloud_logs)
 
 
 def _go_on(options: DeployOptions, cloud: "Cloud", bucket: "Bucket", plan: "Plan", terminal: Terminal) -> int:

@@ -106,6 +106,9 @@ def deploy(  # noqa: PLR0917 - typer reads the options off the signature
         str | None, typer.Option(metavar="TARGET", help="Where to copy from, if it is on several and differs.")
     ] = None,
     nucleus: Annotated[str, typer.Option(metavar="java|lite", help="Which nucleus the devices have.")] = "java",
+    no_cloud_logs: Annotated[
+        bool, typer.Option("--no-cloud-logs", help="Do not send logs to CloudWatch (aws.greengrass.LogManager).")
+    ] = False,
     on_failure: Annotated[
         str | None, typer.Option(metavar="rollback|keep", help="What a device does when it fails; default: rollback.")
     ] = None,
@@ -167,6 +170,7 @@ def deploy(  # noqa: PLR0917 - typer reads the options off the signature
         copy_from=copy_from,
         bucket=bucket,
         nucleus=nucleus,
+        cloud_logs=not no_cloud_logs,
         on_failure=on_failure,
         per_minute=per_minute,
         abort_percent=abort_percent,

@@ -9,8 +9,10 @@ from typing import Any
 
 import yaml
 
+import vedette
 from vedette.application import ApplicationManifest
 from vedette.cloud.access import Cloud
+from vedette.cloud.document import DEVICE_MONITOR
 from vedette.cloud.errors import CloudError, InvalidRequestError
 from vedette.cloud.planning import Application
 from vedette.cloud.publishing import Publishable, component_arn, publishable
@@ -41,6 +43,8 @@ def from_compiled(
     items = [publishable(item.recipe, [item.artifact], tags) for item in written]
     secrets = tuple(secret.name for secret in needed_secrets(compiled))
     components = create_deployment(compiled)["components"]
+    # Not a dependency: an application runs without it, and under the local nucleus there is nothing to send to.
+    components[DEVICE_MONITOR] = {"componentVersion": vedette.__version__}
     application = compiled.application
     record = {
         "instance": instance,

@@ -11,6 +11,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from vedette.application.log_upload import log_configurations
 from vedette.application.shadow import shadow_name
 
 APPLICATION: Final = "vedette.app."
@@ -27,6 +28,10 @@ SUITE: Final = frozenset(
 """Components that applications bring along and that leave with the last of them."""
 SECRET_MANAGER: Final = "aws.greengrass.SecretManager"
 SHADOW_MANAGER: Final = "aws.greengrass.ShadowManager"
+LOG_MANAGER: Final = "aws.greengrass.LogManager"
+DEVICE_MONITOR: Final = "vedette.DeviceMonitor"
+HEALTH_SHADOW: Final = "vedette:health"
+"""The shadow that vedette.DeviceMonitor reports to."""
 TOKEN_EXCHANGE: Final = "aws.greengrass.TokenExchangeService"
 Components = Mapping[str, Mapping[str, Any]]
 """Component -> what GetDeployment and CreateDeployment say of it."""
@@ -66,6 +71,8 @@ class Aws:
 
     nucleus: Literal["java", "lite"] = "java"
     versions: Mapping[str, str] = field(default_factory=dict)
+    logs: bool = True
+    """Whether logs of Vedette and its applications are sent to CloudWatch."""
 
 
 def application_of(instance: str, components: Components) -> str | None:
@@ -152,19 +159,42 @@ def _shared(result: dict[str, Any], before: set[str], known: Mapping[str, str], 
         _have(result, SECRET_MANAGER, aws)
         _merge(result, SECRET_MANAGER, {"cloudSecrets": secrets})
     _shadows(result, aws)
+    _logs(result, aws)
     return result
 
 
 def _shadows(result: dict[str, Any], aws: Aws) -> None:
     names = sorted(shadow_name(instance) for instance in instances(result))
+    if DEVICE_MONITOR in result:
+        names.append(HEALTH_SHADOW)
     configuration = merged(result.get(SHADOW_MANAGER, {}))
     core = configuration.get("synchronize", {}).get("coreThing", {})
-    others = [name for name in core.get("namedShadows", []) if not name.startswith("vedette-")]
+    others = [name for name in core.get("namedShadows", []) if not name.startswith(("vedette-", "vedette:"))]
     if not names and not others and SHADOW_MANAGER not in result:
         return
     _have(result, SHADOW_MANAGER, aws)
     synchronize = {**configuration.get("synchronize", {}), "coreThing": {**core, "namedShadows": [*others, *names]}}
     _merge(result, SHADOW_MANAGER, {"synchronize": synchronize})
+
+
+def _logs(result: dict[str, Any], aws: Aws) -> None:
+    """Have the log manager send what Vedette and its applications write; what it sends besides stays."""
+    configuration = merged(result.get(LOG_MANAGER, {}))
+    uploader = configuration.get("logsUploaderConfiguration", {})
+    others = {
+        name: entry
+        for name, entry in uploader.get("componentLogsConfigurationMap", {}).items()
+        if not name.startswith("vedette.")
+    }
+    own: Mapping[str, Any] = {}
+    if aws.logs and instances(result):
+        suite = (name for name in result if name in SUITE)
+        own = log_configurations(suite, (name for name in result if name.startswith(APPLICATION)))
+    if not own and LOG_MANAGER not in result:
+        return
+    _have(result, LOG_MANAGER, aws)
+    uploader = {**uploader, "componentLogsConfigurationMap": {**others, **own}}
+    _merge(result, LOG_MANAGER, {"logsUploaderConfiguration": uploader})
 
 
 def _have(result: dict[str, Any], name: str, aws: Aws) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from vedette.cloud.access import Cloud
 from vedette.cloud.bucket import WORKERS, Bucket
 from vedette.cloud.document import (
+    LOG_MANAGER,
     SECRET_MANAGER,
     SHADOW_MANAGER,
     SUITE,
@@ -160,6 +161,8 @@ class Order:
     targets: tuple[Target, ...] = ()
     policies: Policies = Policies()
     nucleus: Nucleus = "java"
+    logs: bool = True
+    """Whether logs are sent to CloudWatch."""
 
 
 @dataclass(frozen=True)
@@ -347,10 +350,12 @@ def _check_suite(cloud: Cloud, order: Order) -> None:
 def _aws(cloud: Cloud, order: Order, currents: Iterable[Current | None]) -> Aws:
     """Return versions for AWS's components that some target does not have yet: the newest ones."""
     names = {TOKEN_EXCHANGE} if order.nucleus == "lite" else {SECRET_MANAGER, SHADOW_MANAGER}
+    if order.logs and order.nucleus != "lite":
+        names.add(LOG_MANAGER)
     if not order.applications:
         names = set()
     missing = {name for name in names for current in currents if current is None or name not in current.components}
-    return Aws(order.nucleus, {name: _newest(cloud, name) for name in sorted(missing)})
+    return Aws(order.nucleus, {name: _newest(cloud, name) for name in sorted(missing)}, order.logs)
 
 
 def _newest(cloud: Cloud, name: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from vedette.cloud.document import (
+    LOG_MANAGER,
     SECRET_MANAGER,
     SHADOW_MANAGER,
     TOKEN_EXCHANGE,
@@ -20,7 +21,7 @@ from vedette.cloud.document import (
     without_application,
 )
 
-JAVA = Aws("java", {SECRET_MANAGER: "2.2.6", SHADOW_MANAGER: "2.3.12"})
+JAVA = Aws("java", {SECRET_MANAGER: "2.2.6", SHADOW_MANAGER: "2.3.12", LOG_MANAGER: "2.3.11"})
 LITE = Aws("lite", {TOKEN_EXCHANGE: "2.0.3"})
 PREFIX = "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
 
@@ -75,7 +76,7 @@ def test_the_last_application_leaves_the_suite_behind_or_takes_strangers_along()
     stranger = {"com.example.Mine": {"componentVersion": "3.0.0", "runWith": {"posixUser": "me"}}}
     one = with_application(stranger, application("one", "a"), JAVA)
     left = without_application(one, "one", JAVA)
-    assert left.keys() == {"com.example.Mine", SECRET_MANAGER, SHADOW_MANAGER}
+    assert left.keys() == {"com.example.Mine", SECRET_MANAGER, SHADOW_MANAGER, LOG_MANAGER}
     assert left["com.example.Mine"] == stranger["com.example.Mine"]
     assert secrets(left) == []
 
@@ -158,3 +159,54 @@ def test_a_change_is_not_told(wanted: Wanted, line: tuple[str, ...]) -> None:
     one = with_application({}, application("one", "a"), JAVA)
     told = [(c.kind, c.what, c.before, c.after) for c in changes(one, with_application(one, wanted, JAVA))]
     assert line in told
+
+
+def log_entries(components: Mapping[str, Any]) -> dict[str, Any]:
+    uploader = merged(components[LOG_MANAGER])["logsUploaderConfiguration"]
+    found: dict[str, Any] = uploader["componentLogsConfigurationMap"]
+    return found
+
+
+def test_what_an_application_prints_does_not_reach_cloudwatch() -> None:
+    strangers = {
+        LOG_MANAGER: {
+            "componentVersion": "2.3.0",
+            "configurationUpdate": {
+                "merge": json.dumps(
+                    {
+                        "periodicUploadIntervalSec": "60",
+                        "logsUploaderConfiguration": {
+                            "systemLogsConfiguration": {"uploadToCloudWatch": "true"},
+                            "componentLogsConfigurationMap": {"com.example.Mine": {"minimumLogLevel": "ERROR"}},
+                        },
+                    }
+                )
+            },
+        }
+    }
+    one = with_application(strangers, application("one", "a"), JAVA)
+    both = with_application(one, application("two"), JAVA)
+    assert both[LOG_MANAGER]["componentVersion"] == "2.3.0"
+    assert merged(both[LOG_MANAGER])["periodicUploadIntervalSec"] == "60"
+    entries = log_entries(both)
+    assert entries.keys() == {
+        "com.example.Mine", "vedette.Runtime", "vedette.CameraIngest",
+        "vedette.app.one", "vedette.app.one.console", "vedette.app.one.files",
+        "vedette.app.two", "vedette.app.two.console", "vedette.app.two.files",
+    }  # fmt: skip
+    assert entries["vedette.app.one.console"]["logFileDirectoryPath"] == "/greengrass/v2/work/vedette.app.one/logs"
+    left = without_application(without_application(both, "one", JAVA), "two", JAVA)
+    assert log_entries(left).keys() == {"com.example.Mine"}
+
+
+def test_logs_are_sent_although_nobody_wants_them() -> None:
+    quiet = Aws("java", JAVA.versions, logs=False)
+    assert LOG_MANAGER not in with_application({}, application("one"), quiet)
+    assert LOG_MANAGER not in with_application({}, application("one"), LITE)
+
+
+def test_the_health_of_devices_does_not_reach_the_cloud() -> None:
+    wanted = application("one")
+    monitored = Wanted("one", {**wanted.components, "vedette.DeviceMonitor": {"componentVersion": "0.1.0"}}, {})
+    both = with_application(with_application({}, monitored, JAVA), application("two"), JAVA)
+    assert shadows(both) == ["vedette-one", "vedette-two", "vedette:health"]
