@@ -2,19 +2,29 @@
 
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from vedette.cli.failure import Failure
+from vedette.cli.log_lines import Wanted
 from vedette.cli.session import STATE_FOLDER
 from vedette.nucleus.instances import find_instances
 
 _PERIOD_S: Final = 0.3
 
 
-def show_logs(name: str | None, directory: Path | None, *, lines: int, follow: bool) -> int:
+def show_logs(
+    name: str | None,
+    directory: Path | None,
+    *,
+    lines: int,
+    follow: bool,
+    level: str | None = None,
+    since_s: float | None = None,
+) -> int:
     """Print the newest lines of every log that fits ``name``, then what is added, until Ctrl-C.
 
     :raises Failure: when nothing runs, or no log of that name is there
@@ -26,16 +36,19 @@ def show_logs(name: str | None, directory: Path | None, *, lines: int, follow: b
         raise Failure(f"no log of `{name}` below {root}", hint=f"there are: {', '.join(sorted(files)) or 'none yet'}")
     width = max(len(label) for label in chosen)
     positions = {}
+    since = None if since_s is None else time.time() - since_s
+    wanted = {label: Wanted(level, since) for label in chosen}
     for label, path in sorted(chosen.items()):
         with path.open(encoding="utf-8", errors="replace") as file:
-            for line in deque(file, maxlen=lines):
+            for line in deque((line for line in file if wanted[label].takes(line)), maxlen=lines):
                 sys.stdout.write(f"{label:<{width}} {line.rstrip()}\n")
             positions[label] = file.tell()
     sys.stdout.flush()
     stop = threading.Event()
     while follow:
         for label, line in _added(chosen, positions):
-            sys.stdout.write(f"{label:<{width}} {line}\n")
+            if wanted[label].takes(line):
+                sys.stdout.write(f"{label:<{width}} {line}\n")
         sys.stdout.flush()
         stop.wait(_PERIOD_S)
     return 0

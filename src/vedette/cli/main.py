@@ -336,16 +336,44 @@ def logs(
     ] = None,
     lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="Newest lines of each log.")] = 20,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with what is added, until Ctrl-C.")] = False,
+    level: Annotated[
+        str | None, typer.Option(metavar="LEVEL", help="Least severe lines: DEBUG, INFO, WARNING or ERROR.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="Only lines of the last 90s, 15m, 2h, 3d.")] = None,
+    cloud: Annotated[bool, typer.Option("--cloud", help="From CloudWatch, of all devices, not from here.")] = False,
+    device: Annotated[str | None, typer.Option(metavar="THING", help="With --cloud: of one device.")] = None,
+    profile: Annotated[str | None, typer.Option(metavar="NAME", help="With --cloud: AWS profile.")] = None,
+    region: Annotated[str | None, typer.Option(metavar="REGION", help="With --cloud: AWS region.")] = None,
 ) -> None:
-    """Show what applications and components wrote.
+    """Show what applications and components wrote, here or in CloudWatch.
 
     vedette logs people-counter
 
-    vedette logs -f CameraIngest
+    vedette logs -f CameraIngest --level WARNING
+
+    vedette logs people-counter --cloud --device shop-7 --since 2h
     """
+    from vedette.cli.log_lines import duration_s, level_named
+
+    least = None if level is None else level_named(level)
+    since_s = None if since is None else duration_s(since)
+    if cloud:
+        from vedette.cli.cloud_logs import show_cloud_logs
+
+        code = show_cloud_logs(
+            name,
+            lines=lines,
+            follow=follow,
+            level=least,
+            since_s=since_s,
+            device=device,
+            profile=profile,
+            region=region,
+        )
+        raise typer.Exit(code)
     from vedette.cli.logs import show_logs
 
-    raise typer.Exit(show_logs(name, directory, lines=lines, follow=follow))
+    raise typer.Exit(show_logs(name, directory, lines=lines, follow=follow, level=least, since_s=since_s))
 
 
 camera_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Cameras: by name, and what they answer.")

@@ -46,6 +46,7 @@ OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
             "list_job_executions_for_job",
         }
     ),
+    "logs": frozenset({"describe_log_groups", "filter_log_events"}),
     "secretsmanager": frozenset(
         {
             "create_secret",
