@@ -31,6 +31,7 @@ OPERATOR: Final[Mapping[str, Endpoint]] = {
         "greengrass", ("greengrass.<region>.amazonaws.com",), why="component versions and deployments"
     ),
     "iot": Endpoint("iot.api", ("iot.<region>.amazonaws.com",), why="things, groups, certificates, jobs"),
+    "logs": Endpoint("logs", ("logs.<region>.amazonaws.com",), why="`vedette logs --cloud`"),
     "iot-data": Endpoint("iot.data", ("<prefix>-ats.iot.<region>.amazonaws.com",), why="device shadows"),
     "secretsmanager": Endpoint(
         "secretsmanager", ("secretsmanager.<region>.amazonaws.com",), why="users and passwords of cameras"
