@@ -71,3 +71,10 @@ def test_the_dashboard_draws_what_nobody_sends() -> None:
         found = re.fullmatch(r"SEARCH\('\{(\w+),([\w,]+)\} MetricName=\"(\w+)\".*', '\w+', \d+\)", expression)
         assert found, expression
         assert KNOWN[found[1], found[3]] == tuple(found[2].split(","))
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+def test_cloudformation_refuses_a_template(path: Path) -> None:
+    api = pytest.importorskip("cfnlint.api", reason="cfn-lint is not installed")
+    matches = api.lint_file(path)
+    assert not matches, "\n".join(str(match) for match in matches)
