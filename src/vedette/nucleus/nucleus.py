@@ -4,7 +4,6 @@ It is no replacement for AWS's nucleus: no cloud, no users other than the one wh
 loop in a thread of its own; the methods here may be called from any other thread.
 """
 
-import asyncio
 import concurrent.futures
 import logging
 import threading
@@ -13,38 +12,26 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import vedette
-from vedette.nucleus.bootstrapped import Bootstrapped
+from vedette.nucleus.assembly import Parts, Settings, assemble
 from vedette.nucleus.cloud_side import CloudSide
 from vedette.nucleus.command_line_access import principal as command_line
 from vedette.nucleus.command_line_access import remove_access, write_access
 from vedette.nucleus.configuration import ConfigurationStore
 from vedette.nucleus.control import ControlServer
 from vedette.nucleus.control_operations import serve_nucleus
-from vedette.nucleus.deploying import Deployer
 from vedette.nucleus.deployment import Deployment
-from vedette.nucleus.effective_config import write_effective_config
-from vedette.nucleus.environment import base_environment
 from vedette.nucleus.errors import LifecycleError, NucleusError
-from vedette.nucleus.events import ComponentOutput, Event, Events, Listener
+from vedette.nucleus.event_loop import LoopThread
+from vedette.nucleus.events import Event, Events, Listener
 from vedette.nucleus.guard import Guard
 from vedette.nucleus.instances import Instance, new_run_id, register, registry_folder
 from vedette.nucleus.iot_link import IotSettings
-from vedette.nucleus.ipc import JAVA, Broker, IpcServer, ShadowService, personality_named
+from vedette.nucleus.ipc import JAVA, Broker, ShadowService, personality_named
 from vedette.nucleus.ipc.component_control import ComponentControl
-from vedette.nucleus.ipc.deployment_desk import DeploymentRecord
+from vedette.nucleus.keeping import Keeping
 from vedette.nucleus.local_deployments import LocalDeployments
-from vedette.nucleus.plan import ComponentPlan
-from vedette.nucleus.planner import Planner
-from vedette.nucleus.recipe import Platform
 from vedette.nucleus.root import Root
-from vedette.nucleus.secrets import SecretStore
-from vedette.nucleus.shadows import ShadowStore
-from vedette.nucleus.state_store import Change, Deployed, SavedState, StateStore
-from vedette.nucleus.states import ComponentState
-from vedette.nucleus.steps import StepRunner
 from vedette.nucleus.store import ComponentStore
-from vedette.nucleus.supervisor import Supervisor
 from vedette.nucleus.view import ComponentView, Outlook
 
 logger = logging.getLogger(__name__)
@@ -96,34 +83,30 @@ class Nucleus:
         self.instance: Instance | None = None
         self._root = Root(root)
         self.store = ComponentStore(self._root.path, lite=self.personality.lite)
-        self._region = region
-        self._secrets_file = secrets_file
         if synchronised_shadows and (iot is None or self.personality.lite):
             raise NucleusError(
                 "shadows can be synchronised only with a connection to IoT Core, and not as nucleus lite"
             )
-        self._iot = iot
-        self._synchronised_shadows = synchronised_shadows
-        self.cloud: CloudSide | None = None
-        """The connection to AWS IoT Core, once it has been started; None without one."""
-        self._kept = StateStore(self._root.state) if persistent else None
-        self._environment = environment
+        self._settings = Settings(
+            run_id=self.run_id,
+            thing_name=thing_name,
+            region=region,
+            personality=self.personality,
+            secrets_file=secrets_file,
+            environment=environment,
+            iot=iot,
+            synchronised_shadows=synchronised_shadows,
+        )
+        self._keeping = Keeping(self._root.state if persistent else None)
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._stopped = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
+        self._loop: LoopThread | None = None
         self._guard: Guard | None = None
-        self._ipc: IpcServer | None = None
-        self._supervisor: Supervisor | None = None
-        self._deployer: Deployer | None = None
-        self._local_deployments: LocalDeployments | None = None
+        self._parts: Parts | None = None
         self._control: ControlServer | None = None
         self._health: Callable[[], Any] | None = None
         self._page: Callable[[], str | None] = lambda: None
-        self._saved: SavedState | None = None
-        self._saved_changes: Sequence[Change] = ()
-        self._saved_records: Sequence[DeploymentRecord] = ()
         self.resume_error: NucleusError | None = None
         """Why the components of the run before could not be started again, None when they could."""
         self.events.subscribe(self._wake)
@@ -138,7 +121,7 @@ class Nucleus:
     @property
     def broker(self) -> Broker:
         """Return publish and subscribe within this process; may be used from any thread."""
-        return self._running_ipc().broker
+        return self._running().ipc.broker
 
     def start(self) -> None:
         """Open the sockets and be ready for deployments.
@@ -153,8 +136,7 @@ class Nucleus:
 
     def _open(self) -> None:
         lock = self._root.open()
-        if self._kept is not None:
-            self._saved, self._saved_changes, self._saved_records = self._kept.load()
+        self._keeping.load()
         folder = registry_folder() / self.run_id
         try:
             folder.mkdir(mode=0o700)
@@ -163,11 +145,9 @@ class Nucleus:
         self._guard = Guard(self.run_id, folder, self._root.work, lock=lock)
         self._guard.start()
         self.instance = register(self.run_id, self.root, self.thing_name)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._serve, args=(self._loop,), name="nucleus", daemon=True)
-        self._thread.start()
+        self._loop = LoopThread("nucleus")
         socket = folder / self.personality.socket_name
-        self._on_loop(self._assemble(socket), _START_LIMIT_S)
+        self._parts = self._on_loop(self._assemble(socket, self._guard), _START_LIMIT_S)
         self._control = ControlServer(self.instance.control_socket)
         self._control.serve("components", lambda _: [view.document() for view in self.components()])
         self._control.serve("health", lambda _: self._health() if self._health is not None else None)
@@ -175,125 +155,27 @@ class Nucleus:
         self._control.serve("stop", lambda _: self.stop_requested.set())
         serve_nucleus(self._control, self)
         self._control.start()
-        self._resume()
+        parts = self._parts
+        self.resume_error = self._keeping.resume(parts.deployer, parts.local_deployments, self.configuration)
         if not self.personality.lite:
             write_access(self.root, self._on_loop(self._command_line_token(), _CALL_LIMIT_S), socket)
 
-    async def _assemble(self, socket: Path) -> None:
-        self._shadows = ShadowStore(self._root.shadows)
-        self._ipc = IpcServer(
-            socket,
-            configuration=self.configuration,
-            secrets=SecretStore(self._secrets_file),
-            shadows=self._shadows,
-            thing_name=self.thing_name,
-            on_state=self._report,
-            personality=self.personality,
-        )
-        guard = self._guard
-        if guard is None:
-            raise NucleusError("the nucleus was stopped while it started")
-        runner = StepRunner(
-            run_id=self.run_id,
-            environment=base_environment(
-                run_id=self.run_id,
-                socket=socket,
-                thing_name=self.thing_name,
-                region=self._region,
-                version=vedette.__version__,
-                extra=self._environment,
-                lite=self.personality.lite,
-            ),
-            logs=self._root.logs,
-            guard=guard,
-            output=lambda component, stream, line: self.events.emit(ComponentOutput(component, stream, line)),
-        )
-        self._supervisor = Supervisor(
-            runner=runner,
-            tokens=self._ipc.tokens,
-            events=self.events,
-            bootstrapped=Bootstrapped(None if self._kept is None else self._root.state / "bootstrap.json"),
-        )
-        self._deployer = Deployer(
-            planner=Planner(
-                root=self.root,
-                store=self.store,
-                configuration=self.configuration,
-                thing_name=self.thing_name,
-                platform=Platform.of_this_machine(self.personality.runtime, strict=self.personality.lite),
-                lite=self.personality.lite,
-            ),
-            configuration=self.configuration,
-            supervisor=self._supervisor,
-            updates=self._ipc.updates,
-            validation=self._ipc.validation,
-            loop=asyncio.get_running_loop(),
-            stopped=self._stopping,
-            kept=self._kept,
-            applied=self._write_effective_config,
-        )
-        self._local_deployments = LocalDeployments(
-            deployer=self._deployer,
+    async def _assemble(self, socket: Path, guard: Guard) -> Parts:
+        return await assemble(
+            self._settings,
+            root=self._root,
+            socket=socket,
             store=self.store,
+            configuration=self.configuration,
+            events=self.events,
+            guard=guard,
+            keeping=self._keeping,
+            stopping=self._stopping,
             wait_running=self.wait_running,
-            views=self.components,
-            records=self._saved_records,
-            changed=self._keep_records,
-            rolls_back=not self.personality.lite,
         )
-        self._ipc.serve_components(self._supervisor)
-        self._ipc.serve_deployments(self._local_deployments)
-        await self._ipc.start()
-        if self._iot is not None:
-            self.cloud = CloudSide(self._iot, self.thing_name, self._ipc)
-            self.cloud.start(
-                self._synchronised_shadows,
-                self._shadows,
-                None if self._kept is None else self._root.state / "shadow_sync.json",
-            )
-
-    def _resume(self) -> None:
-        """Start what ran before; what cannot be started is told, and does not keep the nucleus from running."""
-        if self._kept is None or self._deployer is None or self._local_deployments is None:
-            return
-        saved = self._saved or SavedState(Deployed())
-        try:
-            self._deployer.resume(saved.deployed, self._saved_changes)
-        except NucleusError as error:
-            self.resume_error = error
-            logger.error("what ran before cannot be started again: %s", error)  # noqa: TRY400
-        kept = self._kept
-
-        def note(component: str, path: Sequence[str], value: Mapping[str, Any], stamp_ms: int) -> None:
-            kept.note(Change(component, list(path), value, stamp_ms))
-            if kept.long and self.resume_error is None:
-                deployments.later(self._compact)
-
-        deployments = self._local_deployments
-        self.configuration.journal = note
-        deployments.take_up(saved if self.resume_error is None else SavedState(Deployed()))
-
-    def _write_effective_config(self, plans: Sequence[ComponentPlan]) -> None:
-        if not self.personality.lite:
-            write_effective_config(
-                self.root,
-                plans,
-                self.configuration,
-                thing_name=self.thing_name,
-                region=self._region,
-                version=vedette.__version__,
-            )
-
-    def _compact(self) -> None:
-        if self._kept is not None and self._deployer is not None and self._kept.long:
-            self._deployer.confirm()
-
-    def _keep_records(self, records: Sequence[DeploymentRecord]) -> None:
-        if self._kept is not None:
-            self._kept.save_records(records)
 
     async def _command_line_token(self) -> str:
-        return self._running_ipc().tokens.issue(command_line())
+        return self._running().ipc.tokens.issue(command_line())
 
     def set_health(self, health: Callable[[], Any]) -> None:
         """Answer ``{"op": "health"}`` on the control socket with what ``health`` returns (a JSON document)."""
@@ -311,17 +193,12 @@ class Nucleus:
 
         :raises NucleusError: with every finding, before anything has changed
         """
-        self._running_supervisor()
-        if self._deployer is not None:
-            self._deployer.deploy(deployment)
+        self._running().deployer.deploy(deployment)
 
     @property
     def local_deployments(self) -> LocalDeployments:
         """Return the desk that takes deployments as ``greengrass-cli`` asks for them."""
-        self._running_supervisor()
-        if self._local_deployments is None:
-            raise NucleusError("the nucleus is not running; call start first")
-        return self._local_deployments
+        return self._running().local_deployments
 
     def wait_running(self, components: Iterable[str] | None = None, timeout_s: float = 60.0) -> None:
         """Wait until the components (all, if none are named) are RUNNING or FINISHED.
@@ -342,11 +219,16 @@ class Nucleus:
 
     def components(self) -> list[ComponentView]:
         """Return every component in start order."""
-        return [] if self._supervisor is None else self._supervisor.views()
+        return [] if self._parts is None else self._parts.supervisor.views()
+
+    @property
+    def cloud(self) -> CloudSide | None:
+        """Return the connection to AWS IoT Core, None without one."""
+        return self._running().cloud
 
     def with_shadows(self, work: Callable[[ShadowService], _ResultT]) -> _ResultT:
         """Return what ``work`` returns, called with the shadows on the thread that they belong to."""
-        ipc = self._running_ipc()
+        ipc = self._running().ipc
 
         async def call() -> _ResultT:
             return work(ipc.shadows)
@@ -358,7 +240,7 @@ class Nucleus:
 
         :raises LookupError: for a component that is not there
         """
-        supervisor = self._running_supervisor()
+        supervisor = self._running().supervisor
 
         async def call() -> _ResultT:
             return work(supervisor)
@@ -367,7 +249,7 @@ class Nucleus:
 
     def describe_ipc(self) -> dict[str, Any]:
         """Return connections, subscriptions and counters of the IPC server."""
-        ipc = self._running_ipc()
+        ipc = self._running().ipc
 
         async def call() -> dict[str, Any]:
             return ipc.describe()
@@ -377,80 +259,61 @@ class Nucleus:
     @property
     def socket(self) -> Path:
         """Return the socket that components connect to."""
-        return self._running_ipc().socket_path
+        return self._running().ipc.socket_path
 
     @property
     def secrets_file(self) -> Path | None:
         """Return the file of secrets, None when there is none."""
-        return self._secrets_file
+        return self._settings.secrets_file
 
     def stop(self, deadline_s: float = 5.0) -> None:
         """Stop every component, dependents first, close all sockets and remove the run folder. May be called twice."""
         begun = time.monotonic()
         if self._stopped:
             return
-        if self._local_deployments is not None:
-            self._local_deployments.abandon()
+        parts = self._parts
+        if parts is not None:
+            parts.local_deployments.abandon()
         self._stopped = True
         self._stopping.set()
         with self._changed:
             self._changed.notify_all()
-        if self._loop is not None:
+        if parts is not None:
             try:
-                self._on_loop(self._close(deadline_s - _CLEAN_UP_S), deadline_s + _CLEAN_UP_S)
+                self._on_loop(_close(parts, deadline_s - _CLEAN_UP_S), deadline_s + _CLEAN_UP_S)
             except (concurrent.futures.TimeoutError, concurrent.futures.CancelledError):
                 logger.warning("components did not stop in %.1f s; the guard ends them", deadline_s)
         if self._control is not None:
             self._control.close()
-        if self._local_deployments is not None:
-            self._local_deployments.close()
-        if self._ipc is not None:
+        if parts is not None:
+            parts.local_deployments.close()
             remove_access(self.root)
-        if self._kept is not None:
-            self._kept.close()
-        if self._loop is not None and self._thread is not None:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(timeout=_CLEAN_UP_S)
+        self._keeping.close()
+        if self._loop is not None:
+            self._loop.stop(_CLEAN_UP_S)
         if self._guard is not None and not self._guard.close(max(deadline_s - (time.monotonic() - begun), _CLEAN_UP_S)):
             logger.warning("the guard is still cleaning up")
         self._root.close()
 
-    async def _close(self, deadline_s: float) -> None:
-        if self._supervisor is not None:
-            await self._supervisor.stop(deadline_s)
-        if self.cloud is not None:
-            await self.cloud.stop()
-        if self._ipc is not None:
-            await self._ipc.stop()
-
-    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
-        asyncio.set_event_loop(loop)
-        try:
-            loop.run_forever()
-        finally:
-            loop.run_until_complete(loop.shutdown_default_executor())
-            loop.close()
-
     def _on_loop(self, work: Coroutine[Any, Any, _ResultT], limit_s: float) -> _ResultT:
-        if self._loop is None or self._loop.is_closed():
+        if self._loop is None:
             work.close()
             raise NucleusError("the nucleus is not running")
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(limit_s)
+        return self._loop.run(work, limit_s)
 
-    def _report(self, component: str, state: str) -> None:
-        self._running_supervisor().report(component, ComponentState(state))
-
-    def _running_supervisor(self) -> Supervisor:
-        if self._supervisor is None or self._stopped:
+    def _running(self) -> Parts:
+        if self._parts is None or self._stopped:
             raise NucleusError("the nucleus is not running; call start first")
-        return self._supervisor
-
-    def _running_ipc(self) -> IpcServer:
-        if self._ipc is None or self._stopped:
-            raise NucleusError("the nucleus is not running; call start first")
-        return self._ipc
+        return self._parts
 
     def _wake(self, event: Event) -> None:
         del event
         with self._changed:
             self._changed.notify_all()
+
+
+async def _close(parts: Parts, deadline_s: float) -> None:
+    await parts.supervisor.stop(deadline_s)
+    if parts.cloud is not None:
+        await parts.cloud.stop()
+    await parts.ipc.stop()

@@ -11,6 +11,7 @@ import yaml
 from vedette.nucleus.deployment import ComponentDeployment, Deployment
 from vedette.nucleus.errors import LifecycleError, NucleusError
 from vedette.nucleus.guard_process import processes
+from vedette.nucleus.states import ComponentState
 
 from .conftest import Bench, wait_until
 
@@ -222,7 +223,7 @@ def test_a_component_s_good_report_does_not_clear_its_errors(bench: Bench) -> No
     bench.deploy("a")
     for number in range(1, 5):
         bench.heard.line("a", count=number)
-        bench.nucleus.with_shadows(lambda _: bench.nucleus._report("a", "RUNNING"))
+        bench.nucleus.with_shadows(lambda _: bench.nucleus._running().supervisor.report("a", ComponentState.RUNNING))
         os.kill(bench.pid("a"), signal.SIGKILL)
     bench.heard.line("a", count=5)
 
@@ -232,7 +233,7 @@ def test_a_component_that_says_it_is_in_error_goes_on(bench: Bench) -> None:
     bench.deploy("a")
     bench.heard.line("a")
     first = bench.pid("a")
-    bench.nucleus.with_shadows(lambda _: bench.nucleus._report("a", "ERRORED"))
+    bench.nucleus.with_shadows(lambda _: bench.nucleus._running().supervisor.report("a", ComponentState.ERRORED))
     bench.heard.line("a", count=2)
     assert first not in processes()
 
@@ -242,7 +243,7 @@ def test_startup_holds_up_the_deployment_though_the_component_reported(bench: Be
     bench.deploy("a")
     bench.heard.line("a")
     assert next(view.state.value for view in bench.nucleus.components()) == "STARTING"
-    bench.nucleus.with_shadows(lambda _: bench.nucleus._report("a", "RUNNING"))
+    bench.nucleus.with_shadows(lambda _: bench.nucleus._running().supervisor.report("a", ComponentState.RUNNING))
     bench.nucleus.wait_running(["a"], timeout_s=5)
 
 

@@ -1,4 +1,4 @@
-"""One client's connection: its life, its streams, and writing that never waits for it.
+"""One client's connection: its life, and what its messages ask for.
 
 ::
 
@@ -8,20 +8,20 @@
 
 import asyncio
 import logging
-import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final, Protocol, cast
 
 from vedette.nucleus.ipc import protocol
-from vedette.nucleus.ipc.call import Call, Operation
-from vedette.nucleus.ipc.errors import IpcRefusal, ProtocolError, ServiceError, UnknownOperation, UnparsableRequest
+from vedette.nucleus.ipc.call import Operation
+from vedette.nucleus.ipc.errors import ProtocolError, UnparsableRequest
 from vedette.nucleus.ipc.eventstream import Decoder, Message
-from vedette.nucleus.ipc.outbox import EventQueue, Outbox
 from vedette.nucleus.ipc.personality import Personality
 from vedette.nucleus.ipc.protocol import MessageType
 from vedette.nucleus.ipc.requests import parse, text
-from vedette.nucleus.ipc.service_model import UNSUPPORTED
+from vedette.nucleus.ipc.serving import Desk
+from vedette.nucleus.ipc.streams import Stream
+from vedette.nucleus.ipc.writing import Writer
 
 __all__ = ["CONNECT_TIMEOUT_S", "Connection", "Owner"]
 
@@ -30,8 +30,6 @@ _log = logging.getLogger(__name__)
 CONNECT_TIMEOUT_S: Final = 10.0
 _REFUSAL_S: Final = 1.0
 _BEFORE_CONNECT_BYTES: Final = 64 * 1024
-_WRITE_BUFFER_BYTES: Final = 256 * 1024
-_UNREAD_ANSWERS_BYTES: Final = 1024 * 1024
 
 
 class State(Enum):
@@ -55,55 +53,30 @@ class Owner(Protocol):
         """A connection has ended; ``dropped`` events of its streams never went out."""
 
 
-class _Stream:
-    """An open subscription."""
-
-    def __init__(self, connection: "Connection", stream_id: int, event_shape: str) -> None:
-        self.queue = EventQueue()
-        self.stream_id = stream_id
-        self._connection = connection
-        self._event_shape = event_shape
-        self._closers: list[Callable[[], None]] = []
-        self._open = True
-
-    def send(self, payload: bytes) -> None:
-        if self._open:
-            self._connection.send_event(self, protocol.event(self.stream_id, self._event_shape, payload))
-
-    def on_close(self, callback: Callable[[], None]) -> None:
-        self._closers.append(callback)
-
-    def close(self) -> None:
-        self._open = False
-        for closer in self._closers:
-            closer()
-        self._closers.clear()
-        self.queue.clear()
-
-
 class Connection(asyncio.Protocol):
     """Server side of one client; made by ``IpcServer`` for every connection, on the loop's thread."""
 
     def __init__(self, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
         self.component: str | None = None
         """Name of the component at the other end, once it has proved it."""
-        self.streams: dict[int, _Stream] = {}
+        self.streams: dict[int, Stream] = {}
         self._owner = owner
         self._personality = owner.personality
         self._loop = loop
-        self._thread = threading.get_ident()
         self._decoder = Decoder(min(_BEFORE_CONNECT_BYTES, self._personality.max_packet_bytes))
-        self._outbox = Outbox()
+        self._writer = Writer(loop, self._personality.max_event_bytes, lambda: str(self.component))
+        self._desk = Desk(
+            self._personality,
+            lambda: owner.operations,
+            answer=self._answer,
+            opened=self._opened,
+            ended=self._close_stream,
+        )
         self._state = State.NEW
         self._transport: asyncio.Transport | None = None
         self._deadline: asyncio.TimerHandle | None = None
-        self._writable = True
-        self._reading = True
-        self._pump_scheduled = False
         self._latest_stream = 0
         self._dropped = 0
-        self._pending: set[asyncio.Task[None]] = set()
-        """Answers that take their time; they are carried through even when the client has gone."""
 
     # -- asyncio.Protocol
 
@@ -113,7 +86,7 @@ class Connection(asyncio.Protocol):
         if not self._alive:
             self._transport.abort()
             return
-        self._transport.set_write_buffer_limits(high=_WRITE_BUFFER_BYTES)
+        self._writer.attach(self._transport)
         self._deadline = self._loop.call_later(CONNECT_TIMEOUT_S, self._end, "it did not send CONNECT in time")
 
     def data_received(self, data: bytes) -> None:
@@ -131,29 +104,28 @@ class Connection(asyncio.Protocol):
             self._end(str(error))
 
     def pause_writing(self) -> None:
-        """Keep frames in the outbox: the client does not read as fast as it is written to."""
-        self._writable = False
+        """Keep frames: the client does not read as fast as it is written to."""
+        self._writer.pause()
 
     def resume_writing(self) -> None:
         """Go on writing."""
-        self._writable = True
-        self._pump()
+        self._writer.resume()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- the reason changes nothing
         """Drop every subscription."""
-        self._state = State.CLOSED
+        self._close()
         if self._deadline is not None:
             self._deadline.cancel()
         for stream in list(self.streams.values()):
             self._close_stream(stream)
-        self._outbox.clear()
+        self._writer.clear()
         self._owner.closed(self, self._dropped)
 
     # -- for the server
 
     def close(self) -> None:
         """End the connection now, without sending what waits."""
-        self._state = State.CLOSED
+        self._close()
         if self._transport is not None:
             self._transport.abort()
 
@@ -162,12 +134,9 @@ class Connection(asyncio.Protocol):
         """Events that this client will never get because it reads too slowly."""
         return self._dropped + sum(stream.queue.dropped for stream in self.streams.values())
 
-    def send_event(self, stream: _Stream, frame: bytes) -> None:
-        """Queue an event; from any thread."""
-        if threading.get_ident() == self._thread:
-            self._queue_event(stream, frame)
-        elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._queue_event, stream, frame)
+    def describe(self) -> dict[str, Any]:
+        """Return component, open streams and dropped events, for diagnostics."""
+        return {"component": self.component, "streams": len(self.streams), "dropped": self.dropped}
 
     # -- reading
 
@@ -207,6 +176,7 @@ class Connection(asyncio.Protocol):
             self._refuse(reason)
             return
         self._state = State.OPEN
+        self._writer.open = True
         self._decoder.limit = self._personality.max_packet_bytes
         self._answer(protocol.connect_ack(accepted=True))
         _log.debug("%s connected", self.component)
@@ -216,7 +186,7 @@ class Connection(asyncio.Protocol):
             self._end(reason)
             return
         _log.warning("connection refused: %s", reason)
-        self._state = State.CLOSED
+        self._close()
         if self._transport is not None:
             self._transport.write(protocol.connect_ack(accepted=False))
             # The client closes first, so that it reports the refusal and not a socket that was closed on it.
@@ -254,142 +224,37 @@ class Connection(asyncio.Protocol):
             return
         self._call(stream_id, name, message.payload)
 
-    def _call(self, stream_id: int, full_name: str, payload: bytes) -> None:
-        name = full_name.removeprefix(protocol.PREFIX)
-        stream: _Stream | None = None
-        try:
-            operation = self._operation(full_name, name)
-            stream = _Stream(self, stream_id, operation.event_shape or "")
-            request = parse(payload, integers_as_floats=operation.integers_as_floats)
-            if operation.event_shape is not None:
-                self.streams[stream_id] = stream
-            answer = self._handle(operation, name, Call(self.component or "", request, stream))
-            if not isinstance(answer, bytes):
-                self._answer_later(answer, operation, name, stream)
-                return
-            frame = self._response(operation, name, stream_id, answer)
-        except IpcRefusal as refusal:
-            frame = self._refusal(refusal, name, stream_id, stream)
-        self._answer(frame)
+    def _call(self, stream_id: int, name: str, payload: bytes) -> None:
+        def stream(event_shape: str) -> Stream:
+            return Stream(stream_id, event_shape, self._writer.event)
 
-    def _response(self, operation: Operation, name: str, stream_id: int, answer: bytes) -> bytes:
-        last = operation.event_shape is None and self._personality.terminates
-        return protocol.response(stream_id, f"{name}Response", answer, last=last)
+        self._desk.serve(self.component or "", stream, stream_id, name, payload)
 
-    def _refusal(self, refusal: IpcRefusal, name: str, stream_id: int, stream: _Stream | None) -> bytes:
-        _log.debug("%s of %s refused: %s", name, self.component, refusal)
-        if stream is not None:
-            self._close_stream(stream)
-        return (protocol.lite_error if self._personality.lite else protocol.error)(stream_id, refusal)
-
-    def _answer_later(
-        self, answer: Awaitable[dict[str, Any]], operation: Operation, name: str, stream: _Stream
-    ) -> None:
-        async def finish() -> None:
-            try:
-                body = protocol.to_json(await self._guarded(answer, name))
-                frame = self._response(operation, name, stream.stream_id, body)
-            except IpcRefusal as refusal:
-                frame = self._refusal(refusal, name, stream.stream_id, stream)
-            if self._state is State.OPEN:
-                self._answer(frame)
-
-        task = self._loop.create_task(finish())
-        self._pending.add(task)
-        task.add_done_callback(self._pending.discard)
-
-    async def _guarded(self, answer: Awaitable[dict[str, Any]], name: str) -> dict[str, Any]:
-        try:
-            return await answer
-        except IpcRefusal:
-            raise
-        except Exception as error:
-            _log.exception("%s of %s failed", name, self.component)
-            raise ServiceError(f"{name} failed inside the nucleus; its log says why") from error
-
-    def _operation(self, full_name: str, name: str) -> Operation:
-        operation = self._owner.operations.get(name) if full_name != name else None
-        if operation is not None:
-            return operation
-        if full_name != name and name in UNSUPPORTED and not self._personality.lite:
-            raise ServiceError(f"Operation {full_name} is not supported by Greengrass")
-        raise UnknownOperation(f"{full_name} operation is not part of this service")
-
-    def _handle(self, operation: Operation, name: str, call: Call) -> bytes | Awaitable[dict[str, Any]]:
-        try:
-            answer = operation.handle(call)
-            return protocol.to_json(answer) if isinstance(answer, dict) else answer
-        except IpcRefusal:
-            raise
-        except Exception as error:
-            # A fault of ours must not cost other components their nucleus.
-            _log.exception("%s of %s failed", name, self.component)
-            raise ServiceError(f"{name} failed inside the nucleus; its log says why") from error
-
-    # -- writing
+    # -- what becomes of it
 
     def _answer(self, frame: bytes) -> None:
-        self._outbox.answer(frame)
-        self._schedule_pump()
-        if self._reading and self._outbox.answer_bytes > _UNREAD_ANSWERS_BYTES and self._transport is not None:
-            self._reading = False
-            self._transport.pause_reading()
+        if self._state is State.OPEN:
+            self._writer.answer(frame)
 
-    def _queue_event(self, stream: _Stream, frame: bytes) -> None:
-        if len(frame) > self._personality.max_event_bytes:
-            _log.warning("an event of %d bytes for %s is left out: it is too long", len(frame), self.component)
-        elif self._state is State.OPEN and self.streams.get(stream.stream_id) is stream:
-            before = stream.queue.dropped
-            self._outbox.event(stream.queue, frame)
-            if not before and stream.queue.dropped:
-                _log.warning("%s reads too slowly: its oldest events are dropped", self.component)
-            self._schedule_pump()
+    def _opened(self, stream: Stream) -> None:
+        earlier = self.streams.get(stream.stream_id)
+        if earlier is not None:  # only nucleus lite lets a client use a number twice
+            self._close_stream(earlier)
+        self.streams[stream.stream_id] = stream
 
-    def _schedule_pump(self) -> None:
-        if not self._pump_scheduled and self._writable:
-            self._pump_scheduled = True
-            self._loop.call_soon(self._pump)
-
-    def _pump(self) -> None:
-        self._pump_scheduled = False
-        if self._state is not State.OPEN:
-            return
-        # Frames that wait together go out in one system call, up to what the transport may hold.
-        batch: list[bytes] = []
-        size = 0
-        frames = iter(self._outbox)
-        while self._writable:
-            frame = next(frames, None)
-            if frame is not None:
-                batch.append(frame)
-                size += len(frame)
-            if batch and (frame is None or size >= _WRITE_BUFFER_BYTES):
-                self._write(b"".join(batch))
-                batch, size = [], 0
-            if frame is None:
-                break
-        if not self._reading and self._transport is not None and not self._outbox.answer_bytes:
-            self._reading = True
-            self._transport.resume_reading()
-
-    def _write(self, data: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(data)
-
-    # -- ending
-
-    def _close_stream(self, stream: _Stream) -> None:
+    def _close_stream(self, stream: Stream) -> None:
         self._dropped += stream.queue.dropped
-        self.streams.pop(stream.stream_id, None)
+        if self.streams.get(stream.stream_id) is stream:
+            del self.streams[stream.stream_id]
         stream.close()
 
     def _end(self, reason: str) -> None:
-        if self._state is not State.CLOSED:
+        if self._alive:
             _log.warning("connection of %s ended: %s", self.component or "an unknown client", reason)
-            self._state = State.CLOSED
+            self._close()
             if self._transport is not None:
                 self._transport.close()
 
-    def describe(self) -> dict[str, Any]:
-        """Return component, open streams and dropped events, for diagnostics."""
-        return {"component": self.component, "streams": len(self.streams), "dropped": self.dropped}
+    def _close(self) -> None:
+        self._state = State.CLOSED
+        self._writer.open = False
