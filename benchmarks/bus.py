@@ -109,7 +109,7 @@ class Figures:
 
     rate: float
     one_way_ms: float
-    cpu_us: float
+    cpu_us: float | None
 
 
 def measure(server: Server, size: int, messages: int) -> Figures:
@@ -144,7 +144,7 @@ def measure(server: Server, size: int, messages: int) -> Figures:
     used = processes.cpu_s(pids) - cpu
     for client in (listener, publisher):
         client.socket.close()
-    return Figures(messages / took, median(delays) * 1e3, used / messages * 1e6)
+    return Figures(messages / took, median(delays) * 1e3, used / messages * 1e6 if pids else None)
 
 
 # -- the servers
@@ -314,12 +314,14 @@ def report(found: dict[tuple[str, int], list[Figures]], names: list[str], *, as_
         ours = found["vedette", size]
         for name in names:
             theirs = found[name, size]
+            known = [item.cpu_us for item in theirs if item.cpu_us is not None]
+            server_cpu = median(known) if known else None
             values = {
                 "bytes": size,
                 "server": name,
                 "messages_s": round(median(item.rate for item in theirs)),
                 "one_way_ms": round(median(item.one_way_ms for item in theirs), 3),
-                "cpu_us": round(median(item.cpu_us for item in theirs), 1),
+                "cpu_us": "-" if server_cpu is None else round(server_cpu, 1),
                 "vedette_messages": round(figures.paired([i.rate for i in ours], [i.rate for i in theirs]), 2),
                 "vedette_one_way": round(
                     figures.paired([i.one_way_ms for i in ours], [i.one_way_ms for i in theirs]), 2

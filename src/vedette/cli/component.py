@@ -10,7 +10,7 @@ from typing import Final
 from vedette.cli.failure import Failure
 from vedette.cli.instance import answering, ask, chosen, print_json
 from vedette.cli.nucleus import state_words
-from vedette.cli.status import table
+from vedette.cli.tables import table
 from vedette.cli.terminal import Terminal
 
 _PERIOD_S: Final = 0.2

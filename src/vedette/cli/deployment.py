@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from vedette.cli.failure import EXIT_FAILED, EXIT_USAGE, Failure
 from vedette.cli.instance import answering, ask, chosen, print_json
-from vedette.cli.status import table
+from vedette.cli.tables import table
 from vedette.cli.terminal import Terminal
 from vedette.nucleus.instances import Instance
 

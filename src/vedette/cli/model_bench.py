@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vedette.cli.failure import EXIT_USAGE, Failure
-from vedette.cli.status import table
+from vedette.cli.tables import table
 from vedette.cli.terminal import Terminal
 from vedette.conversion import ConversionError
 from vedette.conversion.measuring import Speed, measure

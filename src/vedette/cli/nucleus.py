@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from vedette.cli.failure import EXIT_FAILED, EXIT_USAGE, Failure
 from vedette.cli.instance import answering, ask, chosen, print_json
-from vedette.cli.run import StopOnSignal
-from vedette.cli.status import table
+from vedette.cli.stopping import StopOnSignal
+from vedette.cli.tables import table
 from vedette.cli.terminal import Terminal
 from vedette.nucleus.errors import NucleusError, RootInUseError
 from vedette.nucleus.events import ComponentStateChanged, Event

@@ -1,7 +1,6 @@
 """``vedette run``: one application on a local nucleus, until Ctrl-C."""
 
 import os
-import signal
 import sys
 import threading
 import time
@@ -10,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType, TracebackType
 from typing import Any, Final
 
 from vedette.cli.application import CompiledRun, compile_run
@@ -20,6 +18,7 @@ from vedette.cli.ports import port_for_page
 from vedette.cli.progress import Progress, status_line
 from vedette.cli.running import instance_on
 from vedette.cli.session import Session, state_folder
+from vedette.cli.stopping import StopOnSignal
 from vedette.cli.terminal import Terminal
 from vedette.cli.watching import ProjectWatch
 from vedette.nucleus.errors import NucleusError
@@ -52,30 +51,6 @@ class RunOptions:
     watch: bool = False
     nucleus: str = "java"
     environment: str = "auto"
-
-
-class StopOnSignal(AbstractContextManager[threading.Event]):
-    """Turns SIGINT, SIGTERM and SIGHUP into an event; more of them while stopping change nothing."""
-
-    def __init__(self) -> None:
-        self._stop = threading.Event()
-        self._old: dict[int, Any] = {}
-
-    def __enter__(self) -> threading.Event:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            self._old[number] = signal.signal(number, self._on_signal)
-        return self._stop
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
-        self._stop.set()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for number, handler in self._old.items():
-            # Who presses Ctrl-C twice must not break off what is left to do between here and the process's end.
-            signal.signal(number, signal.SIG_IGN if self._stop.is_set() else handler)
 
 
 def run_application(options: RunOptions, credentials: Credentials, terminal: Terminal) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vedette.cli.failure import Failure
 from vedette.cli.instance import answering, ask, chosen, print_json
-from vedette.cli.status import table
+from vedette.cli.tables import table
 from vedette.cli.terminal import Terminal
 
 

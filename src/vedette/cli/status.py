@@ -2,10 +2,10 @@
 
 import json
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 from vedette.cli.failure import EXIT_FAILED
+from vedette.cli.tables import table
 from vedette.cli.terminal import Terminal
 from vedette.health import HealthDocument
 from vedette.nucleus.control import request
@@ -95,17 +95,6 @@ def render(instance: Instance, health: HealthDocument, page: str | None = None) 
     for problem in health.problems:
         lines.append(f"! {problem.subject}: {problem.title}. {problem.detail}".rstrip())
     return "\n".join(lines) + "\n"
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return aligned lines, headed; nothing when there are no rows."""
-    if not rows:
-        return []
-    widths = [max(len(line[column]) for line in (head, *rows)) for column in range(len(head))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in (head, *rows)
-    ]
 
 
 def number(value: float | None, digits: int, unit: str = "") -> str:
