@@ -143,7 +143,9 @@ class Deployer:
     def confirm(self) -> None:
         """Take note that the components of the last deployment are up: there is no way back any more."""
         with self._one_at_a_time:
-            self._keep(self._supervisor.plans_in_order(), self.targets)
+            plans = self._supervisor.plans_in_order()
+            self._keep(plans, self.targets)
+            self._planner.tidy(plans)
 
     def resume(self, deployed: Deployed, changes: Sequence[Change] = ()) -> None:
         """Make the run what was kept on disk, and carry out what components changed since.

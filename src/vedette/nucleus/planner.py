@@ -94,6 +94,10 @@ class Planner:
         if self._lite:
             self._configured_by.update(dict.fromkeys(names, deployment_id))
 
+    def tidy(self, plans: Sequence[ComponentPlan]) -> None:
+        """Remove what was unpacked for other components and versions than those of ``plans``."""
+        self._store.tidy({(plan.name, plan.version) for plan in plans})
+
     def plans(self, draft: Draft) -> list[ComponentPlan]:
         """Return the plans in start order, filled in with the configuration of this moment."""
         return [self._plan(name, draft.resolution, draft.prepared[name]) for name in draft.resolution.order]

@@ -9,7 +9,8 @@
 
 import hashlib
 import logging
-from collections.abc import Iterable, Sequence
+import shutil
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +42,12 @@ class ComponentStore:
     def decompressed_folder(self, name: str, version: str) -> Path:
         """Return the folder of a version's unpacked artifacts: ``{artifacts:decompressedPath}``."""
         return self.packages / "artifacts-unarchived" / name / version
+
+    def tidy(self, used: Collection[tuple[str, str]]) -> None:
+        """Remove what was unpacked of other components and versions than ``used``; it is unpacked again when needed."""
+        for path in self.decompressed_folder("", "").glob("*/*"):
+            if (path.parent.name, path.name) not in used:
+                shutil.rmtree(path, ignore_errors=True)
 
     def versions(self, name: str) -> list[Recipe]:
         """Return the recipes of every version of ``name`` in the store, newest first.

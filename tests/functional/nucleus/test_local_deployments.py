@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -210,3 +211,28 @@ def test_document_leaves_what_its_target_had_and_loses_what_others_want(bench: B
     assert bench.nucleus.configuration.get("b") == {"fps": 7, "old": True}
     with pytest.raises(ControlError, match="components/a: `version` is missing"):
         request(instance.control_socket, "deployment-create", document={"components": {"a": {}}})
+
+
+def test_unpacked_versions_pile_up_or_the_one_to_go_back_to_is_gone(bench: Bench, tmp_path: Path) -> None:
+    desk = bench.nucleus.local_deployments
+    unpacked = bench.root / "packages" / "artifacts-unarchived" / "a"
+    for version, run, detail in (
+        ("1.0.0", "exec sleep 600", "SUCCESSFUL"),
+        ("2.0.0", "exit 1", "FAILED_ROLLBACK_COMPLETE"),
+        ("3.0.0", "exec sleep 600", "SUCCESSFUL"),
+    ):
+        bench.recipe("a", {"run": run}, version=version)
+        path = bench.root / "packages" / "recipes" / f"a-{version}.json"
+        document = json.loads(path.read_text())
+        document["Manifests"][0]["Artifacts"] = [{"URI": f"s3://B/a/{version}/x.zip", "Unarchive": "ZIP"}]
+        path.write_text(json.dumps(document))
+        artifact = bench.root / "packages" / "artifacts" / "a" / version / "x.zip"
+        artifact.parent.mkdir(parents=True)
+        with zipfile.ZipFile(artifact, "w") as archive:
+            archive.writestr("code.py", version)
+        found = desk.create(LocalDeploymentRequest(add={"a": version}))
+        wait_until(lambda found=found: getattr(desk.find(found), "detail", None), 30)  # type: ignore[misc]
+        assert getattr(desk.find(found), "detail", None) == detail
+        if version == "2.0.0":
+            assert (unpacked / "1.0.0" / "x" / "code.py").exists()
+    assert [path.name for path in unpacked.iterdir()] == ["3.0.0"]
