@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import json
 import multiprocessing
+import os
 import shutil
 import struct
 import tempfile
@@ -40,7 +41,9 @@ def display_process(sockets: list[str], pages: Any, stop: Event) -> None:
     from vedette.bus.memory import MemoryBus
     from vedette.messages import DisplayStatus, OutputStatus
 
-    bus = MemoryBus(component="vedette.Display", configuration={"port": 0})
+    # Its work folder: the access key is kept there.
+    os.chdir(Path(sockets[0]).parent)
+    bus = MemoryBus(component="vedette.Display", configuration={"port": 0, "rtspPort": 0})
     ended = threading.Event()
 
     def tell() -> None:
@@ -87,8 +90,9 @@ def put_frames(ring: RingWriter, stop: threading.Event) -> None:
 
 def view(address: str, outputs: int, width: int, stop: threading.Event) -> None:
     """Look at every output and confirm each picture at once."""
-    url = f"{address.replace('http', 'ws')}live"
-    with connect(url, origin=Origin(address.rstrip("/")), compression=None, max_size=None) as socket:
+    plain = address.partition("?")[0]
+    url = f"{plain.replace('http', 'ws')}live"
+    with connect(url, origin=Origin(plain.rstrip("/")), compression=None, max_size=None) as socket:
         looked = False
         while not stop.is_set():
             message = socket.recv(timeout=10)

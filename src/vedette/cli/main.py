@@ -108,6 +108,10 @@ def run(
     watch: Annotated[
         bool, typer.Option("--watch", help="Start the application again when a file of the project is saved.")
     ] = False,
+    screen: Annotated[
+        str,
+        typer.Option(metavar="off|on|window", help="Show the pictures on this machine's screen too, or in a window."),
+    ] = "off",
     nucleus: Annotated[
         str, typer.Option(metavar="java|lite", help="Which of AWS's nuclei the local one behaves as.")
     ] = "java",
@@ -152,6 +156,7 @@ def run(
         model_threads=model_threads,
         log_level=log_level,
         watch=watch,
+        screen=screen,
         nucleus=nucleus,
         environment=environment,
     )

@@ -25,6 +25,7 @@ from vedette.nucleus.errors import NucleusError
 
 _PERIOD_S: Final = 0.5
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+_SCREENS: Final = ("off", "on", "window")
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class RunOptions:
     model_threads: int = 0
     log_level: str = "INFO"
     watch: bool = False
+    screen: str = "off"
     nucleus: str = "java"
     environment: str = "auto"
 
@@ -63,6 +65,8 @@ def run_application(options: RunOptions, credentials: Credentials, terminal: Ter
             f"--log-level takes {', '.join(_LEVELS[:-1])} or {_LEVELS[-1]}, got `{options.log_level}`",
             exit_code=EXIT_USAGE,
         )
+    if options.screen not in _SCREENS:
+        raise Failure(f"--screen takes off, on or window, got `{options.screen}`", exit_code=EXIT_USAGE)
     with StopOnSignal() as stop:
         began = time.monotonic()
         root = state_folder(options.directory.resolve())
@@ -95,7 +99,11 @@ def _serve(
         "vedette.CameraIngest": {"logLevel": options.log_level},
         "vedette.ModelInference": {"logLevel": options.log_level, "threads": options.model_threads},
         "vedette.AppRuntime": {},
-        "vedette.Display": {"logLevel": options.log_level, "port": port_for_page(options.port)},
+        "vedette.Display": {
+            "logLevel": options.log_level,
+            "port": port_for_page(options.port),
+            "screen": options.screen,
+        },
     }
     try:
         with Session(

@@ -257,6 +257,7 @@ function route() {
   $("opened").hidden = !opened;
   $("view").hidden = !page;
   grid.hidden = Boolean(opened) || Boolean(page);
+  $("live").hidden = grid.hidden;
   if (opened) {
     const { name, instance } = opened.data;
     const of = instance && instance !== name ? ` › ${instance}` : "";

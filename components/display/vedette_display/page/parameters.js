@@ -4,7 +4,7 @@ import { KEY_NEEDED } from "./actions.js";
 import { element, say } from "./words.js";
 
 // An application that has not read a changed value for so long reads it at its start only.
-const UNREAD_MS = 6000;
+const UNREAD_MS = 4000;
 
 export class Parameters {
   /** @param {import("./actions.js").Actions} actions */
