@@ -1,5 +1,6 @@
 """boto3 behind one door: calls with bounded retries, and AWS's errors in one tree of our own."""
 
+import os
 import random
 import re
 import threading
@@ -101,7 +102,9 @@ class Cloud:
         from botocore.exceptions import BotoCoreError
 
         try:
-            self._session = boto3.Session(profile_name=profile, region_name=region)
+            # boto3 itself reads AWS_DEFAULT_REGION alone; every other tool of AWS reads AWS_REGION, and first.
+            chosen = region or os.environ.get("AWS_REGION")
+            self._session = boto3.Session(profile_name=profile, region_name=chosen or None)
         except BotoCoreError as error:
             raise CredentialsError(f"profile cannot be used: {error}", hint="aws configure list-profiles") from error
         if not self._session.region_name:

@@ -25,6 +25,7 @@ from vedette.cli.camera_registry import (
 from vedette.cli.failure import Failure
 from vedette.cli.run import RunOptions
 from vedette.cli.terminal import Terminal
+from vedette.cloud import Cloud
 from vedette.cloud.cameras import AccountCameras
 from vedette.documents import load_project, resolve
 from vedette.resources import examples_dir
@@ -248,3 +249,10 @@ def test_an_unknown_camera_is_not_told_which_are_known(project: Path) -> None:
     (finding,) = (item for item in found if item.code == "V046")
     assert 'node "my_lobby"' in finding.message
     assert "known cameras: yard" in finding.hint
+
+
+def test_the_region_that_every_tool_reads_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "ap-southeast-2")
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    assert Cloud().region == "ap-southeast-2"
+    assert Cloud(region="eu-west-1").region == "eu-west-1"
