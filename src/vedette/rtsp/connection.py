@@ -43,7 +43,10 @@ class Connection:
             self._sock.settimeout(self._timeout_s)
             self._sock.sendall(encode_request(method, url, self._cseq, headers or []))
             while (response := self._reader.next_response()) is None:
-                self._sock.settimeout(max(0.01, deadline - time.monotonic()))
+                left_s = deadline - time.monotonic()
+                if left_s <= 0:  # a server that drips never lets a single wait become long
+                    raise TimeoutError
+                self._sock.settimeout(left_s)
                 data = self._sock.recv(_READ_BYTES)
                 if not data:
                     raise ConnectionClosed(f"{self._where} closed the connection without an answer to {method}")

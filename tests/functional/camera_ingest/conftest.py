@@ -69,6 +69,11 @@ class Stand:
         with self._changed:
             self.heard.clear()
 
+    def forget_old(self) -> None:
+        """Keep the newest hundred statuses."""
+        with self._changed:
+            del self.heard[:-100]
+
     def reader(self, credit: int = 1) -> RingReader:
         status = self.wait_for(lambda status: status.socket)
         assert status.socket

@@ -54,3 +54,34 @@ def fake_server(reply: bytes | None, *, hang_up: bool = False, replies: int = 10
             thread.join(2)
             for sock in kept:
                 sock.close()
+
+
+@contextlib.contextmanager
+def dripping_server() -> Iterator[str]:
+    """Answer with one byte every 5 ms, and yield the URL: no single wait is ever long."""
+    over = threading.Event()
+
+    def drip(sock: socket.socket) -> None:
+        with contextlib.suppress(OSError), sock:
+            sock.recv(4096)
+            sock.sendall(b"RTSP/1.0 200 OK\r\nX: ")
+            while not over.wait(0.005):
+                sock.sendall(b"x")
+
+    def accept(listener: socket.socket) -> None:
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=drip, args=(sock,), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=accept, args=(listener,))
+        thread.start()
+        try:
+            yield f"rtsp://127.0.0.1:{listener.getsockname()[1]}/x"
+        finally:
+            over.set()
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join(30)
