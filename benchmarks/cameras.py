@@ -140,8 +140,10 @@ def component(urls: list[str], given: argparse.Namespace, infer: Callable[[Any],
 
         def hear() -> None:
             for line in process.stdout or ():
-                status = json.loads(line)
-                newest[status["name"]] = status
+                # The component's own log comes the same way.
+                if line.startswith("{"):
+                    status = json.loads(line)
+                    newest[status["name"]] = status
 
         threading.Thread(target=hear, daemon=True).start()
         deadline = time.monotonic() + 30
