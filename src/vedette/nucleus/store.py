@@ -139,6 +139,6 @@ class ComponentStore:
         stamp = (status.st_mtime_ns, status.st_size)
         known = self._read.get(path)
         if known is None or known[0] != stamp:
-            known = (stamp, read_recipe(path, lite=self.lite))
+            known = (stamp, read_recipe(path, lite=self.lite, lenient=True))
             self._read[path] = known
         return known[1]

@@ -79,7 +79,8 @@ def _recipes(folder: Path, store: StoreFolders) -> list[_Incoming]:
                 data, pinned = pin(path.read_bytes(), store.versions)
             except OSError as error:
                 raise RecipeError(f"recipe {path} cannot be read: {error.strerror}") from error
-            found.append(_Incoming(parse_recipe(data, str(path), lite=store.lite), data, path.suffix, pinned))
+            recipe = parse_recipe(data, str(path), lite=store.lite, lenient=True)
+            found.append(_Incoming(recipe, data, path.suffix, pinned))
     if not found:
         raise StoreError(f"folder of recipes {folder} holds no recipe: expected files ending in .yaml, .yml or .json")
     return found

@@ -44,12 +44,13 @@ ComponentName: a.B
 ComponentVersion: 1.0.0
 ComponentDependencies: {c.D: {VersionRequirement: 1.0, DependencyType: soft}}
 Lifecycle: {run: 'true', setenv: {PORT: 80, FAST: true}}
+Manifests: [{}]
 """
     found = parse_recipe(text.encode(), "test")
     assert found.component_dependencies["c.D"].dependency_type is DependencyType.SOFT
     lifecycle, artifacts = lifecycle_for(found, LINUX)
     assert lifecycle.set_env == {"PORT": "80", "FAST": "true"}
-    assert artifacts == ()
+    assert artifacts == []
 
 
 def test_json_with_tabs_is_refused() -> None:
@@ -97,7 +98,7 @@ def test_a_file_that_is_no_recipe_is_read(data: bytes, finding: str) -> None:
     ("platform", "fits"),
     [
         ({}, True),
-        ({"os": "all", "architecture": "all"}, True),
+        ({"os": "all", "architecture": "any"}, True),
         ({"runtime": "all"}, False),
         ({"os": "linux", "runtime": "*"}, True),
         ({"OS": "linux"}, True),
@@ -129,18 +130,57 @@ def test_no_manifest_fits_and_nobody_says_what_there_is() -> None:
         lifecycle_for(recipe(Manifests=[{"Platform": {"os": "windows"}}]), LINUX)
 
 
-def test_the_global_lifecycle_is_left_out() -> None:
-    found = recipe(
-        Lifecycle={
-            "install": {"jetson": {"Script": "j"}, "all": {"Script": "a"}},
-            "run": {"linux": "l", "windows": "w"},
-        },
-        Manifests=[{"Platform": {"os": "linux"}, "Selections": ["jetson", "linux"]}],
-    )
-    lifecycle, _ = lifecycle_for(found, LINUX)
-    assert lifecycle.install is not None
-    assert lifecycle.run is not None
-    assert (lifecycle.install.script, lifecycle.run.script) == ("j", "l")
+GLOBAL = {
+    "install": {"jetson": {"Script": "j"}, "all": {"Script": "a"}},
+    "run": {"linux": "l", "windows": "w"},
+    "linux": {"run": "a section, and no step"},
+}
+
+
+def chosen(*manifests: dict[str, Any], strict: bool = False, lifecycle: dict[str, Any] | None = None) -> dict[str, str]:
+    found = recipe(Lifecycle=GLOBAL if lifecycle is None else lifecycle, Manifests=list(manifests))
+    platform = Platform({**LINUX.attributes, "runtime": "aws_nucleus_lite"}, strict=True) if strict else LINUX
+    return {name: step.script for name, step in lifecycle_for(found, platform)[0].steps().items()}
+
+
+def test_section_of_the_global_lifecycle_is_another_than_the_java_nucleus_s() -> None:
+    whole = {key: GLOBAL[key] for key in ("install", "run")}
+    jetson = {"Selections": ["jetson", "linux"], "Lifecycle": {}}
+    assert chosen(jetson, lifecycle=whole) == {"install": "j", "run": "l"}
+    # Another manifest's selections are keywords as well; what this one does not select is left out.
+    assert chosen({}, {"Selections": ["linux"]}, lifecycle=whole) == {"install": "a"}
+    # Without selections nothing but "all" is one: not the name of the system.
+    assert chosen({}, lifecycle={"linux": {"run": "l"}, "all": {"run": "a"}}) == {"run": "a"}
+    assert chosen({"Selections": ["linux"]}) == {"run": "a section, and no step"}
+
+
+def test_section_of_the_global_lifecycle_is_another_than_lite_s() -> None:
+    everywhere = {"os": "linux", "runtime": "*"}
+    sections = {"linux": {"run": "l"}, "all": {"run": "a"}, "jetson": {"run": "j"}}
+    assert chosen({"Platform": everywhere}, strict=True, lifecycle=sections) == {"run": "a"}
+    selected = {"Platform": everywhere, "Selections": ["jetson", "linux"]}
+    assert chosen(selected, strict=True, lifecycle=sections) == {"run": "l"}
+
+
+def test_recipe_without_manifests_is_taken() -> None:
+    with pytest.raises(RecipeError, match="has no Manifests: AWS's nucleus wants at least one"):
+        lifecycle_for(recipe(Lifecycle={"run": "x"}, Manifests=[]), LINUX)
+
+
+def test_unknown_key_keeps_somebody_else_s_recipe_from_running(caplog: pytest.LogCaptureFixture) -> None:
+    document = {
+        "RecipeFormatVersion": "2020-01-25",
+        "ComponentName": "a",
+        "ComponentVersion": "1.0.0",
+        "Scope": "PUBLIC",
+        "Manifests": [{"Lifecycle": {"run": {"Script": "x", "Retries": 3}}}],
+    }
+    found = parse_recipe(json.dumps(document).encode(), "test", lenient=True)
+    assert lifecycle_for(found, LINUX)[0].steps()["run"].script == "x"
+    assert sorted(record.getMessage().partition(": ")[2] for record in caplog.records) == [
+        "manifests/0/lifecycle/run/retries: unknown key, which is ignored",
+        "scope: unknown key, which is ignored",
+    ]
 
 
 def test_names_of_architectures_are_python_s() -> None:

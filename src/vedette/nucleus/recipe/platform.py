@@ -22,6 +22,7 @@ DEFAULT_RUNTIME: Final = "aws_nucleus_classic"
 
 _SYSTEM: Final = frozenset({"os", "architecture"})
 _ALL: Final = "all"
+_ANY: Final = frozenset({_ALL, "any"})
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Platform:
         if self.strict:
             return self._matches_as_lite(wanted)
         return all(
-            (value == _ALL and key.lower() in _SYSTEM) or _value_matches(value, self.attributes.get(key.lower()))
+            (value in _ANY and key.lower() in _SYSTEM) or _value_matches(value, self.attributes.get(key.lower()))
             for key, value in wanted.items()
         )
 
