@@ -170,7 +170,7 @@ class IotLink:
             codes = () if error is not None else done.result().reason_codes
             refused = next((code for code in codes if int(code) >= 128), None)
             if error is None and refused is not None:
-                error = CarrierError(f"IoT Core answers {getattr(refused, 'name', refused)}; does its policy allow it?")
+                error = CarrierError(str(getattr(refused, "name", refused)))
             if not agreed.cancelled():
                 agreed.set_exception(error) if error is not None else agreed.set_result(None)
 

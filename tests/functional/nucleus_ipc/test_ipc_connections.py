@@ -203,12 +203,12 @@ GOOD = encode(Message({":message-type": 2, ":message-flags": 0, ":stream-id": 0}
         break_crc(GOOD),
         encode(Message({":message-type": 0, ":message-flags": 0, ":stream-id": 7, "operation": "aws.greengrass#X"})),
         encode(Message({":message-type": 0, ":message-flags": 0, ":stream-id": 1})),
-        encode(Message({":message-type": 4, ":message-flags": 0, ":stream-id": 0, ":version": "0.1.0"})),
+        encode(Message({":message-type": 5, ":message-flags": 0, ":stream-id": 0, ":version": "0.1.0"})),
         encode(Message({":message-type": "0"})),
         encode(Message({})),
         random.Random(1).randbytes(4096),
     ],
-    ids=["http", "checksum", "stream", "operation", "connect", "type", "empty", "noise"],
+    ids=["http", "checksum", "stream", "operation", "answer", "type", "empty", "noise"],
 )
 def test_malformed_frame_ends_another_connection(
     raw: Callable[[], Raw], client: Client, nucleus: Any, data: bytes

@@ -167,11 +167,11 @@ class Connection(asyncio.Protocol):
         else:
             try:
                 token = text(parse(message.payload), "authToken")
-            except UnparsableRequest as error:
-                raise ProtocolError("payload of CONNECT cannot be read") from error
+            except UnparsableRequest:
+                token, reason = None, "payload of CONNECT cannot be read"
             self.component = self._owner.authenticate(token) if token else None
             if self.component is None:
-                reason = "its token belongs to no component that runs"
+                reason = reason or "its token belongs to no component that runs"
         if reason is not None:
             self._refuse(reason)
             return

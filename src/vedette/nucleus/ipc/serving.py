@@ -69,7 +69,7 @@ class Desk:
             return operation
         if full_name != name and name in UNSUPPORTED and not self._personality.lite:
             raise ServiceError(f"Operation {full_name} is not supported by Greengrass")
-        raise UnknownOperation(f"{full_name} operation is not part of this service")
+        raise UnknownOperation(f"{full_name} is an unsupported operation.")
 
     def _response(self, operation: Operation, name: str, stream_id: int, answer: bytes) -> bytes:
         last = operation.event_shape is None and self._personality.terminates
