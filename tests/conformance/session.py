@@ -13,7 +13,7 @@ PREFIX = "aws.greengrass#"
 MESSAGE, ERROR, PING, PING_RESPONSE, CONNECT, CONNECT_ACK = 0, 1, 2, 3, 4, 5
 TERMINATE = 2
 ANSWER_LIMIT_S = 10.0
-QUIET_S = 0.15
+QUIET_S = 0.05
 """How long to look for frames that nobody expects, once all the expected ones are there."""
 
 Frame = Dict[str, Any]
