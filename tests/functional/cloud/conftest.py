@@ -71,17 +71,24 @@ def moto_endpoint() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def stand_ins(moto_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    """Start the stand-ins and point AWS's libraries at them, once: making clients takes longer than most tests."""
+def greengrass(moto_endpoint: str) -> Iterator[StandIn]:
+    """Serve Greengrass's and IoT's stand-in for all tests."""
+    with StandIn(read_from_s3(moto_endpoint, "us-east-1"), upstream=moto_endpoint, pace=500) as stand_in:
+        yield stand_in
+
+
+@pytest.fixture(scope="module")
+def stand_ins(moto_endpoint: str, greengrass: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """Point AWS's libraries at the stand-ins, once a module: making clients takes longer than most tests.
+
+    Not for longer: other tests of the same process look at the environment, too.
+    """
     nowhere = tmp_path_factory.mktemp("aws")
-    with (
-        StandIn(read_from_s3(moto_endpoint, "us-east-1"), upstream=moto_endpoint, pace=500) as stand_in,
-        pytest.MonkeyPatch.context() as patch,
-    ):
+    with pytest.MonkeyPatch.context() as patch:
         settings = {
             "AWS_ENDPOINT_URL": moto_endpoint,
-            "AWS_ENDPOINT_URL_GREENGRASSV2": stand_in.url,
-            "AWS_ENDPOINT_URL_IOT": stand_in.url,
+            "AWS_ENDPOINT_URL_GREENGRASSV2": greengrass.url,
+            "AWS_ENDPOINT_URL_IOT": greengrass.url,
             "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "testing",
@@ -93,7 +100,7 @@ def stand_ins(moto_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> I
         for name, value in settings.items():
             patch.setenv(name, value)
         patch.delenv("AWS_PROFILE", raising=False)
-        yield Aws(stand_in, moto_endpoint)
+        yield Aws(greengrass, moto_endpoint)
 
 
 @pytest.fixture
