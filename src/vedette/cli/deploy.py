@@ -52,7 +52,11 @@ class DeployOptions:
     copy_from: str | None = None
     bucket: str | None = None
     nucleus: str = "java"
+<<<<<<< HEAD
     cloud_logs: bool = True
+=======
+    monitor: bool = True
+>>>>>>> 974c32d (Provision, list, describe, reboot, update and decommission devices)
     on_failure: str | None = None
     per_minute: int | None = None
     abort_percent: float | None = None
@@ -173,7 +177,11 @@ def _applications(
         compiled = compile_project(project, credentials, terminal, secrets_of_account=True, registered=registered)
         with compiling(directory, terminal):
             documents = _documents(directory, options.overrides)
-            found.append(from_compiled(compiled.compiled, folder / str(number), compiled.secrets, documents))
+            found.append(
+                from_compiled(
+                    compiled.compiled, folder / str(number), compiled.secrets, documents, monitor=options.monitor
+                )
+            )
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from vedette import __version__
-from vedette.cli import cameras, credentials, fleet, greengrass, metrics, model, package, reading
+from vedette.cli import cameras, credentials, devices, fleet, greengrass, metrics, model, package, reading
 from vedette.cli.failure import EXIT_BUG, EXIT_FAILED, EXIT_INTERRUPTED, Failure
 from vedette.cli.terminal import Terminal
 from vedette.redaction import redact
@@ -446,6 +446,7 @@ metrics.register(app)
 package.register(app)
 model.register(app)
 fleet.register(app, _hidden)
+devices.register(app)
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -21,8 +21,8 @@ from vedette.compiler.component import content_digest
 from vedette.compiler.naming import component_version
 from vedette.compiler.recipes import application_recipe, with_version
 
-INSTANCE_TAG = "vedette:instance"
-APPLICATION_TAG = "vedette:application"
+MONITOR: Final = "vedette.DeviceMonitor"
+APPLICATION_TAG: Final = "vedette:application"
 
 
 def from_compiled(
@@ -30,11 +30,14 @@ def from_compiled(
     folder: Path,
     values: Mapping[str, Mapping[str, str]],
     documents: Mapping[str, str],
+    *,
+    monitor: bool = True,
 ) -> Application:
     """Pack a compiled project into ``folder`` and return it as an application to deploy.
 
     :param values: values of secrets that are known here
     :param documents: texts of graph and override documents, kept with the instance's record, by file name
+    :param monitor: let vedette.DeviceMonitor come along: metrics, alarms and device jobs, as an appliance had them
     :raises vedette.build.BuildError: if a file cannot be packed
     """
     instance = str(compiled.configuration["instance"])
@@ -43,8 +46,13 @@ def from_compiled(
     items = [publishable(item.recipe, [item.artifact], tags) for item in written]
     secrets = tuple(secret.name for secret in needed_secrets(compiled))
     components = create_deployment(compiled)["components"]
+<<<<<<< HEAD
     # Not a dependency: an application runs without it, and under the local nucleus there is nothing to send to.
     components[DEVICE_MONITOR] = {"componentVersion": vedette.__version__}
+=======
+    if monitor:
+        components[MONITOR] = {"componentVersion": vedette.__version__}
+>>>>>>> 974c32d (Provision, list, describe, reboot, update and decommission devices)
     application = compiled.application
     record = {
         "instance": instance,

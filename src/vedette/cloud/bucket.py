@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -123,9 +124,15 @@ class Bucket:
         with ThreadPoolExecutor(WORKERS) as pool:
             small = [item for item in uploads if item.size <= PART_BYTES]
             large = [item for item in uploads if item.size > PART_BYTES]
-            _all(pool, [pool.submit(self._put, item, tally) for item in small])
+            _all([pool.submit(self._put, item, tally) for item in small])
             for item in large:
-                self._put_in_parts(item, pool, tally)
+                try:
+                    self._put_in_parts(item, pool, tally)
+                except NotFoundError:
+                    # Somebody else was faster, or the answer that it is complete was lost: the upload is no more.
+                    if not self._is_there(item):
+                        raise
+                self._abandon_others(item)
 
     def _is_there(self, upload: Upload) -> bool:
         try:
@@ -157,9 +164,17 @@ class Bucket:
             tally.add(len(data))
 
         count = -(-upload.size // size)
-        _all(pool, [pool.submit(put, number) for number in range(1, count + 1)])
+        _all([pool.submit(put, number) for number in range(1, count + 1)])
         parts = [{"PartNumber": number, "ETag": etags[number]} for number in sorted(etags)]
         self._cloud.call("s3", "complete_multipart_upload", **place, MultipartUpload={"Parts": parts})
+
+    def _abandon_others(self, upload: Upload) -> None:
+        """Give up uploads of a file that is there: each whose beginning was not answered left one, which costs."""
+        answer = self._cloud.call("s3", "list_multipart_uploads", Bucket=self.name, Prefix=upload.key)
+        for item in answer.get("Uploads", ()):
+            place = {"Bucket": self.name, "Key": item["Key"], "UploadId": item["UploadId"]}
+            with suppress(NotFoundError):
+                self._cloud.call("s3", "abort_multipart_upload", **place)
 
     def _begun(self, upload: Upload) -> tuple[str, dict[int, tuple[int, str]]]:
         """Return an upload to go on with and its parts: number -> (bytes, MD5); a new one where none was begun."""
@@ -238,13 +253,14 @@ class _Tally:
                 self._progress(self._done, self._total)
 
 
-def _all(pool: ThreadPoolExecutor, futures: Sequence[Future[None]]) -> None:
+def _all(futures: Sequence[Future[None]]) -> None:
     """Wait for all; with the first that fails, those that have not begun are given up."""
     try:
         for future in as_completed(futures):
             future.result()
     except BaseException:
-        pool.shutdown(wait=True, cancel_futures=True)
+        for future in futures:
+            future.cancel()
         raise
 
 

@@ -94,7 +94,7 @@ def carry_out(
     for item in todo:
         # The ARNs of secrets that the plan was to create are known only now.
         fresh = replan(item.target, item.current, arns)
-        made.append(_deploy(cloud, bucket, fresh, lambda target, current: replan(target, current, arns), now))
+        made.append(deploy_target(cloud, bucket, fresh, lambda target, current: replan(target, current, arns), now))
         told.deployed(made[-1])
     return made
 
@@ -106,13 +106,18 @@ def token_of(plan: TargetPlan) -> str:
     return str(uuid.uuid5(_NAMESPACE, hashlib.sha256(content.encode()).hexdigest()))
 
 
-def _deploy(
+def deploy_target(
     cloud: Cloud,
     bucket: Bucket,
     plan: TargetPlan,
     replan: Callable[[Target, Current | None], TargetPlan],
-    now: Callable[[], float],
+    now: Callable[[], float] = time.time,
 ) -> Made:
+    """Create one target's deployment, as the only writer.
+
+    :raises AlreadyThereError: if somebody else changes the target at the same time, or has since the plan
+    :raises CloudError: if AWS refuses
+    """
     key = f"targets/{plan.target.kind}/{plan.target.name}.json"
     token = token_of(plan)
     version = _claim(cloud, bucket, key, plan, token, now)

@@ -145,10 +145,10 @@ def _named_secrets(configuration: Mapping[str, Any]) -> set[str]:
 def _shared(result: dict[str, Any], before: set[str], known: Mapping[str, str], aws: Aws) -> dict[str, Any]:
     """Work out what the applications of a target share."""
     now = secrets_of(result)
+    if instances(result):
+        _have(result, TOKEN_EXCHANGE, aws)
     if aws.nucleus == "lite":
         # Nucleus lite has neither secret manager nor shadow manager: the components ask AWS, with the device's role.
-        if instances(result):
-            _have(result, TOKEN_EXCHANGE, aws)
         return result
     listed = merged(result.get(SECRET_MANAGER, {})).get("cloudSecrets", [])
     kept = [entry for entry in listed if not _is_one_of(entry["arn"], before - now)]

@@ -225,7 +225,7 @@ def make_plan(cloud: Cloud, order: Order, bucket: Bucket | None = None) -> Plan:
         plan_target(order, target, current, arns, aws) for target, current in zip(order.targets, currents, strict=True)
     ]
     for plan in found:
-        _check_others(cloud, plan)
+        check_others(cloud, plan)
     return Plan(order, tuple(publications), tuple(secrets), tuple(found), aws)
 
 
@@ -349,6 +349,7 @@ def _check_suite(cloud: Cloud, order: Order) -> None:
 
 def _aws(cloud: Cloud, order: Order, currents: Iterable[Current | None]) -> Aws:
     """Return versions for AWS's components that some target does not have yet: the newest ones."""
+<<<<<<< HEAD
     names = {TOKEN_EXCHANGE} if order.nucleus == "lite" else {SECRET_MANAGER, SHADOW_MANAGER}
     if order.logs and order.nucleus != "lite":
         names.add(LOG_MANAGER)
@@ -356,9 +357,20 @@ def _aws(cloud: Cloud, order: Order, currents: Iterable[Current | None]) -> Aws:
         names = set()
     missing = {name for name in names for current in currents if current is None or name not in current.components}
     return Aws(order.nucleus, {name: _newest(cloud, name) for name in sorted(missing)}, order.logs)
+=======
+    names = {TOKEN_EXCHANGE} if order.nucleus == "lite" else {TOKEN_EXCHANGE, SECRET_MANAGER, SHADOW_MANAGER}
+    if not order.applications:
+        names = set()
+    missing = {name for name in names for current in currents if current is None or name not in current.components}
+    return Aws(order.nucleus, {name: newest_version(cloud, name) for name in sorted(missing)})
+>>>>>>> 974c32d (Provision, list, describe, reboot, update and decommission devices)
 
 
-def _newest(cloud: Cloud, name: str) -> str:
+def newest_version(cloud: Cloud, name: str) -> str:
+    """Return the newest version of one of AWS's components.
+
+    :raises NotFoundError: if AWS offers none in this region
+    """
     who = cloud.identity()
     arn = f"arn:{who.partition}:greengrass:{who.region}:aws:components:{name}"
     listed = cloud.call("greengrassv2", "list_component_versions", arn=arn, maxResults=100).get("componentVersions", ())
@@ -368,8 +380,11 @@ def _newest(cloud: Cloud, name: str) -> str:
     return str(max(versions, key=Version.parse))
 
 
-def _check_others(cloud: Cloud, plan: TargetPlan) -> None:
-    """Refuse a change of the suite's versions that an application which stays was not made for."""
+def check_others(cloud: Cloud, plan: TargetPlan) -> None:
+    """Refuse a change of the suite's versions that an application which stays was not made for.
+
+    :raises InvalidRequestError: naming the application
+    """
     before = suite_versions(plan.current.components) if plan.current is not None else {}
     after = suite_versions(plan.components)
     if not plan.keeps or all(before.get(name) == version for name, version in after.items() if name in before):

@@ -110,7 +110,7 @@ def _check(shape: Any, value: Any, place: str) -> None:
             raise ValidationError(f"{place} must be at least {facts['min']}")
         if "max" in facts and size > facts["max"]:
             raise ValidationError(f"{place} must be at most {facts['max']}")
-    if "pattern" in facts and isinstance(value, str) and not re.search(facts["pattern"], value):
+    if "pattern" in facts and isinstance(value, str) and not _fits(facts["pattern"], value):
         raise ValidationError(f"{place} must satisfy {facts['pattern']}")
     if "enum" in facts and value not in facts["enum"]:
         raise ValidationError(f"{place} must be one of {facts['enum']}")
@@ -130,6 +130,13 @@ def _check(shape: Any, value: Any, place: str) -> None:
         for key, member in value.items():
             _check(shape.key, key, f"{place} key")
             _check(shape.value, member, f"{place}.{key}")
+
+
+def _fits(pattern: str, value: str) -> bool:
+    try:
+        return re.search(pattern, value) is not None
+    except re.error:  # some models use \\p{...}, which only Java's regular expressions have
+        return True
 
 
 def _as_json(value: object) -> object:

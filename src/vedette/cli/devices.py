@@ -1,0 +1,227 @@
+"""Arguments of ``vedette device``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vedette.cli.aws import Profile, Region
+
+device_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Devices of a fleet: provision, list, reboot, update, decommission.",
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the device: a thing of AWS IoT.")]
+Targets = Annotated[list[str], typer.Argument(metavar="TARGET...", help="thing/NAME, thing-group/NAME or a name.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+Nucleus = Annotated[str, typer.Option(metavar="java|lite", help="Which nucleus the machine gets.")]
+Out = Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Where the archive goes.")]
+Private = Annotated[bool, typer.Option("--private", help="For a site without internet, by VPC endpoints.")]
+NucleusFile = Annotated[
+    Path | None,
+    typer.Option("--nucleus-file", metavar="FILE", help="Nucleus (.zip, lite: .deb) to put into the archive."),
+]
+RoleAlias = Annotated[
+    str | None,
+    typer.Option("--role-alias", metavar="NAME", help="Alias of the devices' role; default: that of infra/."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    app.add_typer(device_app, name="device")
+
+
+@device_app.command()
+def provision(  # noqa: PLR0917 - typer reads the options off the signature
+    name: Name,
+    group: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Thing group to join; made if needed.")
+    ] = None,
+    description: Annotated[str, typer.Option(metavar="TEXT", help="What it is, at most 255 characters.")] = "",
+    nucleus: Nucleus = "java",
+    private: Private = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Make a new certificate; those that it has are ended.")
+    ] = False,
+    nucleus_file: NucleusFile = None,
+    policy: Annotated[
+        str | None, typer.Option(metavar="NAME", help="IoT policy of devices; default: that of infra/.")
+    ] = None,
+    role_alias: RoleAlias = None,
+    out: Out = None,
+    as_json: Json = False,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Make a device known and write the archive that a machine becomes it with.
+
+    vedette device provision shop-01 --group shop --description "Entrance, left"
+
+    vedette device provision shop-02 --nucleus lite --nucleus-file aws-greengrass-lite.deb --private
+    """
+    from vedette.cli.device import Caller, ProvisionOptions
+    from vedette.cli.device import provision as run
+    from vedette.cli.terminal import Terminal
+
+    options = ProvisionOptions(
+        name, tuple(group or ()), description, nucleus, policy, role_alias, private, again, nucleus_file, out
+    )
+    raise typer.Exit(run(options, Caller(profile, region, as_json), Terminal()))
+
+
+@device_app.command()
+def claim(
+    end: Annotated[bool, typer.Option("--end", help="End every claim: no more machines may become devices.")] = False,
+    template: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Provisioning template; default: that of infra/.")
+    ] = None,
+    nucleus: Nucleus = "java",
+    private: Private = False,
+    nucleus_file: NucleusFile = None,
+    role_alias: RoleAlias = None,
+    out: Out = None,
+    as_json: Json = False,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Write one archive for many machines: each becomes a device of its own when it first starts.
+
+    vedette device claim --out line-3.tar.gz
+
+    vedette device claim --end
+    """
+    from vedette.cli.device import Caller, ProvisionOptions
+    from vedette.cli.device import claim as run
+    from vedette.cli.terminal import Terminal
+
+    options = ProvisionOptions(
+        "claim", nucleus=nucleus, role_alias=role_alias, private=private, nucleus_file=nucleus_file, out=out
+    )
+    raise typer.Exit(run(options, template, Caller(profile, region, as_json), Terminal(), end=end))
+
+
+@device_app.command("list")
+def list_command(
+    group: Annotated[str | None, typer.Option(metavar="NAME", help="Only devices of this thing group.")] = None,
+    prefix: Annotated[str, typer.Option(metavar="TEXT", help="Only names that begin so.")] = "",
+    status: Annotated[str | None, typer.Option(metavar="STATUS", help="Only this status, for example OFFLINE.")] = None,
+    as_json: Json = False,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """List the devices and their status.
+
+    vedette device list --group shop
+
+    vedette device list --status OFFLINE --json
+    """
+    from vedette.cli.device import Caller, list_all
+
+    raise typer.Exit(list_all(Caller(profile, region, as_json), group=group, prefix=prefix, status=status))
+
+
+@device_app.command()
+def describe(
+    name: Name,
+    set_description: Annotated[
+        str | None, typer.Option("--set-description", metavar="TEXT", help="Change what it is said to be.")
+    ] = None,
+    as_json: Json = False,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Show a device: status, deployments, components and their versions, jobs.
+
+    vedette device describe shop-01
+
+    vedette device describe shop-01 --set-description "Entrance, right"
+    """
+    from vedette.cli.device import Caller, change_description
+    from vedette.cli.device import describe as run
+    from vedette.cli.terminal import Terminal
+
+    caller = Caller(profile, region, as_json)
+    if set_description is not None:
+        raise typer.Exit(change_description(name, set_description, caller, Terminal()))
+    raise typer.Exit(run(name, caller))
+
+
+@device_app.command()
+def reboot(
+    target: Targets, yes: Yes = False, as_json: Json = False, profile: Profile = None, region: Region = None
+) -> None:
+    """Reboot devices, by a job that vedette.DeviceMonitor carries out.
+
+    vedette device reboot shop-01
+
+    vedette device reboot thing-group/shop --yes
+    """
+    from vedette.cli.device import Caller
+    from vedette.cli.device import reboot as run
+    from vedette.cli.terminal import Terminal
+
+    raise typer.Exit(run(target, Caller(profile, region, as_json, yes), Terminal()))
+
+
+@device_app.command()
+def update(
+    target: Targets,
+    nucleus: Annotated[
+        str | None,
+        typer.Option("--nucleus", metavar="VERSION|none", help="Version of the nucleus; default: the newest."),
+    ] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option("--suite", metavar="VERSION|none", help="Version of Vedette's components; default: the newest."),
+    ] = None,
+    allow_major: Annotated[bool, typer.Option("--allow-major", help="Also to another major version.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Show what would change, and change nothing.")] = False,
+    detailed_exit_code: Annotated[
+        bool, typer.Option("--detailed-exit-code", help="With --plan: exit code 10 if there is anything to update.")
+    ] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Update nucleus and Vedette's components of devices; a device that fails goes back.
+
+    vedette device update thing-group/shop
+
+    vedette device update shop-01 --nucleus 2.17.0 --suite none --plan
+    """
+    from vedette.cli.device import Caller
+    from vedette.cli.device import update as run
+    from vedette.cli.terminal import Terminal
+
+    raise typer.Exit(
+        run(
+            target,
+            nucleus,
+            suite,
+            Caller(profile, region, as_json, yes),
+            Terminal(),
+            allow_major=allow_major,
+            plan_only=plan,
+            detailed=detailed_exit_code,
+        )
+    )
+
+
+@device_app.command()
+def decommission(
+    name: Name, yes: Yes = False, as_json: Json = False, profile: Profile = None, region: Region = None
+) -> None:
+    """Take a device out of the account: it can connect no more.
+
+    vedette device decommission shop-01
+    """
+    from vedette.cli.device import Caller
+    from vedette.cli.device import decommission as run
+    from vedette.cli.terminal import Terminal
+
+    raise typer.Exit(run(name, Caller(profile, region, as_json, yes), Terminal()))

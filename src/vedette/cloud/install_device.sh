@@ -1,0 +1,126 @@
+#!/bin/sh
+# Makes this machine a Greengrass core device. Run as root, from the unpacked archive:
+#   sudo ./install.sh [--name THING]          --name is for archives with a claim; default: vedette-<serial number or machine id>
+# It may be run again at any time: what is done is not done twice. Its log lies beside the archive's folder; private keys are
+# moved to the nucleus's folder (mode 0600) and are gone from here afterwards.
+# Without internet put the nucleus here first: greengrass-nucleus-VERSION.zip or aws-greengrass-lite-VERSION.deb, and for
+# the Java nucleus a Java 8 or newer. For images: ROOT_PREFIX=/mnt/image ./install.sh writes below that folder and starts nothing.
+set -eu
+umask 077
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+prefix=${ROOT_PREFIX:-}
+log=${here}.log
+step=begin
+say() { printf '%s\n' "$*" | tee -a "$log" >&2; }
+ended() { code=$?; if [ "$code" -ne 0 ]; then say "error: step '$step' failed with exit code $code; the log is $log"; fi; }
+trap ended EXIT
+run() { printf '+ %s\n' "$*" >>"$log"; "$@" >>"$log" 2>&1; }
+
+name=
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --name) name=${2:?--name takes the name of the thing}; shift 2 ;;
+    *) echo "usage: sudo ./install.sh [--name THING]" >&2; exit 2 ;;
+  esac
+done
+. "$here/settings"
+if [ "$NUCLEUS" = lite ]; then root=/var/lib/greengrass; user=gg_component; group=gg_component; else root=/greengrass/v2; user=ggc_user; group=ggc_group; fi
+if [ -z "$prefix" ] && [ "$(id -u)" != 0 ]; then echo "error: run it as root: sudo $0" >&2; exit 1; fi
+if [ -n "$THING" ] && [ -n "$name" ] && [ "$name" != "$THING" ]; then
+  echo "error: this archive is for the device $THING, not $name" >&2; exit 2
+fi
+serial=$(cat /sys/class/dmi/id/product_serial /proc/device-tree/serial-number /etc/machine-id 2>/dev/null | tr -d '\0' | head -n 1 | tr -cd 'A-Za-z0-9_-' | cut -c 1-60)
+[ -n "$name" ] || name=${THING:-vedette-$serial}
+
+step=users
+if [ -z "$prefix" ]; then
+  getent group "$group" >/dev/null || run groupadd --system "$group"
+  getent passwd "$user" >/dev/null || run useradd --system --gid "$group" --create-home --shell /usr/sbin/nologin "$user"
+  # Cameras and displays that are devices of this machine.
+  for extra in video render; do if getent group "$extra" >/dev/null; then run usermod -a -G "$extra" "$user"; fi; done
+fi
+
+step=packages
+if [ -z "$prefix" ]; then
+  wanted=
+  command -v bwrap >/dev/null || wanted="$wanted bubblewrap"
+  command -v python3 >/dev/null || wanted="$wanted python3"
+  if [ "$NUCLEUS" = java ] && ! command -v java >/dev/null; then wanted="$wanted default-jre-headless"; fi
+  if [ -n "$wanted" ]; then
+    say "installing$wanted"
+    # shellcheck disable=SC2086
+    run apt-get update && run env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $wanted ||
+      { say "error: could not install$wanted: put them on the machine before, for example from a local repository"; exit 1; }
+  fi
+  if [ "$(cat /proc/sys/kernel/apparmor_restrict_unprivileged_userns 2>/dev/null || echo 0)" = 1 ] &&
+    [ ! -e /etc/apparmor.d/bwrap-userns-restrict ]; then
+    run install -m 0644 "$here/bwrap-vedette" /etc/apparmor.d/bwrap-vedette
+    run apparmor_parser -r /etc/apparmor.d/bwrap-vedette
+  fi
+fi
+
+step=keys
+mkdir -p "$prefix$root"
+chmod 755 "$prefix$root"
+keep() { # source, target: moved in one go, so that a key is never here and there after power is back
+  if [ -f "$here/$1" ]; then cp "$here/$1" "$2.new"; chmod 600 "$2.new"; sync; mv -f "$2.new" "$2"; fi
+  [ -f "$2" ] || { say "error: $here/$1 is missing, and $2 is not there either: provision the device again"; exit 1; }
+}
+place="$prefix$root"
+[ -z "$CLAIM" ] || { place="$prefix$root/claim"; mkdir -p "$place"; chmod 700 "$place"; }
+if [ -z "$CLAIM" ] || [ ! -f "$prefix$root/privKey.key" ]; then
+  keep private.key "$place/private.key"
+  keep certificate.pem "$place/certificate.pem"
+fi
+cp "$here/rootCA.pem" "$prefix$root/rootCA.pem"
+chmod 644 "$prefix$root/rootCA.pem"
+
+step=configuration
+config="$prefix$root/initial-config.yaml"
+sed -e "s|@ROOT@|$root|g" -e "s|@NAME@|$name|g" -e "s|@SERIAL@|$serial|g" "$here/config.yaml" >"$config.new"
+mv -f "$config.new" "$config"
+
+step=nucleus
+if [ "$NUCLEUS" = java ]; then
+  if [ ! -e "$prefix$root/alts/current/distro/lib/Greengrass.jar" ]; then
+    zip=$(find "$here" -maxdepth 1 -name 'greengrass-nucleus*.zip' | head -n 1)
+    if [ -z "$zip" ]; then
+      zip=$here/greengrass-nucleus-$NUCLEUS_VERSION.zip
+      say "fetching nucleus $NUCLEUS_VERSION"
+      run python3 -c 'import sys, urllib.request as u; u.urlretrieve(sys.argv[1], sys.argv[2])' \
+        "https://d2s8p88vqu9w66.cloudfront.net/releases/greengrass-$NUCLEUS_VERSION.zip" "$zip.new"
+      mv "$zip.new" "$zip"
+    fi
+    run python3 -m zipfile -e "$zip" "$here/nucleus"
+    set -- --init-config "$config" --component-default-user "$user:$group" --setup-system-service true
+    [ -z "$prefix" ] || set -- "$@" --start false
+    if [ -n "$CLAIM" ]; then
+      plugin=$(find "$here" -maxdepth 1 -name '*FleetProvisioningByClaim*.jar' | head -n 1)
+      [ -n "$plugin" ] || { say "error: put aws.greengrass.FleetProvisioningByClaim.jar into $here"; exit 1; }
+      set -- --trusted-plugin "$plugin" "$@"
+    fi
+    say "installing nucleus $NUCLEUS_VERSION as $name"
+    run java "-Droot=$prefix$root" -Dlog.store=FILE -jar "$here/nucleus/lib/Greengrass.jar" "$@"
+  fi
+else
+  if [ -z "$prefix" ] && ! command -v ggl-cli >/dev/null; then
+    deb=$(find "$here" -maxdepth 1 -name 'aws-greengrass-lite*.deb' | head -n 1)
+    [ -n "$deb" ] || { say "error: put aws-greengrass-lite-VERSION.deb into $here"; exit 1; }
+    run apt-get install -y "$deb"
+  fi
+  mkdir -p "$prefix/etc/greengrass"
+  cp "$config" "$prefix/etc/greengrass/config.yaml"
+  chmod 644 "$prefix/etc/greengrass/config.yaml"
+  if [ -z "$prefix" ]; then
+    run chown -R ggcore:ggcore "$root"
+    run systemctl enable --now greengrass-lite.target
+  fi
+fi
+
+step=clean
+for secret in private.key certificate.pem; do
+  if [ -f "$here/$secret" ]; then shred -u "$here/$secret" 2>/dev/null || rm -f "$here/$secret"; fi
+done
+rm -f "$here.tar.gz"
+step=done
+say "done: $name; vedette device describe $name shows it as soon as it has reported"
