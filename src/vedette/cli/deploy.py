@@ -52,11 +52,8 @@ class DeployOptions:
     copy_from: str | None = None
     bucket: str | None = None
     nucleus: str = "java"
-<<<<<<< HEAD
     cloud_logs: bool = True
-=======
     monitor: bool = True
->>>>>>> 974c32d (Provision, list, describe, reboot, update and decommission devices)
     on_failure: str | None = None
     per_minute: int | None = None
     abort_percent: float | None = None

@@ -10,7 +10,7 @@ from vedette.cli.aws import speaking_to_aws
 from vedette.cli.failure import EXIT_CHANGES, EXIT_FAILED, EXIT_USAGE, Failure
 from vedette.cli.instance import answering, print_json
 from vedette.cli.publish import tell_identity
-from vedette.cli.status import table
+from vedette.cli.tables import table
 from vedette.cli.terminal import Terminal
 
 if TYPE_CHECKING:

@@ -106,13 +106,11 @@ def deploy(  # noqa: PLR0917 - typer reads the options off the signature
         str | None, typer.Option(metavar="TARGET", help="Where to copy from, if it is on several and differs.")
     ] = None,
     nucleus: Annotated[str, typer.Option(metavar="java|lite", help="Which nucleus the devices have.")] = "java",
-<<<<<<< HEAD
     no_cloud_logs: Annotated[
         bool, typer.Option("--no-cloud-logs", help="Do not send logs to CloudWatch (aws.greengrass.LogManager).")
-=======
+    ] = False,
     no_monitor: Annotated[
         bool, typer.Option("--no-monitor", help="Leave vedette.DeviceMonitor out: no metrics, alarms and device jobs.")
->>>>>>> 974c32d (Provision, list, describe, reboot, update and decommission devices)
     ] = False,
     on_failure: Annotated[
         str | None, typer.Option(metavar="rollback|keep", help="What a device does when it fails; default: rollback.")
@@ -175,11 +173,8 @@ def deploy(  # noqa: PLR0917 - typer reads the options off the signature
         copy_from=copy_from,
         bucket=bucket,
         nucleus=nucleus,
-<<<<<<< HEAD
         cloud_logs=not no_cloud_logs,
-=======
         monitor=not no_monitor,
->>>>>>> 974c32d (Provision, list, describe, reboot, update and decommission devices)
         on_failure=on_failure,
         per_minute=per_minute,
         abort_percent=abort_percent,

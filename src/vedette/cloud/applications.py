@@ -21,7 +21,6 @@ from vedette.compiler.component import content_digest
 from vedette.compiler.naming import component_version
 from vedette.compiler.recipes import application_recipe, with_version
 
-MONITOR: Final = "vedette.DeviceMonitor"
 APPLICATION_TAG: Final = "vedette:application"
 
 
@@ -46,13 +45,9 @@ def from_compiled(
     items = [publishable(item.recipe, [item.artifact], tags) for item in written]
     secrets = tuple(secret.name for secret in needed_secrets(compiled))
     components = create_deployment(compiled)["components"]
-<<<<<<< HEAD
-    # Not a dependency: an application runs without it, and under the local nucleus there is nothing to send to.
-    components[DEVICE_MONITOR] = {"componentVersion": vedette.__version__}
-=======
     if monitor:
-        components[MONITOR] = {"componentVersion": vedette.__version__}
->>>>>>> 974c32d (Provision, list, describe, reboot, update and decommission devices)
+        # Not a dependency: an application runs without it, and under the local nucleus there is nothing to send to.
+        components[DEVICE_MONITOR] = {"componentVersion": vedette.__version__}
     application = compiled.application
     record = {
         "instance": instance,

@@ -349,21 +349,13 @@ def _check_suite(cloud: Cloud, order: Order) -> None:
 
 def _aws(cloud: Cloud, order: Order, currents: Iterable[Current | None]) -> Aws:
     """Return versions for AWS's components that some target does not have yet: the newest ones."""
-<<<<<<< HEAD
-    names = {TOKEN_EXCHANGE} if order.nucleus == "lite" else {SECRET_MANAGER, SHADOW_MANAGER}
+    names = {TOKEN_EXCHANGE} if order.nucleus == "lite" else {TOKEN_EXCHANGE, SECRET_MANAGER, SHADOW_MANAGER}
     if order.logs and order.nucleus != "lite":
         names.add(LOG_MANAGER)
     if not order.applications:
         names = set()
     missing = {name for name in names for current in currents if current is None or name not in current.components}
-    return Aws(order.nucleus, {name: _newest(cloud, name) for name in sorted(missing)}, order.logs)
-=======
-    names = {TOKEN_EXCHANGE} if order.nucleus == "lite" else {TOKEN_EXCHANGE, SECRET_MANAGER, SHADOW_MANAGER}
-    if not order.applications:
-        names = set()
-    missing = {name for name in names for current in currents if current is None or name not in current.components}
-    return Aws(order.nucleus, {name: newest_version(cloud, name) for name in sorted(missing)})
->>>>>>> 974c32d (Provision, list, describe, reboot, update and decommission devices)
+    return Aws(order.nucleus, {name: newest_version(cloud, name) for name in sorted(missing)}, order.logs)
 
 
 def newest_version(cloud: Cloud, name: str) -> str:

@@ -185,8 +185,8 @@ def test_a_plan_calls_more_often_for_more_devices(aws: Aws, suite: str, make_app
     group, app = aws.group("shop", devices), make_application("one")
     before = len(aws.stand_in.calls)
     make_plan(aws.cloud(), order(app, to=[group]))
-    # One for the application, four for the suite, three for AWS's components, one for the target.
-    assert len(aws.stand_in.calls) - before == 9
+    # One for the application, four for the suite, four for AWS's components, one for the target.
+    assert len(aws.stand_in.calls) - before == 10
 
 
 def test_a_roll_out_does_not_stop_when_devices_fail(aws: Aws, suite: str, make_application: Make) -> None:

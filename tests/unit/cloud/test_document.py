@@ -21,11 +21,10 @@ from vedette.cloud.document import (
     without_application,
 )
 
-<<<<<<< HEAD
-JAVA = Aws("java", {SECRET_MANAGER: "2.2.6", SHADOW_MANAGER: "2.3.12", LOG_MANAGER: "2.3.11"})
-=======
-JAVA = Aws("java", {TOKEN_EXCHANGE: "2.0.3", SECRET_MANAGER: "2.2.6", SHADOW_MANAGER: "2.3.12"})
->>>>>>> 974c32d (Provision, list, describe, reboot, update and decommission devices)
+JAVA = Aws(
+    "java",
+    {TOKEN_EXCHANGE: "2.0.3", SECRET_MANAGER: "2.2.6", SHADOW_MANAGER: "2.3.12", LOG_MANAGER: "2.3.11"},
+)
 LITE = Aws("lite", {TOKEN_EXCHANGE: "2.0.3"})
 PREFIX = "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
 
@@ -80,11 +79,7 @@ def test_the_last_application_leaves_the_suite_behind_or_takes_strangers_along()
     stranger = {"com.example.Mine": {"componentVersion": "3.0.0", "runWith": {"posixUser": "me"}}}
     one = with_application(stranger, application("one", "a"), JAVA)
     left = without_application(one, "one", JAVA)
-<<<<<<< HEAD
-    assert left.keys() == {"com.example.Mine", SECRET_MANAGER, SHADOW_MANAGER, LOG_MANAGER}
-=======
-    assert left.keys() == {"com.example.Mine", TOKEN_EXCHANGE, SECRET_MANAGER, SHADOW_MANAGER}
->>>>>>> 974c32d (Provision, list, describe, reboot, update and decommission devices)
+    assert left.keys() == {"com.example.Mine", TOKEN_EXCHANGE, SECRET_MANAGER, SHADOW_MANAGER, LOG_MANAGER}
     assert left["com.example.Mine"] == stranger["com.example.Mine"]
     assert secrets(left) == []
 
