@@ -1,7 +1,7 @@
 """Configuration keys of vedette.DeviceMonitor."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -28,7 +28,6 @@ class MonitorConfiguration(BaseModel):
     health: bool = True
     jobs: bool = True
     diagnostics_bucket: str = Field(default="", alias="diagnosticsBucket")
-    last_frames: Literal["never", "allowed"] = Field(default="never", alias="lastFrames")
 
 
 def read(configuration: Mapping[str, Any]) -> MonitorConfiguration:

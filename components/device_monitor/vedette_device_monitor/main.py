@@ -20,11 +20,14 @@ from vedette.health import HealthBook
 from vedette.messages import ApplicationStatus, CameraStatus, DisplayStatus, ModelStatus
 from vedette.metrics import NAMESPACE, PANORAMA_NAMESPACE
 from vedette.shadows import ShadowKeeper
+from vedette_device_monitor.bundle import Source, log_sources
 from vedette_device_monitor.collection import Collection, Identity
 from vedette_device_monitor.configuration import ConfigurationError, MonitorConfiguration, read
 from vedette_device_monitor.counters import Counters
 from vedette_device_monitor.datum import pack
+from vedette_device_monitor.deeds import diagnostics, doctor, examined, reboot
 from vedette_device_monitor.health import REPEAT_S, SHADOW, TOPIC, Telling, condensed, device_facts
+from vedette_device_monitor.jobs import JobLog, Jobs
 from vedette_device_monitor.machine import Machine
 from vedette_device_monitor.sender import Sender
 from vedette_device_monitor.spool import Batch, Spool
@@ -116,6 +119,8 @@ class Monitor:
             uptime=self._clocks.uptime,
             clock=self._clocks.monotonic,
         )
+        self._work = work
+        self._jobs = self._prepared_jobs(region, environ) if configuration.jobs else None
         self._wake = threading.Event()
         self._told: tuple[int, float] | None = None
         """Changes of the book and time of the last document."""
@@ -134,6 +139,10 @@ class Monitor:
         if self._configuration.health:
             self._keeper = ShadowKeeper(self._bus, self._thing, SHADOW, refresh_s=600.0)
             self._keeper.start()
+        working: threading.Thread | None = None
+        if self._jobs is not None:
+            working = threading.Thread(target=self._jobs.run, args=(stop,), name="jobs", daemon=True)
+            working.start()
         due = self._clocks.monotonic() + self.until_next_minute()
         try:
             while not stop.wait(_LOOK_S):
@@ -147,6 +156,9 @@ class Monitor:
             if self._keeper is not None:
                 self._keeper.close()
             self._wake.set()
+            if self._jobs is not None and working is not None:
+                self._jobs.wake()
+                working.join(0.5)
             if sending.is_alive():
                 sending.join(1.0)
             # A request that is under way keeps its mark: it may have arrived.
@@ -211,6 +223,35 @@ class Monitor:
                 logger.debug("%s", error)
         if self._keeper is not None and self._telling.report_due(short):
             self._keeper.report({**short, "at": moment})
+
+    def _prepared_jobs(self, region: str, environ: Mapping[str, str]) -> Jobs:
+        s3 = AwsCaller("s3", region, CredentialsSource(environ), environ=environ, wall=self._clocks.wall)
+        bucket = self._configuration.diagnostics_bucket
+        deeds = {
+            "REBOOT": reboot(),
+            "DOCTOR": doctor(),
+            "DIAGNOSTICS": diagnostics(self._sources, s3, self._thing, bucket, now=s3.now),
+        }
+        return Jobs(self._bus, self._thing, JobLog(self._work / "jobs.json"), deeds, boot=self._boot)
+
+    def _sources(self) -> list[Source]:
+        """Return what a bundle of diagnostics holds."""
+        with self._lock:
+            document = self._book.document()
+        names = ["vedette.CameraIngest", "vedette.ModelInference", "vedette.Display", "vedette.DeviceMonitor"]
+        names += [f"vedette.app.{application.instance}" for application in document.applications]
+
+        def configuration(name: str) -> Callable[[], str]:
+            return lambda: json.dumps(self._bus.get_configuration(component=name), indent=2)
+
+        return [
+            Source("device.json", lambda: json.dumps(self._facts, indent=2)),
+            Source("health.json", document.to_json),
+            Source("doctor.json", examined),
+            *(Source(f"configuration/{name}.json", configuration(name)) for name in names),
+            # The component works in <root>/work/vedette.DeviceMonitor.
+            *log_sources(self._work.absolute().parents[1]),
+        ]
 
     def _hear(self, topic: str, payload: bytes) -> None:
         with self._lock:
