@@ -4,7 +4,8 @@
     python benchmarks/fleet_on_ministack.py --ministack /tmp/ministack/bin/ministack
 
 1. shadow: boto3 -> iot-data -> MQTT -> nucleus lite's IPC -> application host -> running application -> reported state
-2. alarms: the templates of infra/ as stacks; an application that fails, a camera that dies, told over SNS to a queue
+2. device jobs: boto3 -> ministack -> MQTT -> nucleus lite's IPC -> done once, bundle in S3
+3. alarms: the templates of infra/ as stacks; an application that fails, a camera that dies, told over SNS to a queue
 
 What ministack does not do is not claimed: it judges an alarm when data come, over all dimensions of a metric, and knows
 no missing data, so a device that is silent is not judged there (tests/unit/device_monitor judges that).
@@ -187,6 +188,7 @@ def carried(cloud: Cloud, server: IpcServer, folder: Path) -> Iterator[None]:
     connected.result(30)
     topic = f"$aws/things/{THING}/shadow/name/+"
     answers = [f"{topic}/get/+", f"{topic}/update/accepted", f"{topic}/update/delta", f"{topic}/update/rejected"]
+    answers += [f"$aws/things/{THING}/jobs/{each}" for each in ("notify", "get/+", "+/get/+", "+/update/+")]
     client.subscribe(
         mqtt5.SubscribePacket([mqtt5.Subscription(each, mqtt5.QoS.AT_LEAST_ONCE) for each in answers])
     ).result(30)
@@ -196,6 +198,8 @@ def carried(cloud: Cloud, server: IpcServer, folder: Path) -> Iterator[None]:
 
     for request in ("get", "update"):
         bus.subscribe_to_cloud(f"{topic}/{request}", up)
+    for request in ("get", "+/get", "+/update"):
+        bus.subscribe_to_cloud(f"$aws/things/{THING}/jobs/{request}", up)
     try:
         yield
     finally:
@@ -217,10 +221,10 @@ def shadow_chain(cloud: Cloud, folder: Path, rounds: int) -> None:
     work.mkdir(parents=True)
     data, name = cloud.client("iot-data"), shadow_name(INSTANCE)
     with nucleus(folder, policies) as server, carried(cloud, server, folder):
+        command = ["-m", "vedette_app_runtime", "run", "--application", str(application), "--work", str(work)]
         with (folder / "host.log").open("w") as log:
             host = subprocess.Popen(
-                ["python", "-m", "vedette_app_runtime", "run", "--application", str(application), "--work", str(work)],
-                executable=sys.executable,
+                [sys.executable, *command],
                 env={**os.environ, **environment(server, f"vedette.app.{INSTANCE}")},
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -257,6 +261,71 @@ def shadow_chain(cloud: Cloud, folder: Path, rounds: int) -> None:
     print(f"shadow: boto3 to the running application: {_spread(seen)}")
     print(f"shadow: boto3 to the reported state read with boto3: {_spread(told)}")
     print(f"shadow: rejected {json.dumps(rejected['rejected'])}")
+
+
+def device_jobs(cloud: Cloud, folder: Path) -> None:
+    from vedette_device_monitor.bundle import Source
+    from vedette_device_monitor.deeds import diagnostics, doctor
+    from vedette_device_monitor.jobs import JobLog, Jobs
+
+    from vedette.aws_calls import AwsCaller, CredentialsSource
+
+    iot, s3 = cloud.client("iot"), cloud.client("s3")
+    s3.create_bucket(Bucket="bundles", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    environ = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL": cloud.url}
+    caller = AwsCaller("s3", "eu-west-1", CredentialsSource(environ), environ=environ)
+    done: list[str] = []
+
+    def counted(deed: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def counting(job: Any) -> Any:
+            done.append(job.job_id)
+            return deed(job)
+
+        return counting
+
+    sources = [Source("a.log", lambda: "rtsp://viewer:planted-4711@10.0.0.7/s")]
+    deeds = {
+        "DOCTOR": counted(doctor()),
+        "DIAGNOSTICS": counted(diagnostics(lambda: sources, caller, THING, "bundles", now=time.time)),
+    }
+    with nucleus(folder, {}) as server, carried(cloud, server, folder):
+        bus = connect_to_nucleus(10.0, environment(server, "carrier"))
+        jobs = Jobs(bus, THING, JobLog(folder / "jobs.json"), deeds, boot="boot-1")
+        stop = threading.Event()
+        thread = threading.Thread(target=jobs.run, args=(stop,))
+        thread.start()
+        arn = iot.describe_thing(thingName=THING)["thingArn"]
+
+        def status(job: str) -> str:
+            execution = iot.describe_job_execution(jobId=job, thingName=THING)["execution"]
+            return str(execution["status"])
+
+        for job, document in (
+            ("foreign", {"configurationArn": "x"}),
+            ("look", {"operation": "DOCTOR"}),
+            ("bundle", {"operation": "DIAGNOSTICS"}),
+        ):
+            began = time.monotonic()
+            iot.create_job(jobId=job, targets=[arn], document=json.dumps(document))
+            if job != "foreign":
+                eventually(lambda: status(job) == "SUCCEEDED", f"job {job}", 90, 0.05)  # noqa: B023
+                print(f"jobs: {job} succeeded after {time.monotonic() - began:.1f} s")
+        for _ in range(3):
+            jobs.wake()
+            stop.wait(0.5)
+        stop.set()
+        jobs.wake()
+        thread.join(20)
+        bus.close()
+    (item,) = s3.list_objects_v2(Bucket="bundles")["Contents"]
+    data = s3.get_object(Bucket="bundles", Key=item["Key"])["Body"].read()
+    import io
+    import zipfile
+
+    text = zipfile.ZipFile(io.BytesIO(data)).read("a.log").decode()
+    assert "planted" not in text, text
+    assert done == ["look", "bundle"], done
+    print(f"jobs: each done once, foreign one {status('foreign')}, bundle {item['Key']}: {text}")
 
 
 def alarms(cloud: Cloud, folder: Path) -> None:
@@ -361,6 +430,7 @@ def main() -> None:
         cloud = Cloud(given.ministack, folder)
         try:
             shadow_chain(cloud, folder, given.rounds)
+            device_jobs(cloud, folder)
             alarms(cloud, folder)
         except BaseException:
             for log in ("host.log", "ministack.log"):
