@@ -4,7 +4,8 @@
     python benchmarks/fleet_on_ministack.py --ministack /tmp/ministack/bin/ministack
 
 1. shadow: boto3 -> iot-data -> MQTT -> nucleus lite's IPC -> application host -> running application -> reported state
-2. device jobs: boto3 -> ministack -> MQTT -> nucleus lite's IPC -> done once, bundle in S3
+2. device jobs: boto3 -> ministack -> nucleus lite's IPC -> done once, bundle in S3 (ministack tells of a job over MQTT,
+   but answers requests for jobs over HTTPS only)
 3. alarms: the templates of infra/ as stacks; an application that fails, a camera that dies, told over SNS to a queue
 
 What ministack does not do is not claimed: it judges an alarm when data come, over all dimensions of a metric, and knows
@@ -124,7 +125,8 @@ def nucleus(folder: Path, policies: Mapping[str, Any]) -> Iterator[IpcServer]:
     everything = {"aws.greengrass.ipc.mqttproxy": {"carry": {"operations": ["*"], "resources": ["*"]}}}
     configuration = ConfigurationStore()
     configuration.set_defaults(f"vedette.app.{INSTANCE}", {"instance": INSTANCE, "accessControl": policies})
-    configuration.set_defaults("carrier", {"accessControl": everything})
+    for name in ("carrier", "monitor"):
+        configuration.set_defaults(name, {"accessControl": everything})
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="nucleus")
     thread.start()
@@ -188,7 +190,7 @@ def carried(cloud: Cloud, server: IpcServer, folder: Path) -> Iterator[None]:
     connected.result(30)
     topic = f"$aws/things/{THING}/shadow/name/+"
     answers = [f"{topic}/get/+", f"{topic}/update/accepted", f"{topic}/update/delta", f"{topic}/update/rejected"]
-    answers += [f"$aws/things/{THING}/jobs/{each}" for each in ("notify", "get/+", "+/get/+", "+/update/+")]
+    answers.append(f"$aws/things/{THING}/jobs/notify")
     client.subscribe(
         mqtt5.SubscribePacket([mqtt5.Subscription(each, mqtt5.QoS.AT_LEAST_ONCE) for each in answers])
     ).result(30)
@@ -199,7 +201,7 @@ def carried(cloud: Cloud, server: IpcServer, folder: Path) -> Iterator[None]:
     for request in ("get", "update"):
         bus.subscribe_to_cloud(f"{topic}/{request}", up)
     for request in ("get", "+/get", "+/update"):
-        bus.subscribe_to_cloud(f"$aws/things/{THING}/jobs/{request}", up)
+        bus.subscribe_to_cloud(f"$aws/things/{THING}/jobs/{request}", _answering_jobs(cloud, bus))
     try:
         yield
     finally:
@@ -207,6 +209,29 @@ def carried(cloud: Cloud, server: IpcServer, folder: Path) -> Iterator[None]:
         client.stop()
         stopped.wait(0.5)
         bus.close()
+
+
+def _answering_jobs(cloud: Cloud, bus: Any) -> Callable[[str, bytes], None]:
+    """ministack has the jobs' requests over HTTPS only: this is AWS IoT's MQTT side of them."""
+    data = cloud.client("iot-jobs-data")
+
+    def serve(topic: str, payload: bytes) -> None:
+        job, _, operation = topic.partition("/jobs/")[2].rpartition("/")
+        content = json.loads(payload)
+        try:
+            if not job:
+                answer = data.get_pending_job_executions(thingName=THING)
+            elif operation == "get":
+                answer = data.describe_job_execution(thingName=THING, jobId=job, **content)
+            else:
+                answer = data.update_job_execution(thingName=THING, jobId=job, **content)
+            how = "accepted"
+        except data.exceptions.ClientError as error:
+            answer, how = {"code": error.response["Error"]["Code"], "message": str(error)}, "rejected"
+        answer.pop("ResponseMetadata", None)
+        bus.publish_to_cloud(f"{topic}/{how}", json.dumps(answer, default=str).encode())
+
+    return serve
 
 
 def shadow_chain(cloud: Cloud, folder: Path, rounds: int) -> None:
@@ -289,7 +314,7 @@ def device_jobs(cloud: Cloud, folder: Path) -> None:
         "DIAGNOSTICS": counted(diagnostics(lambda: sources, caller, THING, "bundles", now=time.time)),
     }
     with nucleus(folder, {}) as server, carried(cloud, server, folder):
-        bus = connect_to_nucleus(10.0, environment(server, "carrier"))
+        bus = connect_to_nucleus(10.0, environment(server, "monitor"))
         jobs = Jobs(bus, THING, JobLog(folder / "jobs.json"), deeds, boot="boot-1")
         stop = threading.Event()
         thread = threading.Thread(target=jobs.run, args=(stop,))
