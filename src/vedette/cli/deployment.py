@@ -43,6 +43,11 @@ def create(options: CreateOptions, terminal: Terminal) -> int:
     with answering("deployment", as_json=options.as_json):
         request = _request(options)
         instance = chosen(options.root)
+        if options.remove:
+            deployed = {component["name"] for component in ask(instance, "components")}
+            for name in options.remove:
+                if name not in deployed:
+                    terminal.warn("remove", f"`{name}` is not deployed")
         deployment_id = ask(instance, "deployment-create", **request)
         if not options.wait:
             return _tell_created(deployment_id, terminal, options)

@@ -39,6 +39,7 @@ _ACTIONS: Final = frozenset({"NOTIFY_COMPONENTS", "SKIP_NOTIFY_COMPONENTS"})
 class _Component:
     version: str
     change: ConfigurationChange | None
+    run_with: bool = False
 
 
 def read_document(document: Any) -> LocalDeploymentRequest:
@@ -78,6 +79,7 @@ def read_document(document: Any) -> LocalDeploymentRequest:
         configuration={name: found.change for name, found in components.items() if found.change is not None},
         target=target,
         whole=True,
+        run_with=tuple(name for name, found in components.items() if found.run_with),
         roll_back=failure == "ROLLBACK",
         notify_s=notify_s if action == "NOTIFY_COMPONENTS" else None,
         validation_s=validation_s,
@@ -90,9 +92,10 @@ def _component(said: Any) -> _Component:
     version = said.get("version", said.get("componentVersion"))
     if not isinstance(version, str) or not version:
         raise ValueError("`version` is missing, expected a text")
+    run_with = bool(_object(said, "runWith"))
     update = _object(said, "configurationUpdate")
     if update is None:
-        return _Component(version, None)
+        return _Component(version, None, run_with)
     merge = update.get("merge") or {}
     if isinstance(merge, str):
         try:
@@ -104,7 +107,7 @@ def _component(said: Any) -> _Component:
         raise ValueError("configurationUpdate/merge is no object")  # noqa: TRY004 -- as above
     if not isinstance(reset, list) or not all(isinstance(pointer, str) for pointer in reset):
         raise ValueError("configurationUpdate/reset is no list of JSON pointers")
-    return _Component(version, ConfigurationChange(merge=merge, reset=tuple(reset)))
+    return _Component(version, ConfigurationChange(merge=merge, reset=tuple(reset)), run_with)
 
 
 def _target(document: Mapping[str, Any]) -> str:

@@ -257,6 +257,11 @@ class LocalDeployments:
         return "FAILED_ROLLBACK_COMPLETE"
 
     def _deployment(self, deployment_id: str, request: LocalDeploymentRequest) -> Deployment:
+        if request.run_with:
+            logger.warning(
+                "runWith of %s is not applied: components run as the nucleus's own user, without limits",
+                ", ".join(sorted(request.run_with)),
+            )
         group = request.target or (f"thinggroup/{request.group}" if request.group else LOCAL_GROUP)
         before = {} if request.whole else self._deployer.targets.get(group, {})
         roots = {

@@ -16,7 +16,7 @@ DEVICE = {
     "requiredCapabilities": ["LARGE_CONFIGURATION"],
     "components": {
         "A": {"version": "1.0.0", "configurationUpdate": {"merge": {"fps": 5}, "reset": ["/old"]}, "runWith": {}},
-        "B": {"version": "2.0.0"},
+        "B": {"version": "2.0.0", "runWith": {"posixUser": "ggc_user"}},
     },
     "componentUpdatePolicy": {"action": "NOTIFY_COMPONENTS", "timeout": 120},
     "configurationValidationPolicy": {"timeout": 30},
@@ -43,6 +43,7 @@ def test_document_of_a_device_is_read_otherwise() -> None:
         configuration={"A": CHANGE},
         target="thinggroup/cameras",
         whole=True,
+        run_with=("B",),
         roll_back=False,
         notify_s=120.0,
         validation_s=30.0,

@@ -35,6 +35,8 @@ class LocalDeploymentRequest:
     """Whether a failure brings back what ran before."""
     notify_s: float | None = None
     """How long components may take to answer the update notice; None: they get none, as with the Java nucleus."""
+    run_with: Sequence[str] = ()
+    """Components that are to run as another user or within limits, which the local nucleus does not do."""
     validation_s: float = 20.0
     """How long components may take to validate their new configuration."""
 

@@ -95,6 +95,7 @@ def read_request(request: dict[str, Any]) -> LocalDeploymentRequest:
         recipe_folder=text(request, "recipeDirectoryPath") or None,
         artifact_folder=text(request, "artifactsDirectoryPath") or None,
         roll_back=_POLICIES[policy],
+        run_with=tuple(mapping(request, "componentToRunWithInfo") or ()),
     )
 
 
