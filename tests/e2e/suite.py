@@ -110,8 +110,14 @@ class Suite:
         return Path(json.loads((self.folder / "instance.json").read_text())["root"])
 
     def health(self) -> HealthDocument:
-        """Return the health document of this moment."""
-        return HealthDocument.model_validate(request(self.folder / "control.sock", "health", timeout_s=5.0))
+        """Return the health document of this moment.
+
+        :raises ControlError: when the command has only just begun
+        """
+        found = request(self.folder / "control.sock", "health", timeout_s=20.0)
+        if found is None:
+            raise ControlError("there is no health document yet")
+        return HealthDocument.model_validate(found)
 
     def status(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run ``vedette status`` from another terminal."""

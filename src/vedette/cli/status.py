@@ -20,9 +20,14 @@ def show_status(terminal: Terminal, *, as_json: bool) -> int:
     try:
         for instance in find_instances():
             try:
-                answers.append((instance, request(instance.control_socket, "health")))
+                health = request(instance.control_socket, "health")
             except ControlError as error:
                 failures.append(str(error))
+                continue
+            if health is None:
+                failures.append(f"process {instance.pid} has only just begun and knows nothing yet")
+            else:
+                answers.append((instance, health))
     except NucleusError as error:
         failures.append(str(error))
     if as_json:
