@@ -1,11 +1,13 @@
 """The component's configuration, read once at its start."""
 
 import os
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vedette_model_inference.errors import ConfigurationError
+from vedette_model_inference.providers import AUTO
 
 _NOT_OURS = ("accessControl",)
 """Keys that the nucleus keeps in a component's configuration for itself."""
@@ -22,7 +24,14 @@ class Configuration(BaseModel):
         False, description="let idle threads of a run spin: 2 threads ran 8 % faster for 40 % more processor time"
     )
     providers: tuple[str, ...] = Field(
-        ("CPUExecutionProvider",), min_length=1, description="ONNX Runtime's execution providers, first choice first"
+        (AUTO,),
+        min_length=1,
+        description="ONNX Runtime's execution providers, first choice first; auto: TensorRT, CUDA, OpenVINO, CPU, "
+        "whatever works here",
+    )
+    fp16: bool = Field(False, description="let TensorRT and OpenVINO compute in FP16")
+    engine_cache: str = Field(
+        "engines", alias="engineCache", description="folder in which TensorRT's engines are kept; empty: not kept"
     )
     unload_after_s: float = Field(
         30.0, ge=0, alias="unloadAfterS", description="seconds a model stays loaded after its last user went"
@@ -43,6 +52,10 @@ class Configuration(BaseModel):
     )
     verify: bool = Field(True, description="load a file never seen before in a process of its own first")
     verify_timeout_s: float = Field(300.0, gt=0, alias="verifyTimeoutS", description="seconds that may take")
+
+    def engine_folder(self) -> Path | None:
+        """Return the folder of TensorRT's engines; relative ones lie in the component's own."""
+        return Path(self.engine_cache).absolute() if self.engine_cache else None
 
     def runs_at_once(self) -> int:
         """Return how many models may compute at once: as many as their threads fit the cores."""

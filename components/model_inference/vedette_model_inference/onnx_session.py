@@ -1,5 +1,6 @@
 """ONNX Runtime, with the settings this component wants."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,10 @@ import onnxruntime
 from vedette.rings.calls import TensorSpec
 from vedette_model_inference.configuration import Configuration
 from vedette_model_inference.errors import LoadError, first_line
+from vedette_model_inference.providers import AUTO, CPU, ProviderMissing, attempts, candidates, has_nvidia, options
 from vedette_model_inference.session import Array, RunError
+
+logger = logging.getLogger(__name__)
 
 _DTYPES = {
     "tensor(bool)": "bool", "tensor(int8)": "int8", "tensor(uint8)": "uint8", "tensor(int16)": "int16",
@@ -25,14 +29,12 @@ class OnnxSession:
     """
 
     def __init__(self, path: Path, configuration: Configuration) -> None:
-        _check_providers(configuration.providers)
+        available = onnxruntime.get_available_providers()
         try:
-            self._session = onnxruntime.InferenceSession(
-                str(path), _options(configuration), providers=list(configuration.providers)
-            )
-        # ONNX Runtime's errors derive from Exception itself, one class each; none of them has a common base.
-        except Exception as error:
-            raise LoadError(f"ONNX Runtime does not take {path.name}: {_reason(error, path)}") from error
+            names = candidates(configuration.providers, available, nvidia=has_nvidia())
+        except ProviderMissing as error:
+            raise LoadError(str(error)) from error
+        self._session = _open(path, configuration, names)
         self.inputs = _specs(path, self._session.get_inputs())
         self.outputs = _specs(path, self._session.get_outputs())
         self.provider = str(self._session.get_providers()[0]).removesuffix("ExecutionProvider")
@@ -67,11 +69,33 @@ def _options(configuration: Configuration) -> Any:
     return options
 
 
-def _check_providers(providers: Sequence[str]) -> None:
-    available = onnxruntime.get_available_providers()
-    for provider in providers:
-        if provider not in available:
-            raise LoadError(f"this ONNX Runtime has no {provider}, only {', '.join(available)}: see `providers`")
+def _open(path: Path, configuration: Configuration, names: Sequence[str]) -> Any:
+    """Open the model with the best provider that takes it.
+
+    :raises LoadError: when not even the last one does; its reason is the CPU's, which says most about the file
+    """
+    cache = configuration.engine_folder()
+    reason = ""
+    for providers in attempts(names):
+        chosen = [
+            (name, options(name, threads=configuration.thread_count(), cache=cache, fp16=configuration.fp16))
+            for name in providers
+        ]
+        try:
+            session = onnxruntime.InferenceSession(str(path), _options(configuration), providers=chosen)
+        # ONNX Runtime's errors derive from Exception itself, one class each; none of them has a common base.
+        except Exception as error:  # noqa: BLE001
+            reason = _reason(error, path)
+            logger.warning("%s does not run %s: %s", providers[0], path.name, reason)
+            continue
+        got = session.get_providers()[0]
+        if got != providers[0] and AUTO not in configuration.providers:
+            logger.warning("%s was asked for and does not work here, %s runs %s", providers[0], got, path.name)
+        # A provider that cannot work leaves the list without an error: what is left may lack the next best.
+        if got == CPU and providers[0] != CPU and len(providers) > 2:
+            continue
+        return session
+    raise LoadError(f"ONNX Runtime does not take {path.name}: {reason}")
 
 
 def _specs(path: Path, nodes: Sequence[Any]) -> tuple[TensorSpec, ...]:
