@@ -55,11 +55,11 @@ def _value(name: str, shape: tuple[int, ...]) -> bytes:
     return _field(1, name) + _field(2, _field(1, _field(1, 1) + _field(2, sizes)))
 
 
-def averaging_model() -> bytes:
+def averaging_model(shape: tuple[int, ...] = SHAPE) -> bytes:
     """Return an ONNX model ``mean`` = average of ``data`` over height and width."""
     node = _field(1, "data") + _field(2, "mean") + _field(4, "GlobalAveragePool")
-    graph = _field(1, node) + _field(2, "mean") + _field(11, _value("data", SHAPE))
-    graph += _field(12, _value("mean", (*SHAPE[:2], 1, 1)))
+    graph = _field(1, node) + _field(2, "mean") + _field(11, _value("data", shape))
+    graph += _field(12, _value("mean", (*shape[:2], 1, 1)))
     return _field(1, 8) + _field(7, graph) + _field(8, _field(2, 13))
 
 

@@ -1,7 +1,14 @@
-"""Whether a loaded model may answer several calls with one run: found out by doing so, never taken on trust."""
+"""How many calls one run of a model had better answer: found out when it is loaded, never taken on trust.
+
+A batch must give what its members give alone, and be faster. Measured on two cores of an EPYC, CPU time for each
+picture in batches of 1 and 8: NanoDet-g int8 16.8 and 18.2 ms, EfficientNet-Lite0 9.7 and 9.8 ms (convolutions fill a
+core by themselves, and larger ones leave its cache); a network of large matrices 3.1 and 0.6 ms, because its
+weights are read once for all of them.
+"""
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -13,6 +20,48 @@ logger = logging.getLogger(__name__)
 
 _CLOSE = 1e-3
 """Of the output's range: another size of matrix product adds up in another order."""
+
+
+_SIZES = (2, 4, 8, 16, 32, 64)
+_GAIN = 0.9
+"""A batch is worth its wait when a picture takes less than this part of the time it takes alone."""
+_ROUNDS = 3
+_BUDGET_S = 2.0
+
+
+def best_batch(
+    session: Session, declared: Sequence[Tensor], most: int, clock: Callable[[], float] = time.perf_counter
+) -> int:
+    """Return how many calls a run had better answer, at most ``most``; 1 where the model cannot, or gains nothing."""
+    if most < 2 or not can_batch(session, declared):
+        return 1
+    shapes = {spec.name: known_shape(spec, declared, len(session.inputs), 1) for spec in session.inputs}
+    began = clock()
+    alone = best = _fastest(session, shapes, 1, clock)
+    chosen = 1
+    for size in (*(size for size in _SIZES if size < most), most):
+        if clock() - began > _BUDGET_S:
+            break
+        each = _fastest(session, shapes, size, clock) / size
+        if each < best * 0.97 and each < alone * _GAIN:
+            best, chosen = each, size
+    logger.info("one run answers up to %s calls: %.2f ms a call, %.2f ms alone", chosen, best * 1e3, alone * 1e3)
+    return chosen
+
+
+def _fastest(session: Session, shapes: dict[str, tuple[int, ...]], size: int, clock: Callable[[], float]) -> float:
+    """Return the shortest of some runs, seconds: whatever else the machine does only makes runs longer."""
+    inputs = {spec.name: np.zeros((size, *shapes[spec.name][1:]), spec.dtype) for spec in session.inputs}
+    taken = []
+    try:
+        session.run(inputs)
+        for _ in range(_ROUNDS):
+            begin = clock()
+            session.run(inputs)
+            taken.append(clock() - begin)
+    except RunError:
+        return float("inf")
+    return min(taken)
 
 
 def can_batch(session: Session, declared: Sequence[Tensor]) -> bool:

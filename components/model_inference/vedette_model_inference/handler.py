@@ -49,7 +49,6 @@ class _Job:
 class ModelHandler(CallHandler):
     """Runs a loaded model on what applications send; ``times`` is what the runs took.
 
-    :param max_batch: calls that may be answered by one run, where the model can do that
     :param gate: lets as many runs at once as there are processor threads
     """
 
@@ -58,7 +57,6 @@ class ModelHandler(CallHandler):
         model: LoadedModel,
         clock: Callable[[], float] = time.monotonic,
         *,
-        max_batch: int = 1,
         gate: RunGate | None = None,
     ) -> None:
         self._session = model.session
@@ -68,7 +66,7 @@ class ModelHandler(CallHandler):
         self._names = [spec.name for spec in model.session.outputs]
         self._clock = clock
         self._gate = gate
-        self.max_batch = max_batch if model.batches else 1
+        self.max_batch = model.batch
         self.times = RunTimes()
 
     @property

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from vedette.messages import ModelDemand, Tensor
 from vedette.rings.calls.tensors import lay_out
-from vedette_model_inference.batching import can_batch
+from vedette_model_inference.batching import best_batch
 from vedette_model_inference.configuration import Configuration
 from vedette_model_inference.engines import engine_version, open_session
 from vedette_model_inference.errors import LoadError, LoadStopped
@@ -44,8 +44,8 @@ class LoadedModel:
     output_bytes: int
     load_s: float
     note: str
-    batches: bool = False
-    """Several calls may be answered by one run."""
+    batch: int = 1
+    """So many calls are answered by one run, where as many wait."""
     frames: "FramePath | None" = None
 
 
@@ -91,12 +91,12 @@ class Loader:
             session = self._open_session(path, demand.format, self._configuration)
             self._check_unchanged(files, before)
             output_bytes, note = _first_run(session, demand.inputs)
-            batches = self._configuration.max_batch > 1 and not note and can_batch(session, demand.inputs)
+            batch = 1 if note else best_batch(session, demand.inputs, self._configuration.max_batch)
             frames = _frame_path(demand, session)
             give_memory_back()
         self._check(cancelled)
         load_s = round(self._clock() - begin, 3)
-        return LoadedModel(session, tuple(demand.inputs), output_bytes, load_s, note, batches, frames)
+        return LoadedModel(session, tuple(demand.inputs), output_bytes, load_s, note, batch, frames)
 
     @contextmanager
     def _turn(self, gate: threading.Semaphore, cancelled: threading.Event) -> Iterator[None]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from vedette_model_inference.batching import can_batch
+import pytest
+from vedette_model_inference.batching import best_batch, can_batch
 from vedette_model_inference.configuration import Configuration
 from vedette_model_inference.onnx_session import OnnxSession
 from vedette_model_inference.run_gate import RunGate
@@ -38,10 +39,35 @@ def test_what_cannot_be_batched_is(tmp_path: Path, onnx: Any) -> None:
     assert not can_batch(session(tmp_path / "gather.onnx", onnx.gather()), [])
 
 
-def test_calls_of_a_batch_get_each_others_answers(world: Any, tmp_path: Path, onnx: Any, call: Call) -> None:
+def test_a_batch_that_gains_nothing_is_waited_for(tmp_path: Path, onnx: Any) -> None:
+    model = session(tmp_path / "free.onnx", onnx.scaled(2.0, BATCH))
+
+    def ticking(per_run: float, per_picture: float) -> Callable[[], float]:
+        """Return a clock by which a run takes that long; it is read before and after each."""
+        state = {"now": 0.0, "size": 1}
+        run = model.run
+
+        def timed(inputs: Any) -> Any:
+            state["now"] += per_run + per_picture * len(inputs["x"])
+            return run(inputs)
+
+        model.run = timed  # type: ignore[method-assign]
+        return lambda: state["now"]
+
+    assert best_batch(model, [], 8, ticking(0.0, 0.01)) == 1
+    model = session(tmp_path / "free.onnx", onnx.scaled(2.0, BATCH))
+    assert best_batch(model, [], 8, ticking(0.01, 0.001)) == 8
+    model = session(tmp_path / "free.onnx", onnx.scaled(2.0, BATCH))
+    assert best_batch(model, [], 1, ticking(0.01, 0.001)) == 1
+
+
+def test_calls_of_a_batch_get_each_others_answers(
+    world: Any, tmp_path: Path, onnx: Any, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # GIVEN a model that takes batches, and eight applications
     path = tmp_path / "m.onnx"
     path.write_bytes(onnx.scaled(3.0, BATCH))
+    monkeypatch.setattr("vedette_model_inference.loading.best_batch", lambda *given: given[2])
     each = world(batchWaitMs=20)
     each.want(path)
     first = each.ready()
@@ -70,10 +96,13 @@ def test_calls_of_a_batch_get_each_others_answers(world: Any, tmp_path: Path, on
     assert seen.errors == 0
 
 
-def test_a_single_application_waits_for_others(world: Any, tmp_path: Path, onnx: Any, call: Call) -> None:
+def test_a_single_application_waits_for_others(
+    world: Any, tmp_path: Path, onnx: Any, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "m.onnx"
     path.write_bytes(onnx.scaled(3.0, BATCH))
     # 900 ms for each call would be 36 s for these.
+    monkeypatch.setattr("vedette_model_inference.loading.best_batch", lambda *given: given[2])
     each = world(batchWaitMs=900)
     each.want(path)
     client = each.ready()
@@ -81,9 +110,12 @@ def test_a_single_application_waits_for_others(world: Any, tmp_path: Path, onnx:
         call(client, 10.0, x=np.full((1, 3, 4, 5), number, np.float32))
 
 
-def test_one_wrong_call_spoils_the_batch(world: Any, tmp_path: Path, onnx: Any, call: Call) -> None:
+def test_one_wrong_call_spoils_the_batch(
+    world: Any, tmp_path: Path, onnx: Any, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "m.onnx"
     path.write_bytes(onnx.scaled(3.0, BATCH))
+    monkeypatch.setattr("vedette_model_inference.loading.best_batch", lambda *given: given[2])
     each = world(batchWaitMs=50)
     each.want(path)
     good = each.ready()

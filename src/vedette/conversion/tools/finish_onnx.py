@@ -153,9 +153,13 @@ def _free_batch(model: Any) -> Any:
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     graph = copy.graph
-    for value in [*graph.input, *graph.output]:
+    for value in graph.input:
         dims = value.type.tensor_type.shape.dim
         if not dims or dims[0].dim_value != 1:
+            return None
+    for value in graph.output:
+        dims = value.type.tensor_type.shape.dim
+        if not dims or dims[0].dim_value not in (0, 1):
             return None
     for value in [*graph.input, *graph.output]:
         dim = value.type.tensor_type.shape.dim[0]
