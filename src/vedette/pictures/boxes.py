@@ -142,7 +142,8 @@ def _nanodet(spec: Postprocess, names: Sequence[str], outputs: Sequence[Array], 
         found = np.flatnonzero(level.max(1) >= spec.score_threshold)
         columns = -(-placement.input_width // stride)
         centers = (np.stack([found % columns, found // columns], 1) + 0.5) * stride
-        distances = _rows(sides, None, "sides")[found].reshape(len(found), 4, -1)
+        rows = _rows(sides, None, "sides")
+        distances = rows[found].reshape(len(found), 4, rows.shape[1] // 4)
         weights = np.exp(distances - distances.max(axis=2, keepdims=True))
         weights /= weights.sum(axis=2, keepdims=True)
         reach = (weights @ np.arange(distances.shape[2])) * stride

@@ -74,6 +74,14 @@ def test_a_head_gives_other_boxes(make: Any) -> None:
     assert [str(value.dtype) for value in (boxes, scores, classes)] == ["float32", "float32", "int32"]
 
 
+@pytest.mark.parametrize("make", [ssd, suppressed, yolo5, yolo8, yolo10, nanodet], ids=lambda make: make.__name__)
+def test_a_picture_of_nothing_is_an_error(make: Any) -> None:
+    spec, outputs = make()
+    empty = [np.full_like(output, -1) if spec.type == "ssd-nms" else np.zeros_like(output) for output in outputs]
+    boxes, scores, classes = detections(spec, [f"o{n}" for n in range(len(outputs))], empty, STRETCHED)
+    assert (boxes.shape, scores.shape, classes.shape) == ((0, 4), (0,), (0,))
+
+
 @pytest.mark.parametrize("how", ["letterbox", "crop"])
 @pytest.mark.parametrize("frame", [(1920, 1080), (1080, 1920)])
 def test_boxes_are_of_the_input_and_not_of_the_frame(how: Any, frame: tuple[int, int]) -> None:
