@@ -12,9 +12,12 @@ from vedette.messages import Tensor
 from vedette_model_inference.configuration import Configuration
 from vedette_model_inference.engines import open_session
 from vedette_model_inference.errors import LoadError
+from vedette_model_inference.providers import has_nvidia
 from vedette_model_inference.session import RunError, zeros
 
 _PR_SET_PDEATHSIG = 1
+_NO_MEMORY = ("Failed to allocate", "bad_alloc", "bad allocation", "MemoryError")
+_LEAST_BYTES = 2 << 30
 
 
 def main() -> int:
@@ -30,7 +33,10 @@ def main() -> int:
         return 2
     try:
         session.run(zeros(session.inputs, declared))
-    except RunError:
+    except RunError as error:
+        if any(word in str(error) for word in _NO_MEMORY):
+            sys.stdout.write(f"the model wants more memory than this device has: {error}")
+            return 2
         return 0
     return 0
 
@@ -42,6 +48,10 @@ def _become_expendable(parent: int) -> None:
         raise SystemExit("the parent is gone")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.nice(5)
+    if not has_nvidia():
+        # A tensor of terabytes then fails in good order; CUDA's own address space is larger than any memory.
+        limit = max(_LEAST_BYTES, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     try:
         Path("/proc/self/oom_score_adj").write_text("1000")
     except OSError:

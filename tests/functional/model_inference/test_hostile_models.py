@@ -237,6 +237,31 @@ def test_a_file_that_crashes_the_engine_crashes_only_its_verification(tmp_path: 
         verify(tmp_path / "m.onnx", "onnx", [], Configuration(), threading.Event(), child(source))
 
 
+def test_a_tensor_of_terabytes_takes_the_component_down(world: Worlds, tmp_path: Path, onnx: Any) -> None:
+    # GIVEN a file of 300 bytes that makes a tensor of 4 TB when it runs; its size comes from the input, so that nothing
+    # can tell before
+    nodes = [
+        onnx.node("Shape", ["x"], ["shape"]),
+        onnx.node("Mul", ["shape", "million"], ["huge"]),
+        onnx.node("ConstantOfShape", ["huge"], ["filled"]),
+        onnx.node("ReduceMean", ["filled"], ["mean"]),
+        onnx.node("Add", ["x", "mean"], ["y"]),
+    ]
+    million = onnx.tensor("million", np.array([1_000_000, 1_000_000], np.int64))
+    path = tmp_path / "bomb.onnx"
+    values = [("x", "float32", (1, 1))], [("y", "float32", (1, 1))]
+    path.write_bytes(onnx.model(nodes, *values, [million]))
+    # WHEN it is wanted beside a good one
+    each = world(verify=True)
+    good = tmp_path / "good.onnx"
+    good.write_bytes(onnx.scaled())
+    each.want(path)
+    each.want(good, "m2")
+    # THEN it fails with the reason, and the other is served
+    assert "more memory than this device has" in each.wait(ModelState.FAILED).detail
+    each.wait(ModelState.READY, "m2")
+
+
 def test_a_file_that_hangs_the_engine_is_given_up(tmp_path: Path) -> None:
     hang = child("import threading; threading.Event().wait()")
     with pytest.raises(LoadError, match="did not load and run within 0 s, see `verifyTimeoutS`"):
