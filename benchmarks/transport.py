@@ -53,12 +53,12 @@ READ_TIME = """
       const { data } = context.getImageData(0, 0, 240, 8);
       let value = 0, ones = 0;
       for (let bit = 0; bit < 20; bit += 1) {
-        const on = data[(4 * 240 + bit * 10 + 5) * 4 + 1] > 128 ? 1 : 0;
+        const on = data[(2 * 240 + bit * 10 + 5) * 4 + 1] > 128 ? 1 : 0;
         value = value * 2 + on;
         ones += on;
       }
       let check = 0;
-      for (let bit = 20; bit < 24; bit += 1) check = check * 2 + (data[(4 * 240 + bit * 10 + 5) * 4 + 1] > 128 ? 1 : 0);
+      for (let bit = 20; bit < 24; bit += 1) check = check * 2 + (data[(2 * 240 + bit * 10 + 5) * 4 + 1] > 128 ? 1 : 0);
       if (value !== last && check === ones % 16) {
         last = value;
         window.delays.push(((Date.now() % 1048576) - value + 1048576) % 1048576);

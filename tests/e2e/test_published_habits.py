@@ -3,13 +3,14 @@
 import json
 import shutil
 import socket
+import subprocess
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from .suite import STREET, Suite
+from .suite import STREET, VEDETTE, Suite
 from .waiting import eventually, wait
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
@@ -80,4 +81,22 @@ def test_camera_that_waits_for_its_signal_delivers_or_is_called_broken(
     assert {tuple(stream["stream"] for stream in streams) for streams in rounds} == {("CAMERA_A",)}
     assert len(rounds) > 20
     assert "CAMERA_B" not in [line.split()[1] for line in suite.talk.splitlines() if line.startswith("  !")]
+    # WHEN the second gets its signal, and the first is paused
+    (instance,) = [application.instance for application in health.applications]
+    for signal, camera in (("resume", "CAMERA_B"), ("pause", "CAMERA_A")):
+        said = subprocess.run(
+            [VEDETTE, "camera", signal, instance, camera, "--json"],
+            env=suite.environ, capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+        assert json.loads(said.stdout)["taken"] is True
+    # THEN they have changed places, while the application runs on
+    eventually(
+        lambda: suite.camera_states() == {"CAMERA_A": "paused", "CAMERA_B": "live"}, "they change places", within_s=30
+    )
+    eventually(
+        lambda: "CAMERA_B" in [output.stream for output in suite.health().outputs if output.state == "live"],
+        "the second is put out",
+        within_s=30,
+    )
+    assert suite.health().applications[0].restarts == 0
     assert suite.interrupt() < 5.0

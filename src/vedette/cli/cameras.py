@@ -1,4 +1,4 @@
-"""Arguments of ``vedette camera add|list|update|remove|fetch``."""
+"""Arguments of ``vedette camera add|list|update|remove|fetch|pause|resume``."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,6 +39,8 @@ def register(app: typer.Typer, credentials: Mapping[str, tuple[str, str]]) -> No
     _credentials = credentials
     for name, command in (("add", add), ("list", list_), ("update", update), ("remove", remove), ("fetch", fetch)):
         app.command(name)(command)
+    app.command("pause")(pause)
+    app.command("resume")(resume)
 
 
 def add(
@@ -153,6 +155,39 @@ def fetch(
     from vedette.cli.camera_registry import fetch_cameras
 
     raise typer.Exit(fetch_cameras(tuple(names or ()), _place(False, cameras_file, profile, region)))
+
+
+Instance = Annotated[str, typer.Argument(metavar="INSTANCE", help="Application instance; `vedette status` lists them.")]
+ItsCamera = Annotated[
+    str | None, typer.Argument(metavar="CAMERA", help="Name of the camera; not needed where there is only one.")
+]
+Root = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the run, where several run here.")]
+
+
+def pause(instance: Instance, camera: ItsCamera = None, root: Root = None, as_json: JsonFlag = False) -> None:
+    """Pause a camera of a running application: it is not decoded and gives no pictures; others go on.
+
+    vedette camera pause people-counter
+
+    vedette camera pause people-counter lobby
+    """
+    from vedette.cli.camera_signals import signal_camera
+    from vedette.cli.terminal import Terminal
+
+    raise typer.Exit(signal_camera(instance, camera, "PAUSE", Terminal(), root=root, as_json=as_json))
+
+
+def resume(instance: Instance, camera: ItsCamera = None, root: Root = None, as_json: JsonFlag = False) -> None:
+    """Let a paused camera go on, or one that waits for its first signal (launch: onSignal).
+
+    vedette camera resume people-counter
+
+    vedette camera resume people-counter lobby
+    """
+    from vedette.cli.camera_signals import signal_camera
+    from vedette.cli.terminal import Terminal
+
+    raise typer.Exit(signal_camera(instance, camera, "RESUME", Terminal(), root=root, as_json=as_json))
 
 
 def _given(
