@@ -92,7 +92,7 @@ def main() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     host = Session(ours, 0)
     cameras = [["video_in", "door", ""]]
-    host.send(protocol.Hello(protocol.VERSION, "b", ["video_in"], cameras, {}, {"video_out": True}, []))
+    host.send(protocol.Hello(protocol.VERSION, "b", ["video_in"], cameras, {}, {"video_out": True}, [], False))
     _runtime._Process.runtime = _runtime.Runtime(lambda: Connection(theirs))  # noqa: SLF001
     while not Path(camera_path).exists():
         threading.Event().wait(0.05)

@@ -16,6 +16,8 @@ from vedette.bus.component import EXIT_FAILED, EXIT_STOPPED, ComponentFailed, ru
 from vedette_app_runtime.environments import EnvironmentFailed
 from vedette_app_runtime.host import Host
 from vedette_app_runtime.install import install, read_manifest
+from vedette_app_runtime.sandbox import SandboxError
+from vedette_app_runtime.shell import shell
 
 _THING: Final = "AWS_IOT_THING_NAME"
 """Environment variable that every nucleus sets for its components."""
@@ -25,13 +27,18 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="vedette_app_runtime", description="Hosts one Panorama application.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, text in (("run", "run the application until asked to stop"), ("install", "make its Python environment")):
+    for name, text in (
+        ("run", "run the application until asked to stop"),
+        ("install", "make its Python environment"),
+        ("shell", "open a shell in its sandbox"),
+    ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--application", type=Path, required=True, help="folder of application.json")
         command.add_argument(
             "--work", type=Path, default=Path(), help="the component's work folder (default: where it is started)"
         )
         command.add_argument("--artifacts", type=Path, help="folder of the container asset, where there is one")
+    commands.choices["shell"].add_argument("argv", nargs="*", metavar="COMMAND", help="in place of a shell")
     return parser.parse_args(argv)
 
 
@@ -42,6 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.command == "install":
         return _install(application, work, given.artifacts)
 
+    if given.command == "shell":
+        return _shell(application, work, given.artifacts, given.argv)
+
     def work_until(bus: Bus, stop: threading.Event) -> None:
         try:
             thing = os.environ.get(_THING)
@@ -51,6 +61,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         host.run(stop)
 
     return run_component(work_until, name=f"application in {application}")
+
+
+def _shell(application: Path, work: Path, artifacts: Path | None, command: Sequence[str]) -> int:
+    logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(levelname)s %(message)s")
+    try:
+        return shell(application, work, artifacts, command)
+    except (ApplicationManifestError, EnvironmentFailed, SandboxError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return EXIT_FAILED
 
 
 def _install(application: Path, work: Path, artifacts: Path | None) -> int:

@@ -36,10 +36,25 @@ class Folders:
         """Sockets of the output rings."""
         return self.work / "sockets"
 
+    @property
+    def recording(self) -> Path:
+        """What the application put and read, where that is recorded."""
+        return self.work / "recording.jsonl"
+
+    @property
+    def debugger(self) -> Path:
+        """The debugger for the application's Python, where one was asked for."""
+        return self.work / "debugger"
+
     def make(self) -> None:
         """Make the folders; whatever sockets an earlier process left are removed."""
         self.clear_sockets()
-        for folder in (self.storage, self.application_logs, self.sockets):
+        self.make_data()
+        self.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def make_data(self) -> None:
+        """Make the folders that an application writes to."""
+        for folder in (self.storage, self.application_logs):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def clear_sockets(self) -> None:

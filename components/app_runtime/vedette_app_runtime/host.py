@@ -27,6 +27,7 @@ from vedette_app_runtime.outputs import Outputs
 from vedette_app_runtime.preparation import Preparation, Prepare, preparing
 from vedette_app_runtime.process import ApplicationProcess, Start
 from vedette_app_runtime.rates import Rate
+from vedette_app_runtime.recording import Recording
 from vedette_app_runtime.reports import output_entries
 from vedette_app_runtime.restarts import RestartPolicy
 from vedette_app_runtime.sessions import Session, SessionClosed
@@ -100,6 +101,7 @@ class Host:
                 self._folders,
                 artifacts=artifacts,
                 choice=lambda: self._configuration.environment,
+                debug=lambda: self._configuration.debug_port is not None,
             ),
             self._stop,
             self._wake,
@@ -117,6 +119,7 @@ class Host:
         self._since = wall()
         self._puts = Rate()
         self._told_at: float | None = None
+        self._recording: Recording | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Keep the application running until ``stop`` is set, then end it.
@@ -124,6 +127,8 @@ class Host:
         :raises BusError: when the bus is lost
         """
         self._folders.make()
+        if self._configuration.record:
+            self._recording = Recording(self._folders.recording)
         self._subscriptions["configuration"] = self._bus.watch_configuration(lambda: self._hear(self._reconfigure))
         self._listen()
         self._settings.start()
@@ -139,6 +144,8 @@ class Host:
                 subscription.close()
             self._supervisor.end(self._clock())
             self._supervisor.close()
+            if self._recording is not None:
+                self._recording.close()
             self._outputs.close()
             self._folders.clear_sockets()
         self._announcements.withdraw(self._wiring)
@@ -204,7 +211,7 @@ class Host:
             self._heard.get()()
         if process is not None and process is self._supervisor.process:
             for session in process.accept():
-                session.send(self._wiring.hello())
+                session.send(self._wiring.hello(record=self._recording is not None))
             for session in ready:
                 if session is not None:
                     self._hear_session(process, session)
@@ -222,6 +229,9 @@ class Host:
         if isinstance(packet, protocol.Report):
             session.report = packet
             self._supervisor.hear(self._clock())
+        elif isinstance(packet, protocol.Record):
+            if self._recording is not None:
+                self._recording.write(packet.fields)
         elif isinstance(packet, protocol.CameraLost):
             session.cameras.discard(packet.camera)
         elif isinstance(packet, protocol.ModelLost):
@@ -259,7 +269,7 @@ class Host:
         self._told_at = None
 
     def _bring_to_application(self, before: Wiring, old: ApplicationConfiguration, *, restart: bool) -> None:
-        if old.environment != self._configuration.environment:
+        if (old.environment, old.debug_port) != (self._configuration.environment, self._configuration.debug_port):
             self._supervisor.forget_environment()
         process = self._supervisor.process
         if process is None:
@@ -302,7 +312,8 @@ class Host:
             return
         limits = self._configuration.limits
         silent_s = self._supervisor.silent_s(now)
-        if limits.restart_hung_after_s and silent_s > limits.restart_hung_after_s:
+        may_restart = limits.restart_hung_after_s and self._configuration.debug_port is None
+        if may_restart and silent_s > limits.restart_hung_after_s:
             self._supervisor.end_because(f"it has hung for {silent_s:.0f} s", now)
             self._outputs.close()
             self._become(self._supervisor.condition)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from vedette.application import ApplicationManifest, EnvironmentChoice
+from vedette_app_runtime.debugging import with_debugger
 from vedette_app_runtime.environments import ContainerUnusable, Environment, EnvironmentFailed, load, prepare
 from vedette_app_runtime.environments.container import ask_in_sandbox, fits, prepare_container, with_note
 from vedette_app_runtime.folders import Folders
@@ -28,11 +29,13 @@ def preparing(
     folders: Folders,
     *,
     artifacts: Path | None = None,
+    debug: Callable[[], bool] = lambda: False,
     choice: Callable[[], EnvironmentChoice] = lambda: "auto",
 ) -> Prepare:
     """Return what makes this application's environment, or finds it made.
 
     :param artifacts: folder of the component's artifacts that were not unpacked: where its container asset is
+    :param debug: tells whether the application is to wait for a debugger
     :param choice: gives what the configuration asks for at present
     """
     requirements = application_dir / manifest.requirements_file if manifest.requirements_file else None
@@ -79,7 +82,11 @@ def preparing(
         environment = from_sources(progress, stop)
         return with_note(environment, f"from its sources, because {why_not}") if manifest.container else environment
 
-    return run
+    def run_or_debug(progress: Callable[[str], None], stop: threading.Event) -> Environment:
+        environment = run(progress, stop)
+        return with_debugger(environment, folders.debugger, progress, stop) if debug() else environment
+
+    return run_or_debug
 
 
 def _why_no_container(manifest: ApplicationManifest, artifacts: Path | None, wanted: EnvironmentChoice) -> str | None:

@@ -11,6 +11,8 @@ from vedette.application import ApplicationConfiguration, ApplicationManifest
 from vedette.messages import ApplicationState
 from vedette_app_runtime.condition import Condition
 from vedette_app_runtime.console import ConsoleLog
+from vedette_app_runtime.debugging import debugged, route
+from vedette_app_runtime.environments import EnvironmentFailed
 from vedette_app_runtime.failure import describe_exit
 from vedette_app_runtime.folders import Folders
 from vedette_app_runtime.heartbeat import Heartbeat
@@ -175,6 +177,8 @@ class Supervisor:
             self._sdk = sdk_folder(self._folders.work)
         argv = self._manifest.entry.argv()
         try:
+            if configuration.debug_port is not None:
+                argv = debugged(argv, configuration.debug_port)
             self.sandbox = choose(configuration.sandbox).kind
             guard = self._guard(configuration)
             self._end_confining()
@@ -193,7 +197,7 @@ class Supervisor:
             )
             self._log_files.begin()
             self.process = ApplicationProcess(spec, argv, self._console, self._start)
-        except (SandboxError, OSError) as error:
+        except (SandboxError, EnvironmentFailed, OSError) as error:
             self._fail(f"the application cannot be started: {error}", now)
             return
         if guard is not None and guard.trouble is not None:
@@ -246,7 +250,10 @@ class Supervisor:
         if configuration.network == "machine":
             self._rules = None
             return None
-        self._rules = PortRules(configuration.ports, own_loopback(configuration.instance))
+        ports = list(configuration.ports)
+        if configuration.debug_port is not None:
+            ports.append(route(configuration.debug_port))
+        self._rules = PortRules(ports, own_loopback(configuration.instance))
         return PortGuard(self._rules)
 
     def _ended(self, code: int, now: float, because: str | None = None) -> None:

@@ -59,8 +59,8 @@ class Wiring:
     store: Path
     """Folder of all components' work folders, where models lie."""
 
-    def hello(self) -> protocol.Hello:
-        """Return what the application's process is told first."""
+    def hello(self, *, record: bool = False) -> protocol.Hello:
+        """Return what the application's process is told first; ``record``: it is to tell what it puts and reads."""
         return protocol.Hello(
             version=protocol.VERSION,
             instance=self.instance,
@@ -69,6 +69,7 @@ class Wiring:
             parameters={parameter.port: parameter.value for parameter in self.parameters},
             outputs={port: node is not None for port, node in self.outputs},
             models=[model.node for model in self.models],
+            record=record,
         )
 
     def model_demand(self, model: ModelNode, *, wanted: bool = True) -> ModelDemand:

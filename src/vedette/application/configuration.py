@@ -59,6 +59,10 @@ class PortRoute(BaseModel):
         return text
 
 
+_START = ("ports", "network", "environment", "limits", "role", "record", "debug_port")
+"""Keys that an application is started with; another value needs another start."""
+
+
 class Limits(BaseModel):
     """What one application may take of the machine; None: as much as there is."""
 
@@ -99,6 +103,10 @@ class ApplicationConfiguration(BaseModel):
         description="container: the application's own root file system; sources: libraries by requirements.txt; "
         "auto: the container where it fits this machine",
     )
+    record: bool = Field(default=False, description="write what it puts and reads to recording.jsonl, for tests")
+    debug_port: int | None = Field(
+        default=None, alias="debugPort", ge=1024, le=65535, description="wait for a debugger at this port of 127.0.0.1"
+    )
     role: str | None = Field(
         default=None,
         pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+$",
@@ -125,8 +133,7 @@ class ApplicationConfiguration(BaseModel):
 
     def same_start(self, other: "ApplicationConfiguration") -> bool:
         """Tell whether an application that was started with the one would be started alike with the other."""
-        mine = (self.ports, self.network, self.environment, self.limits, self.role)
-        return mine == (other.ports, other.network, other.environment, other.limits, other.role)
+        return all(getattr(self, name) == getattr(other, name) for name in _START)
 
     def unknown_names(self, manifest: ApplicationManifest) -> list[str]:
         """Return the keys that name a camera or parameter node the application does not have."""

@@ -113,6 +113,7 @@ def compile_project(
     terminal: Terminal,
     *,
     pace: Literal["own", "fastest"] = "own",
+    loop: bool = True,
     secrets_of_account: bool = False,
     registered: Mapping[str, CameraSource] | None = None,
 ) -> CompiledProject:
@@ -133,6 +134,7 @@ def compile_project(
         registered=registered,
         transport=transport,
         pace=pace,
+        loop=loop,
         max_fps=options.max_fps,
     )
     here = registered_sources(known, transport, options.max_fps)
@@ -203,7 +205,8 @@ def compile_run(options: "RunOptions", credentials: Credentials, root: Path, ter
 
     :raises Failure: when a finding is an error; every finding has been written to ``terminal`` then
     """
-    project = compile_project(options, credentials, terminal, pace="fastest" if options.fast else "own")
+    pace: Literal["own", "fastest"] = "fastest" if options.fast else "own"
+    project = compile_project(options, credentials, terminal, pace=pace, loop=options.loop)
     with compiling(options.directory, terminal):
         write_store(project.compiled, root)
     choices = ("auto", "container", "sources")
@@ -219,6 +222,8 @@ def compile_run(options: "RunOptions", credentials: Credentials, root: Path, ter
         "sandbox": "required" if options.sandbox else "off",
         "logLevel": options.log_level.upper(),
         "environment": environment,
+        "record": options.record,
+        "debugPort": options.debug_port,
     }
     deployments = {
         name: ComponentDeployment(**{**said, "merge": {**said["merge"], **here}})

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from vedette import __version__
-from vedette.cli import cameras, credentials, devices, fleet, greengrass, metrics, model, package, reading
+from vedette.cli import cameras, credentials, developing, devices, fleet, greengrass, metrics, model, package, reading
 from vedette.cli.failure import EXIT_BUG, EXIT_FAILED, EXIT_INTERRUPTED, Failure
 from vedette.cli.terminal import Terminal
 from vedette.redaction import redact
@@ -115,6 +115,10 @@ def run(
     nucleus: Annotated[
         str, typer.Option(metavar="java|lite", help="Which of AWS's nuclei the local one behaves as.")
     ] = "java",
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Let the application wait for a debugger (debugpy) before it starts.")
+    ] = False,
+    debug_port: Annotated[int, typer.Option(min=1024, max=65535, help="Port of the debugger, on 127.0.0.1.")] = 5678,
     environment: Annotated[
         str,
         typer.Option(
@@ -159,6 +163,7 @@ def run(
         screen=screen,
         nucleus=nucleus,
         environment=environment,
+        debug_port=debug_port if debug else None,
     )
     raise typer.Exit(run_application(options, _hidden, Terminal()))
 
@@ -440,6 +445,7 @@ def camera_test(
 
 
 reading.register(app, _hidden)
+developing.register(app, _hidden)
 cameras.register(camera_app, _hidden)
 greengrass.register(app)
 metrics.register(app)

@@ -53,6 +53,9 @@ class RunOptions:
     screen: str = "off"
     nucleus: str = "java"
     environment: str = "auto"
+    loop: bool = True
+    record: bool = False
+    debug_port: int | None = None
 
 
 def run_application(options: RunOptions, credentials: Credentials, terminal: Terminal) -> int:
@@ -81,6 +84,11 @@ def run_application(options: RunOptions, credentials: Credentials, terminal: Ter
         count = compiled.warnings
         warnings = f"   {count} warning{'' if count == 1 else 's'}, see above" if count else ""
         terminal.done("manifests", f"{time.monotonic() - began:.1f} s{warnings}")
+        if options.debug_port is not None:
+            terminal.line(
+                f"  debugger: attach to 127.0.0.1:{options.debug_port}; /panorama there is the package's folder here "
+                "(pathMappings of the editor)"
+            )
         for warns, note in compiled.ports:
             (terminal.warn if warns else terminal.skipped)("ports", note)
         return _serve(options, credentials, compiled, root, terminal, stop)

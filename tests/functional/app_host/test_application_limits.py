@@ -39,7 +39,7 @@ def test_an_application_eats_all_memory(rig: Rig, group: bool, monkeypatch: pyte
 
 
 def test_an_application_that_hangs_is_called_running(rig: Rig) -> None:
-    rig.configuration["limits"] = {"hungAfterS": 2, "restartHungAfterS": 6}
+    rig.configuration["limits"] = {"hungAfterS": 1.5, "restartHungAfterS": 3}
     rig.camera("door").start()
     rig.source(
         "import json, os, panoramasdk\nnode = panoramasdk.node()\n"
@@ -64,7 +64,7 @@ def test_an_application_waits_for_its_camera_and_is_ended(rig: Rig) -> None:
     camera.start()
     rig.source(
         "import json, panoramasdk, time\nnode = panoramasdk.node()\nnode.inputs.video_in.get()\n"
-        "try:\n    node.inputs.video_in.get(timeout=6)\n    while True:\n        node.inputs.video_in.get(timeout=6)\n"
+        "try:\n    node.inputs.video_in.get(timeout=3)\n    while True:\n        node.inputs.video_in.get(timeout=3)\n"
         "except TimeoutError:\n    print(json.dumps({'waited': 6}), flush=True)\n"
         "while True:\n    time.sleep(0.1)\n    node.inputs.video_in.get(timeout=100)\n"
     )

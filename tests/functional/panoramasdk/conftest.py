@@ -72,7 +72,7 @@ class Host:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.sock = ours
         hello = protocol.Hello(
-            protocol.VERSION, "test", self.inputs, self.cameras, self.parameters, self.outputs, self.models
+            protocol.VERSION, "test", self.inputs, self.cameras, self.parameters, self.outputs, self.models, False
         )
         self.send(hello)
         runtime = Runtime(lambda: Connection(theirs))

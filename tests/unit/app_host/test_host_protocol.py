@@ -15,6 +15,7 @@ HELLO = protocol.Hello(
     {"a": 1, "b": "ü", "c": True},
     {"out": False},
     ["m"],
+    False,
 )
 REPORT = protocol.Report(1, 2, 3, 4.5, 1700000000.25, 1, [[0, 12]], [["out", "door", 5, 64, 48, 0]], {"limit": 9})
 PACKETS: list[Any] = [

@@ -74,6 +74,7 @@ def test_the_application_is_told_something_else() -> None:
         {"limit": 7, "free": "x"},
         {"video_out": True, "unused": False},
         ["m"],
+        False,
     )
 
 

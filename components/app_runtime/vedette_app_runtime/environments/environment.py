@@ -18,6 +18,8 @@ class Environment:
     """Which interpreter and which libraries, and why: a few sentences for the operator."""
     warnings: tuple[str, ...] = ()
     """What deviates from what the application asked for, one sentence each."""
+    debugger: Path | None = None
+    """Folder of the debugger's package, where the application is to wait for one."""
     root: Path | None = None
     """Folder of the root file system that the application brings; None: it sees this machine's programs. With it,
     ``python`` and ``bin_dir`` are places inside."""

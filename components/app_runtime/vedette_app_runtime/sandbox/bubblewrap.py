@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from vedette_app_runtime.sandbox.errors import SandboxMisuse
-from vedette_app_runtime.sandbox.spec import LOGS, PANORAMA, SDK, STORAGE, SandboxSpec
+from vedette_app_runtime.sandbox.spec import DEBUGGER, LOGS, PANORAMA, SDK, STORAGE, SandboxSpec
 from vedette_app_runtime.sandbox.system_files import (
     Mount,
     gpu_mounts,
@@ -21,7 +21,7 @@ USER_ID: Final = 1000
 _ISOLATION: Final = (
     *("--unshare-user", "--uid", str(USER_ID), "--gid", str(USER_ID)),
     *("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
-    *("--new-session", "--die-with-parent", "--cap-drop", "ALL"),
+    *("--die-with-parent", "--cap-drop", "ALL"),
 )
 _OPTION: Final = {"bind": "--ro-bind", "device": "--dev-bind", "link": "--symlink"}
 # Folders that would show the whole machine if an interpreter's prefix were one of them.
@@ -35,6 +35,8 @@ def arguments(spec: SandboxSpec, *, disable_user_namespaces: bool = False, top: 
     :raises SandboxMisuse: if a folder to be shown is relative, missing, or so wide that it would show the machine.
     """
     options = [*_ISOLATION, "--hostname", spec.hostname]
+    if not spec.interactive:
+        options.append("--new-session")
     if disable_user_namespaces:
         options.append("--disable-userns")
     root = spec.environment.root
@@ -63,6 +65,8 @@ def arguments(spec: SandboxSpec, *, disable_user_namespaces: bool = False, top: 
     if root is None:
         shown.insert(0, ("--ro-bind", spec.application_dir, PANORAMA))
     shown.append(("--bind", spec.logs, LOGS))
+    if spec.environment.debugger is not None:
+        shown.append(("--ro-bind", spec.environment.debugger, DEBUGGER))
     if spec.sdk_dir is not None:
         shown.append(("--ro-bind", spec.sdk_dir, SDK))
     for option, path, target in shown:

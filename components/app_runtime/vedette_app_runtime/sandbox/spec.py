@@ -17,6 +17,7 @@ PANORAMA: Final = "/panorama"
 STORAGE: Final = "/opt/aws/panorama/storage"
 LOGS: Final = "/opt/aws/panorama/logs"
 SDK: Final = "/opt/vedette/sdk"
+DEBUGGER: Final = "/opt/vedette/debugger"
 SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _PYTHON: Final = re.compile(r"(?:/usr/bin/|/usr/local/bin/|/bin/)?(python(?:[23](?:\.\d+)?)?)")
@@ -43,6 +44,8 @@ class SandboxSpec:
     gpu: bool = False
     """Whether the GPU's device nodes are there."""
     hostname: str = "panorama"
+    interactive: bool = False
+    """Whether it keeps the terminal it is started from."""
     confinement: Confinement = field(default_factory=Confinement)
     """What it does to itself before it becomes the application."""
     guard: PortGuard | None = None
@@ -54,6 +57,8 @@ class SandboxSpec:
         if self.sdk_dir is not None:
             behind = merged.get("PYTHONPATH", "")
             merged["PYTHONPATH"] = f"{sdk}:{behind}" if behind else sdk
+        if self.environment.debugger is not None:
+            merged["PYTHONPATH"] = f"{merged['PYTHONPATH']}:{DEBUGGER}" if "PYTHONPATH" in merged else DEBUGGER
         if self.gpu and self.environment.root is not None:
             behind = merged.get("LD_LIBRARY_PATH", "")
             merged["LD_LIBRARY_PATH"] = f"{behind}:{DRIVER}" if behind else DRIVER

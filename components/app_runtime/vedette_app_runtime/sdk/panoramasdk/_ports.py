@@ -18,6 +18,9 @@ _GRACE_S = 0.002
 """How long get() waits for the answers of the other cameras once one frame is there: a ring answers in 0.1 ms."""
 
 
+Recorder = Callable[[Dict[str, Any]], None]
+
+
 class port:
     """A port of the code package's interface; found at ``node.inputs.<name>`` and ``node.outputs.<name>``."""
 
@@ -52,11 +55,19 @@ class ParameterPort(port):
     """An input port of type string, int32, float32 or boolean."""
 
     value: Any = None
+    record: "Optional[Recorder]" = None
+
+    def __init__(self, name: str, ready: "Callable[[], None]", activity: Activity) -> None:
+        super().__init__(name, ready, activity)
+        self._recorded: List[Any] = []
 
     def get(self, timeout: Optional[float] = None) -> Any:  # noqa: ARG002
         """Return the parameter's present value (str, int, float or bool), at once and as often as asked."""
         self._ready()
         self._activity.read(self.name)
+        if self.record is not None and (not self._recorded or self._recorded[0] != self.value):
+            self._recorded = [self.value]
+            self.record({"parameter": self.name, "value": self.value})
         return self.value
 
 
@@ -192,6 +203,7 @@ class OutputPort(port):
     ) -> None:
         super().__init__(name, ready, activity)
         self.connected = False
+        self.record: Optional[Recorder] = None
         self._sink = sink
 
     def put(self, data: Any) -> None:
@@ -220,9 +232,25 @@ class OutputPort(port):
                 )
         self._ready()
         self._activity.put()
+        if self.record is not None:
+            for frame in frames:
+                if not frame.is_cached:
+                    self.record(_recorded(self.name, frame))
         if self.connected:
             for frame in frames:
                 self._sink(self.name, frame.stream_id).show(frame)
+
+
+def _recorded(port_name: str, frame: media) -> Dict[str, Any]:
+    """Return what is recorded of a frame that is put: which one it is, and what the application says of it."""
+    annotations = frame._annotations  # noqa: SLF001 - ours, too
+    return {
+        "port": port_name,
+        "stream": frame.stream_id,
+        "frame": frame._picture.header.sequence,  # noqa: SLF001
+        "labels": list(annotations.labels),
+        "rects": list(annotations.rects),
+    }
 
 
 class Ports:

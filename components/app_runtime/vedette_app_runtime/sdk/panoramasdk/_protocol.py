@@ -15,7 +15,7 @@ This file is read by the host, too (a link), and by Python 3.7 in the applicatio
 import json
 from typing import Any, Dict, List, NamedTuple, Type, Union
 
-VERSION = 2
+VERSION = 3
 FD_VARIABLE = "VEDETTE_HOST_FD"
 """Environment variable that holds the number of the inherited socket."""
 MAX_PACKET_BYTES = 128 * 1024
@@ -48,6 +48,8 @@ class Hello(NamedTuple):
     """For each output port whether an edge leads from it."""
     models: List[str]
     """Names of the model nodes."""
+    record: bool
+    """Whether the application's process is to send Record packets."""
 
 
 class Parameter(NamedTuple):
@@ -115,6 +117,12 @@ class OutputSocket(NamedTuple):
     stream: str
 
 
+class Record(NamedTuple):
+    """From the application, where Hello asks for it: a frame that was put, or a parameter that was read."""
+
+    fields: Dict[str, Any]
+
+
 class Report(NamedTuple):
     """From the application, every second: what it has done since its process attached."""
 
@@ -137,7 +145,7 @@ class Report(NamedTuple):
 
 Packet = Union[
     Attach, Hello, Parameter, CameraSocket, CameraState, CameraLost, ModelSocket, ModelState, ModelLost,
-    OutputWanted, OutputSocket, Report,
+    OutputWanted, OutputSocket, Record, Report,
 ]  # fmt: skip
 
 KINDS: Dict[str, Type[Any]] = {
@@ -152,6 +160,7 @@ KINDS: Dict[str, Type[Any]] = {
     "model-lost": ModelLost,
     "output-wanted": OutputWanted,
     "output-socket": OutputSocket,
+    "record": Record,
     "report": Report,
 }
 _NAMES = {kind: name for name, kind in KINDS.items()}

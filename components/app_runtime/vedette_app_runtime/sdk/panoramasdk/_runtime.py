@@ -4,7 +4,7 @@ import os
 import socket
 import threading
 import time
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from . import _protocol as protocol
 from ._activity import Activity
@@ -99,6 +99,7 @@ class Runtime:
             parameter.rebind(self.activity)
             if isinstance(parameter, ParameterPort):
                 parameter.value = value
+                parameter.record = self._record if hello.record else None
         streams = []
         count: Dict[str, int] = {}
         for port_name, _, _ in hello.cameras:
@@ -117,7 +118,11 @@ class Runtime:
             output.rebind(self.activity)
             if isinstance(output, OutputPort):
                 output.connected = connected
+                output.record = self._record if hello.record else None
         self.models = {name: Model(name, self._tells(protocol.ModelLost(name))) for name in hello.models}
+
+    def _record(self, fields: Dict[str, Any]) -> None:
+        self._connection.send(protocol.Record(fields))
 
     def _tells(self, packet: protocol.Packet) -> "Callable[[], None]":
         return lambda: self._connection.send(packet)
