@@ -48,6 +48,8 @@ def sandbox_spec(
             "AWS_DEFAULT_REGION": region,
             "AppGraph_Uid": instance,
             "Node_Uid": manifest.code_node,
+            # Which device it runs on, which an appliance never told: as every component of Greengrass has it.
+            **{name: host_environ[name] for name in ("AWS_IOT_THING_NAME",) if name in host_environ},
             **(NO_ROLE if role is None else role),
             **manifest.entry.environment,
         },

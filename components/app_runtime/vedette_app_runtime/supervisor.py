@@ -28,6 +28,7 @@ from vedette_app_runtime.restarts import RestartPolicy
 from vedette_app_runtime.role.credentials import RoleCredentials, assuming
 from vedette_app_runtime.role.endpoint import RoleEndpoint
 from vedette_app_runtime.sandbox import SandboxError, choose
+from vedette_app_runtime.sandbox.system_files import gpu_mounts
 from vedette_app_runtime.sdk_folder import sdk_folder
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ _LOOK_S: Final = 1.0
 GRACE_S: Final = 1.8
 """Between SIGTERM and SIGKILL: the whole host has to end in under 2.5 s."""
 
+NO_GPU: Final = "its package asks for a GPU (hardware_access), and this machine has none"
 _ASKED: Final = frozenset({0, -signal.SIGTERM, 128 + signal.SIGTERM})
 """How applications end that were asked to."""
 _ALL_ASKED_S: Final = 0.5
@@ -95,7 +97,10 @@ class Supervisor:
     def environment(self) -> str:
         """The environment in words; empty while there is none."""
         environment = self._preparation.environment
-        return "" if environment is None else "; ".join((environment.summary, *environment.warnings))
+        if environment is None:
+            return ""
+        lacks = [NO_GPU] if self._manifest.gpu and not gpu_mounts() else []
+        return "; ".join((environment.summary, *environment.warnings, *lacks))
 
     @property
     def condition(self) -> Condition:
@@ -176,6 +181,8 @@ class Supervisor:
         if self._sdk is None:
             self._sdk = sdk_folder(self._folders.work)
         argv = self._manifest.entry.argv()
+        if self._manifest.gpu and not gpu_mounts():
+            logger.warning("%s", NO_GPU)
         try:
             if configuration.debug_port is not None:
                 argv = debugged(argv, configuration.debug_port)

@@ -1,5 +1,6 @@
 """``vedette logs``: what components and applications of a running instance wrote."""
 
+import stat
 import sys
 import threading
 import time
@@ -72,7 +73,8 @@ def _files(root: Path) -> dict[str, Path]:
         if console.is_file():
             files[f"{instance}/console"] = console
         for path in (work / "logs" / "application").glob("*"):
-            if path.is_file():
+            # The folder is the application's: a link there may lead to anything of whoever reads.
+            if stat.S_ISREG(path.lstat().st_mode):
                 files[f"{instance}/{path.name}"] = path
     return files
 

@@ -51,3 +51,12 @@ def test_lines_that_are_added_are_not_followed(application: Path) -> None:
             log.write("counted again\n")
         assert process.stdout.readline().split(maxsplit=1)[1] == "counted again\n"
         process.terminate()
+
+
+def test_a_link_that_an_application_puts_among_its_logs_shows_another_file(application: Path) -> None:
+    (application / "secret").write_text("secret\n")
+    folder = application / ".vedette" / "work" / "vedette.app.counter" / "logs" / "application"
+    (folder / "other.log").symlink_to(application / "secret")
+    done = logs(application)
+    assert "secret" not in done.stdout
+    assert "counted" in done.stdout
