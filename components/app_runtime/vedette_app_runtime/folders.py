@@ -37,6 +37,11 @@ class Folders:
         return self.work / "sockets"
 
     @property
+    def attaching(self) -> Path:
+        """Holds the socket at which the application's processes attach that did not inherit one."""
+        return self.work / "attaching"
+
+    @property
     def recording(self) -> Path:
         """What the application put and read, where that is recorded."""
         return self.work / "recording.jsonl"
@@ -54,7 +59,7 @@ class Folders:
 
     def make_data(self) -> None:
         """Make the folders that an application writes to."""
-        for folder in (self.storage, self.application_logs):
+        for folder in (self.storage, self.application_logs, self.attaching):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def clear_sockets(self) -> None:

@@ -198,6 +198,8 @@ class Host:
         with selectors.DefaultSelector() as selector:
             selector.register(self._wake_r, selectors.EVENT_READ, None)
             if process is not None:
+                if process.attach_point.listener is not None and process.attach_point.listener.fileno() >= 0:
+                    selector.register(process.attach_point.listener, selectors.EVENT_READ, None)
                 if process.attach_point.sock.fileno() >= 0:
                     selector.register(process.attach_point.sock, selectors.EVENT_READ, None)
                 for session in process.sessions:

@@ -15,7 +15,8 @@ from vedette_app_runtime.limits.confinement import Confinement
 from vedette_app_runtime.network.guard import PortGuard
 from vedette_app_runtime.role.absence import NO_ROLE
 from vedette_app_runtime.sandbox import SandboxSpec, start
-from vedette_app_runtime.sessions import AttachPoint
+from vedette_app_runtime.sandbox.spec import HOST
+from vedette_app_runtime.sessions import SOCKET, AttachPoint
 
 _REGION_ELSEWHERE: Final = "us-east-1"
 """boto3 without any Region raises at once; on a machine that has none (a laptop) this is as good as another."""
@@ -42,6 +43,7 @@ def sandbox_spec(
         application_dir=application_dir / manifest.source_root,
         sdk_dir=sdk,
         storage=folders.storage,
+        host_dir=folders.attaching,
         logs=folders.application_logs,
         environ={
             "AWS_REGION": region,
@@ -74,5 +76,6 @@ def start_application(
     :raises OSError: when the process cannot be started
     """
     fd = attach_point.child_fd
-    own = replace(spec, environ={**spec.environ, protocol.FD_VARIABLE: str(fd)}, fds=(fd,))
+    variables = {protocol.FD_VARIABLE: str(fd), protocol.SOCKET_VARIABLE: f"{HOST}/{SOCKET}"}
+    own = replace(spec, environ={**spec.environ, **variables}, fds=(fd,))
     return start(own, argv, stdout=console_fd, stderr=console_fd)

@@ -30,7 +30,7 @@ class ApplicationProcess:
         :raises SandboxError: when the sandbox does not work here
         :raises OSError: when the process cannot be started
         """
-        self.attach_point = AttachPoint()
+        self.attach_point = AttachPoint(spec.host_dir)
         self.sessions: list[Session] = []
         self.attached = False
         """Whether a process of it has used panoramasdk."""

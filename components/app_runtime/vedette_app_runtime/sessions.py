@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from vedette_app_runtime import protocol
@@ -13,6 +14,9 @@ logger = logging.getLogger(__name__)
 
 _DESCRIPTOR_FLOOR: Final = 100
 """Scripts use the low numbers for redirections of their own (``exec 3>&1``); bash itself uses 10 and 255."""
+SOCKET: Final = "host"
+"""Name of the socket in the folder."""
+_CONNECTED_S: Final = 0.2
 MAX_SESSIONS: Final = 64
 """Processes of one application that may use panoramasdk at once."""
 
@@ -77,7 +81,11 @@ class Session:
 class AttachPoint:
     """The socket that an application inherits, over which each of its processes attaches."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        """Make it; ``folder`` gets a socket for processes that did not inherit ours, see :data:`SOCKET`."""
+        self.listener: socket.socket | None = None
+        if folder is not None:
+            self.listener = _listen(folder)
         self.sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             self.child_fd = _duplicate_high(theirs.fileno())
@@ -95,12 +103,30 @@ class AttachPoint:
 
         :raises SessionClosed: when no process holds the other end any more
         """
+        return self._accept_connected() or self._receive(self.sock)
+
+    def _accept_connected(self) -> Session | None:
+        """Return the session of a process that came by the path; it sends at once, or is not waited for."""
+        if self.listener is None:
+            return None
+        try:
+            connection, _ = self.listener.accept()
+        except OSError:
+            return None
+        with connection:
+            connection.setblocking(True)
+            connection.settimeout(_CONNECTED_S)
+            try:
+                return self._receive(connection, flags=0)
+            except SessionClosed:
+                return None
+
+    @staticmethod
+    def _receive(sock: socket.socket, flags: int = socket.MSG_DONTWAIT) -> Session | None:
         fds = array.array("i")
         space = socket.CMSG_SPACE(fds.itemsize)
         try:
-            data, ancillary, _, _ = self.sock.recvmsg(
-                protocol.MAX_PACKET_BYTES, space, socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
-            )
+            data, ancillary, _, _ = sock.recvmsg(protocol.MAX_PACKET_BYTES, space, flags | socket.MSG_CMSG_CLOEXEC)
         except BlockingIOError:
             return None
         except OSError as error:
@@ -116,6 +142,27 @@ class AttachPoint:
         """Close both ends."""
         self.started()
         self.sock.close()
+        if self.listener is not None:
+            self.listener.close()
+
+
+def _listen(folder: Path) -> socket.socket:
+    """Return a listening socket in ``folder``, which is shown to the application alone."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / SOCKET
+    path.unlink(missing_ok=True)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+    handle = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # A socket's path has at most 107 bytes, and work folders may lie deep.
+        sock.bind(f"/proc/self/fd/{handle}/{SOCKET}")
+    except OSError:
+        sock.close()
+        raise
+    finally:
+        os.close(handle)
+    sock.listen(MAX_SESSIONS)
+    return sock
 
 
 def _session(data: bytes, fds: list[int]) -> Session | None:

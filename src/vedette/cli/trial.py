@@ -11,8 +11,9 @@ from vedette.cli.application import compile_run
 from vedette.cli.credentials import Credentials
 from vedette.cli.failure import EXIT_FAILED, EXIT_USAGE, Failure
 from vedette.cli.progress import Progress
-from vedette.cli.run import RunOptions, StopOnSignal
+from vedette.cli.run import RunOptions
 from vedette.cli.session import Session, state_folder
+from vedette.cli.stopping import StopOnSignal
 from vedette.cli.terminal import Terminal
 from vedette.health import ApplicationHealth, HealthDocument
 from vedette.nucleus.errors import NucleusError

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from vedette_app_runtime.sandbox.errors import SandboxMisuse
-from vedette_app_runtime.sandbox.spec import DEBUGGER, LOGS, PANORAMA, SDK, STORAGE, SandboxSpec
+from vedette_app_runtime.sandbox.spec import DEBUGGER, HOST, LOGS, PANORAMA, SDK, STORAGE, SandboxSpec
 from vedette_app_runtime.sandbox.system_files import (
     Mount,
     gpu_mounts,
@@ -67,6 +67,8 @@ def arguments(spec: SandboxSpec, *, disable_user_namespaces: bool = False, top: 
     shown.append(("--bind", spec.logs, LOGS))
     if spec.environment.debugger is not None:
         shown.append(("--ro-bind", spec.environment.debugger, DEBUGGER))
+    if spec.host_dir is not None:
+        shown.append(("--ro-bind", spec.host_dir, HOST))
     if spec.sdk_dir is not None:
         shown.append(("--ro-bind", spec.sdk_dir, SDK))
     for option, path, target in shown:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from vedette.doctor.bubblewrap import Bubblewrap, Run, probe_bubblewrap, run_bounded
 from vedette_app_runtime.sandbox.errors import SandboxUnavailable
-from vedette_app_runtime.sandbox.spec import LOGS, PANORAMA, SDK, STORAGE, Mode, SandboxSpec
+from vedette_app_runtime.sandbox.spec import HOST, LOGS, PANORAMA, SDK, STORAGE, Mode, SandboxSpec
 
 logger = logging.getLogger(__name__)
 
@@ -87,6 +87,7 @@ def host_path(spec: SandboxSpec, text: str) -> str:
         (LOGS, spec.logs),
         (PANORAMA, spec.application_dir),
         (SDK, spec.sdk_dir),
+        (HOST, spec.host_dir),
     ):
         if outside is not None and (text == inside or text.startswith(f"{inside}/")):
             return str(outside) + text[len(inside) :]

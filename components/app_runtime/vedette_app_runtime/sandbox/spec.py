@@ -17,6 +17,7 @@ PANORAMA: Final = "/panorama"
 STORAGE: Final = "/opt/aws/panorama/storage"
 LOGS: Final = "/opt/aws/panorama/logs"
 SDK: Final = "/opt/vedette/sdk"
+HOST: Final = "/opt/vedette/host"
 DEBUGGER: Final = "/opt/vedette/debugger"
 SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -43,6 +44,8 @@ class SandboxSpec:
     mode: Mode = "required"
     gpu: bool = False
     """Whether the GPU's device nodes are there."""
+    host_dir: Path | None = None
+    """Holds the host's socket; becomes ``/opt/vedette/host``, read-only: connecting is no writing."""
     hostname: str = "panorama"
     interactive: bool = False
     """Whether it keeps the terminal it is started from."""

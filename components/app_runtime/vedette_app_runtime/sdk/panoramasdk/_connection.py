@@ -11,6 +11,7 @@ from ._errors import HostGone
 from ._protocol import (
     FD_VARIABLE,
     MAX_PACKET_BYTES,
+    SOCKET_VARIABLE,
     VERSION,
     WITH_DESCRIPTOR,
     Attach,
@@ -94,13 +95,12 @@ def attach() -> Connection:
 
     :raises RuntimeError: when there is none.
     """
-    try:
-        inherited = socket.socket(fileno=os.dup(int(os.environ.get(FD_VARIABLE, ""))))
-    except (ValueError, OSError):
+    inherited = _inherited() or _connected()
+    if inherited is None:
         raise RuntimeError(
             "panoramasdk works in an application that Vedette has started, and this process was not ({} names no "
             "socket): run the application with 'vedette run'".format(FD_VARIABLE)
-        ) from None
+        )
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         Connection(inherited).send(Attach(VERSION, os.getpid()), theirs.fileno())
@@ -108,3 +108,26 @@ def attach() -> Connection:
         inherited.close()
         theirs.close()
     return Connection(ours)
+
+
+def _inherited() -> Optional[socket.socket]:
+    """Return the socket that the application inherited; None where this process has another thing of that number."""
+    try:
+        sock = socket.socket(fileno=os.dup(int(os.environ.get(FD_VARIABLE, ""))))
+    except (ValueError, OSError):
+        return None
+    if sock.family == socket.AF_UNIX and sock.type & socket.SOCK_SEQPACKET == socket.SOCK_SEQPACKET:
+        return sock
+    sock.close()
+    return None
+
+
+def _connected() -> Optional[socket.socket]:
+    """Return a connection to the host by its path; None where there is none."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        sock.connect(os.environ.get(SOCKET_VARIABLE, ""))
+    except OSError:
+        sock.close()
+        return None
+    return sock

@@ -5,9 +5,11 @@
 Each SOCK_SEQPACKET packet is one JSON object; its key ``packet`` names the kind, the other keys are the fields of the
 class of that name below. Descriptors travel beside a packet (SCM_RIGHTS); which packets carry one is said there.
 
-The application inherits one socket. Every process that uses panoramasdk (the application's first, and those it forks)
-makes a pair of sockets and sends one of them over it with Attach; all else goes over that pair, begun by the host's
-Hello. Both sides come from one component, so another version means a broken installation and is refused.
+The application inherits one socket; a process that it starts with its descriptors closed (subprocess, a notebook's
+kernel) connects to a path instead, for as long as it takes to attach. Every process that uses panoramasdk (the
+application's first, and those it forks or starts) makes a pair of sockets and sends one of them over it with Attach;
+all else goes over that pair, begun by the host's Hello. Both sides come from one component, so another version means a
+broken installation and is refused.
 
 This file is read by the host, too (a link), and by Python 3.7 in the application: standard library only.
 """
@@ -18,6 +20,8 @@ from typing import Any, Dict, List, NamedTuple, Type, Union
 VERSION = 3
 FD_VARIABLE = "VEDETTE_HOST_FD"
 """Environment variable that holds the number of the inherited socket."""
+SOCKET_VARIABLE = "VEDETTE_HOST_SOCKET"
+"""Environment variable that holds the path of a socket for processes that did not inherit that one."""
 MAX_PACKET_BYTES = 128 * 1024
 """A graph has at most 51,200 characters, so all its parameters fit into one Hello."""
 
