@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -37,10 +37,16 @@ def register(app: typer.Typer, credentials: Mapping[str, tuple[str, str]]) -> No
     """Add the commands to ``app``; ``credentials`` are those taken out of the command line, by clean URL."""
     global _credentials  # noqa: PLW0603 - typer calls plain functions
     _credentials = credentials
-    for name, command in (("add", add), ("list", list_), ("update", update), ("remove", remove), ("fetch", fetch)):
+    for name, command in (
+        ("add", add),
+        ("list", list_),
+        ("update", update),
+        ("remove", remove),
+        ("fetch", fetch),
+        ("pause", pause),
+        ("resume", resume),
+    ):
         app.command(name)(command)
-    app.command("pause")(pause)
-    app.command("resume")(resume)
 
 
 def add(
@@ -162,32 +168,70 @@ ItsCamera = Annotated[
     str | None, typer.Argument(metavar="CAMERA", help="Name of the camera; not needed where there is only one.")
 ]
 Root = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the run, where several run here.")]
+Devices = Annotated[
+    list[str] | None,
+    typer.Option("--device", metavar="THING", help="Device of the account, several times; default: what runs here."),
+]
 
 
-def pause(instance: Instance, camera: ItsCamera = None, root: Root = None, as_json: JsonFlag = False) -> None:
+def pause(
+    instance: Instance,
+    camera: ItsCamera = None,
+    device: Devices = None,
+    root: Root = None,
+    profile: Profile = None,
+    region: Region = None,
+    as_json: JsonFlag = False,
+) -> None:
     """Pause a camera of a running application: it is not decoded and gives no pictures; others go on.
 
-    vedette camera pause people-counter
-
     vedette camera pause people-counter lobby
+
+    vedette camera pause shop-sample lobby --device shop-01
     """
-    from vedette.cli.camera_signals import signal_camera
-    from vedette.cli.terminal import Terminal
-
-    raise typer.Exit(signal_camera(instance, camera, "PAUSE", Terminal(), root=root, as_json=as_json))
+    _signal(instance, camera, "PAUSE", device, root, profile, region, as_json=as_json)
 
 
-def resume(instance: Instance, camera: ItsCamera = None, root: Root = None, as_json: JsonFlag = False) -> None:
+def resume(
+    instance: Instance,
+    camera: ItsCamera = None,
+    device: Devices = None,
+    root: Root = None,
+    profile: Profile = None,
+    region: Region = None,
+    as_json: JsonFlag = False,
+) -> None:
     """Let a paused camera go on, or one that waits for its first signal (launch: onSignal).
 
-    vedette camera resume people-counter
-
     vedette camera resume people-counter lobby
+
+    vedette camera resume shop-sample lobby --device shop-01
     """
-    from vedette.cli.camera_signals import signal_camera
+    _signal(instance, camera, "RESUME", device, root, profile, region, as_json=as_json)
+
+
+def _signal(
+    instance: str,
+    camera: str | None,
+    signal: Literal["PAUSE", "RESUME"],
+    devices: list[str] | None,
+    root: Path | None,
+    profile: str | None,
+    region: str | None,
+    *,
+    as_json: bool,
+) -> None:
     from vedette.cli.terminal import Terminal
 
-    raise typer.Exit(signal_camera(instance, camera, "RESUME", Terminal(), root=root, as_json=as_json))
+    if devices:
+        from vedette.cli.device_signals import signal_devices
+
+        code = signal_devices(instance, camera, signal, tuple(devices), profile=profile, region=region, as_json=as_json)
+    else:
+        from vedette.cli.camera_signals import signal_camera
+
+        code = signal_camera(instance, camera, signal, Terminal(), root=root, as_json=as_json)
+    raise typer.Exit(code)
 
 
 def _given(

@@ -75,6 +75,7 @@ OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
         }
     ),
     "logs": frozenset({"describe_log_groups", "filter_log_events"}),
+    "iot-data": frozenset({"get_thing_shadow", "update_thing_shadow"}),
     "secretsmanager": frozenset(
         {
             "create_secret",
