@@ -56,7 +56,7 @@ def signal_devices(
 
 
 def _known(cloud: "Cloud", device: str, shadow: str, instance: str) -> Mapping[str, Any]:
-    """Return what the application reports of its cameras: PAUSE or RESUME by node, and by name where one was signalled."""
+    """Return what the application reports: PAUSE or RESUME by camera node, and by name where one was signalled."""
     from vedette.cloud.errors import NotFoundError
 
     try:
