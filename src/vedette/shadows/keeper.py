@@ -117,6 +117,7 @@ class ShadowKeeper:
         with self._telling:
             if state is None:
                 self._version = -1
+                self._sent = None  # what was sent is gone: the same is to be sent again at once
             elif state.version is not None:
                 if state.version < self._version:
                     return  # an answer that was overtaken by a newer message
