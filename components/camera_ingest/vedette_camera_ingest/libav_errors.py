@@ -4,6 +4,7 @@ What libav gives in which case was measured against a real server; the probe has
 and paths, so these are the causes that appear between the probe and the first picture, or later.
 """
 
+import errno
 from typing import Final
 
 from av import error as av_error
@@ -36,6 +37,11 @@ _OPENING: Final[tuple[tuple[type[BaseException], CameraState, str], ...]] = (
     (av_error.InvalidDataError, CameraState.LOST, "{where} sent what cannot be understood, or hung up"),
     (av_error.EOFError, CameraState.LOST, "{where} ended the stream before its first picture"),
 )
+
+
+def refuses_transport(error: OSError) -> bool:
+    """Tell whether the server does not have the transport that was asked for (answer 461)."""
+    return error.errno == errno.EPROTONOSUPPORT
 
 
 def from_opening(error: BaseException, where: str, transport: str) -> CaptureError:

@@ -127,21 +127,33 @@ class Session:
         return result.address, result.video.codec_name
 
     def _open(self, address: Address) -> Any:
-        self._check_open()
+        wanted = self._source.transport
         try:
-            container = self._opener(
-                address.with_login(self._credentials.user, self._credentials.password),
-                options=_options(self._source, address),
-                timeout=(self._open_timeout_s, _READ_TIMEOUT_S),
-            )
+            try:
+                container = self._open_over(wanted, address)
+            except OSError as error:
+                other = "udp" if wanted == "tcp" else "tcp"
+                # Never pictures in the clear where TLS was asked for.
+                if address.tls or not libav_errors.refuses_transport(error):
+                    raise
+                container = self._open_over(other, address)
+                _log.info("%s does not send over %s, %s is used", address.host, wanted.upper(), other.upper())
         except (av.FFmpegError, OSError) as error:
             where = f"{address.host} port {address.port}"
             # Not chained: the text of the error holds the password, and a traceback would show it.
-            raise libav_errors.from_opening(error, where, self._source.transport.upper()) from None
+            raise libav_errors.from_opening(error, where, wanted.upper()) from None
         if not container.streams.video:
             container.close()
             raise CaptureError(CameraState.NO_VIDEO, f"The stream of {address.host} has no video")
         return container
+
+    def _open_over(self, transport: str, address: Address) -> Any:
+        self._check_open()
+        return self._opener(
+            address.with_login(self._credentials.user, self._credentials.password),
+            options=_options(transport, address),
+            timeout=(self._open_timeout_s, _READ_TIMEOUT_S),
+        )
 
     def _read(self, container: Any, stream: Any, where: str) -> None:
         try:
@@ -189,9 +201,9 @@ def _camera_time_of(packet: Any) -> int | None:
     return int.from_bytes(bytes(packet.get_sidedata("prft"))[:8], sys.byteorder, signed=True) * 1000
 
 
-def _options(source: Source, address: Address) -> dict[str, str]:
+def _options(transport: str, address: Address) -> dict[str, str]:
     options = {
-        "rtsp_transport": source.transport,
+        "rtsp_transport": transport,
         "allowed_media_types": "video",
         "user_agent": "Vedette",
         # Do not collect frames to estimate a rate nobody asks for: the first picture comes after 0.2 s, not after 1 s.
@@ -201,7 +213,7 @@ def _options(source: Source, address: Address) -> dict[str, str]:
         # Of single operations on the socket, us.
         "timeout": "10000000",
     }
-    if source.transport == "udp":
+    if transport == "udp":
         options["buffer_size"] = str(2 * 1024 * 1024)
     if address.tls:
         import ssl

@@ -15,7 +15,8 @@ from av.bitstream import BitStreamFilterContext
 
 from vedette.messages import CameraSource, CameraState, CameraStatus
 from vedette.rings import RingClosed
-from vedette.rtsp_server import H264, LiveMount, RtspServer, StreamServer, access_unit
+from vedette.rtsp_server import H264, FileMount, LiveMount, RtspServer, StreamServer, access_unit
+from vedette.rtsp_server import transport as transports
 
 from .conftest import PASSWORD, USER, Stand, reconnect, take
 
@@ -107,6 +108,21 @@ def access_units(clip: Path) -> Iterator[bytes]:
         to_stream = BitStreamFilterContext("h264_mp4toannexb", container.streams.video[0])
         for packet in container.demux(video=0):
             yield from (bytes(filtered) for filtered in to_stream.filter(packet))
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_camera_that_has_only_the_other_transport_is_given_up(
+    stand: Stand, clips: dict[str, Path], transport: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacking = transports.Interleaved if transport == "tcp" else transports.Datagrams
+    every = transports.parse
+    monkeypatch.setattr(transports, "parse", lambda value: [t for t in every(value) if not isinstance(t, lacking)])
+    with StreamServer(port=0) as server:
+        server.add("cam", FileMount(clips["h264"]))
+        stand.want(CameraSource.model_validate({"name": "dock", "url": server.url("cam"), "transport": transport}))
+        reader = stand.reader()
+        take(reader, 5, 30.0)
+        reader.close()
 
 
 def test_wrong_password_and_then_the_secret_is_rotated(stand: Stand, server: RtspServer) -> None:
