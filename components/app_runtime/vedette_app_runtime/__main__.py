@@ -37,6 +37,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         command.add_argument(
             "--work", type=Path, default=Path(), help="the component's work folder (default: where it is started)"
         )
+        command.add_argument("--environment", default="auto", help="auto, container or sources, for the install step")
         command.add_argument("--artifacts", type=Path, help="folder of the container asset, where there is one")
     commands.choices["shell"].add_argument("argv", nargs="*", metavar="COMMAND", help="in place of a shell")
     return parser.parse_args(argv)
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = arguments(argv)
     application, work = given.application.absolute(), given.work.absolute()
     if given.command == "install":
-        return _install(application, work, given.artifacts)
+        return _install(application, work, given.artifacts, given.environment)
 
     if given.command == "shell":
         return _shell(application, work, given.artifacts, given.argv)
@@ -72,14 +73,14 @@ def _shell(application: Path, work: Path, artifacts: Path | None, command: Seque
         return EXIT_FAILED
 
 
-def _install(application: Path, work: Path, artifacts: Path | None) -> int:
+def _install(application: Path, work: Path, artifacts: Path | None, choice: str) -> int:
     def say(line: str) -> None:
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
 
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(levelname)s %(message)s")
     try:
-        environment = install(application, work, say, artifacts)
+        environment = install(application, work, say, artifacts, choice)
     except (ApplicationManifestError, EnvironmentFailed) as error:
         say(f"error: {error}")
         return EXIT_FAILED

@@ -1,13 +1,16 @@
 """The install step of an application's component: its Python environment is made before it is started."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
 
-from vedette.application import MANIFEST_FILE, ApplicationManifest, ApplicationManifestError
+from vedette.application import MANIFEST_FILE, ApplicationManifest, ApplicationManifestError, EnvironmentChoice
 from vedette_app_runtime.environments import Environment
 from vedette_app_runtime.folders import Folders
 from vedette_app_runtime.preparation import preparing
+
+_CHOICES: Final[Mapping[str, EnvironmentChoice]] = {"container": "container", "sources": "sources"}
 
 
 def read_manifest(application_dir: Path) -> ApplicationManifest:
@@ -25,9 +28,16 @@ def read_manifest(application_dir: Path) -> ApplicationManifest:
 
 
 def install(
-    application_dir: Path, work: Path, progress: Callable[[str], None], artifacts: Path | None = None
+    application_dir: Path,
+    work: Path,
+    progress: Callable[[str], None],
+    artifacts: Path | None = None,
+    choice: str = "auto",
 ) -> Environment:
     """Make the environment, or find the one made before.
+
+    :param choice: the configuration's key ``environment``; what it cannot be means auto, since a nucleus leaves a
+        variable of a recipe as it is where the key is not there
 
     :raises ApplicationManifestError: when the application cannot be read
     :raises EnvironmentFailed: when its environment cannot be made
@@ -35,4 +45,6 @@ def install(
     manifest = read_manifest(application_dir)
     folders = Folders(work)
     folders.work.mkdir(parents=True, exist_ok=True)
-    return preparing(manifest, application_dir, folders, artifacts=artifacts)(progress, threading.Event())
+    return preparing(
+        manifest, application_dir, folders, artifacts=artifacts, choice=lambda: _CHOICES.get(choice, "auto")
+    )(progress, threading.Event())

@@ -52,6 +52,7 @@ def application_recipe(
     dependencies |= {model: _dependency(version, "HARD") for model, version in sorted(models.items())}
     if role:
         dependencies[TOKEN_EXCHANGE] = _dependency("^2.0.3", "HARD")
+    choice = ' --environment "{configuration:/environment}"' if manifest.container is not None else ""
     more = ' --artifacts "{artifacts:path}"' if manifest.container is not None else ""
     return _recipe(
         name,
@@ -60,7 +61,7 @@ def application_recipe(
         dependencies,
         {
             "install": {
-                "Script": f"{_AWAIT_RUNTIME}{_PYTHON} {_HOST % 'install'}{more}",
+                "Script": f"{_AWAIT_RUNTIME}{_PYTHON} {_HOST % 'install'}{more}{choice}",
                 "Timeout": _INSTALL_TIMEOUT_S,
                 "Setenv": dict(_PYTHONPATH),
             },
