@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from vedette_app_runtime.heartbeat import Heartbeat
-from vedette_app_runtime.limits.cgroups import Bounds, make_group
+from vedette_app_runtime.limits.cgroups import Bounds, make_group, remove_abandoned
 from vedette_app_runtime.limits.confinement import Confining
 from vedette_app_runtime.limits.disk import DiskKeeper
 from vedette_app_runtime.limits.usage import below, memory_bytes, tree_bytes
@@ -71,6 +71,16 @@ def test_a_group_that_may_not_be_made_is_taken_for_made(tmp_path: Path) -> None:
     assert group.controllers == {"memory", "pids"}
     assert (tmp_path / "memory/vedette-a/memory.limit_in_bytes").read_text() == str(300 * MIB)
     assert (tmp_path / "pids/vedette-a/pids.max").read_text() == "40"
+
+
+def test_groups_of_hosts_that_were_killed_stay_for_ever(tmp_path: Path) -> None:
+    mount = tmp_path / "mount"
+    for name in ("vedette-shop-17", "vedette-shop-18", "vedette-shop-b", "vedette-shop-2-19", "pids/vedette-shop-17"):
+        (mount / name).mkdir(parents=True)
+    (mount / "vedette-shop-18/in-use").touch()
+    remove_abandoned("shop", mount, own(tmp_path, "0::/\n"))
+    left = sorted(str(path.relative_to(mount)) for path in mount.rglob("vedette-*"))
+    assert left == ["vedette-shop-18", "vedette-shop-2-19", "vedette-shop-b"]
 
 
 def test_what_the_kernel_does_not_bound_is_not_looked_at() -> None:

@@ -82,6 +82,21 @@ class Group:
                 folder.rmdir()
 
 
+def remove_abandoned(name: str, mount: Path = _MOUNT, own: Path = Path("/proc/self/cgroup")) -> None:
+    """Remove the empty groups of hosts of ``name`` that were killed: groups are called ``<name>-<process id>``."""
+    try:
+        delegated = mount / _own_groups(own).get("", "/").lstrip("/")
+    except OSError:
+        delegated = mount
+    own_name = f"vedette-{_NAME.sub('-', name)}"
+    for parent in {mount, delegated, *(mount / controller for controller in ("memory", "cpu", "pids"))}:
+        for folder in parent.glob(f"{own_name}-*"):
+            stem, _, number = folder.name.rpartition("-")
+            if stem == own_name and number.isdigit():
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+
+
 def make_group(name: str, bounds: Bounds, mount: Path = _MOUNT, own: Path = Path("/proc/self/cgroup")) -> Group | None:
     """Make the group called ``name``, as far as this host may; None where it may not at all, or nothing is bounded."""
     name = "vedette-" + _NAME.sub("-", name)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from vedette.application import Limits
-from vedette_app_runtime.limits.cgroups import Bounds, Group, make_group
+from vedette_app_runtime.limits.cgroups import Bounds, Group, make_group, remove_abandoned
 from vedette_app_runtime.limits.usage import below, memory_bytes
 
 logger = logging.getLogger(__name__)
@@ -58,7 +58,9 @@ class Confining:
     def of(cls, instance: str, limits: Limits) -> "Confining":
         """Return the limits of a run that is about to start."""
         memory = None if limits.memory_mb is None else limits.memory_mb * _MIB
-        group = make_group(instance, Bounds(memory, limits.cpus, limits.processes))
+        remove_abandoned(instance)
+        # Two instances of one name are usual on a developer's machine, and must not share their limits.
+        group = make_group(f"{instance}-{os.getpid()}", Bounds(memory, limits.cpus, limits.processes))
         return cls(instance, limits, group)
 
     @property
