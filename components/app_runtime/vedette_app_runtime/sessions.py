@@ -84,6 +84,7 @@ class AttachPoint:
     def __init__(self, folder: Path | None = None) -> None:
         """Make it; ``folder`` gets a socket for processes that did not inherit ours, see :data:`SOCKET`."""
         self.listener: socket.socket | None = None
+        self._folder = folder
         if folder is not None:
             self.listener = _listen(folder)
         self.sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -142,8 +143,10 @@ class AttachPoint:
         """Close both ends."""
         self.started()
         self.sock.close()
-        if self.listener is not None:
+        if self.listener is not None and self._folder is not None:
             self.listener.close()
+            (self._folder / SOCKET).unlink(missing_ok=True)
+            self.listener = None
 
 
 def _listen(folder: Path) -> socket.socket:

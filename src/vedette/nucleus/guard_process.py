@@ -151,9 +151,9 @@ def remove_tree(path: str) -> None:
 
 
 def remove_sockets(work: str) -> None:
-    """Delete the sockets that components left in ``<work>/<component>/sockets``."""
+    """Delete the sockets that components left in ``sockets`` and ``attaching`` of ``<work>/<component>``."""
     try:
-        folders = [f"{entry.path}/sockets" for entry in os.scandir(work)]
+        folders = [f"{entry.path}/{name}" for entry in os.scandir(work) for name in ("sockets", "attaching")]
     except OSError:
         return
     for folder in folders:
