@@ -31,6 +31,7 @@ PACKETS: list[Any] = [
     protocol.ModelLost("m"),
     protocol.OutputWanted("out", "door"),
     protocol.OutputSocket("out", "door"),
+    protocol.Record({"kind": "frame", "labels": [["a", 0.5, 0.5]]}),
     REPORT,
     REPORT._replace(call_ms=-1.0, last_activity=0),
 ]
