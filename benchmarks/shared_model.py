@@ -5,13 +5,13 @@ usage: shared_model.py [--model FILE | --matrices] [--applications N] [--seconds
 Every application calls as fast as it gets answers. "own sessions" are N processes with an ONNX Runtime session each:
 `as delivered` with the library's settings (a thread a core, spinning), `1 thread` tuned by hand. "served" is one
 process with the model server and N processes that call it through panoramasdk, each call's input copied in and its
-outputs copied out, with batches and without. `bare loop` is one session with as many threads as the server has, and
+outputs copied out, with the server's settings and with one call at a time. `bare loop` is
+one session with as many threads as the server has, and
 nothing else on the machine: what the server's throughput is compared with for one caller.
 """
 
 import argparse
 import multiprocessing
-import os
 import sys
 import tempfile
 import time
@@ -86,10 +86,10 @@ def input_of(model: str) -> tuple[str, np.ndarray]:
 
 def serve(model: str, path: str, threads: int, batch: int, ready: Connection) -> None:
     """Serve the model as ModelInference does, until killed."""
-    configuration = Configuration(threads=threads)
+    configuration = Configuration(threads=threads, max_batch=batch)
     session = open_session(Path(model), "onnx", configuration)
     best = best_batch(session, [], batch)
-    handler = ModelHandler(LoadedModel(session, (), 4 << 20, 0.0, "", best))
+    handler = ModelHandler(LoadedModel(session, (), 4 << 20, 0.0, "", best), lanes=configuration.lanes())
     server = CallServer(listen(path), handler, batch_wait_s=configuration.batch_wait_ms / 1000)
     ready.send(best)
     server.serve()
@@ -178,18 +178,22 @@ def served(model: str, threads: int, batch: int, count: int, given: Any, seconds
 
 def measure(model: str, count: int, seconds: float, rounds: int) -> dict[str, Any]:
     """Return calls a second of each way, round by round."""
-    cores = len(os.sched_getaffinity(0))
+    threads = Configuration().thread_count()
     given = input_of(model)
     found: dict[str, list[tuple[float, float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(rounds):
             ways: list[tuple[str, Callable[[], Any]]] = [
-                ("bare loop, 1 caller", lambda: together(own, (model, cores), 1, given, seconds)),
-                ("served, 1 caller", lambda: served(model, cores, 8, 1, given, seconds, folder)),
+                ("bare loop, 1 caller", lambda: together(own, (model, threads), 1, given, seconds)),
+                ("served, 2 callers, one call at a time", lambda: served(model, threads, 1, 2, given, seconds, folder)),
+                ("served, 1 caller", lambda: served(model, threads, 8, 1, given, seconds, folder)),
                 (f"own sessions, as delivered, {count}", lambda: together(own, (model, 0), count, given, seconds)),
                 (f"own sessions, 1 thread, {count}", lambda: together(own, (model, 1), count, given, seconds)),
-                (f"served, no batches, {count}", lambda: served(model, cores, 1, count, given, seconds, folder)),
-                (f"served, {count}", lambda: served(model, cores, 8, count, given, seconds, folder)),
+                (
+                    f"served, one call at a time, {count}",
+                    lambda: served(model, threads, 1, count, given, seconds, folder),
+                ),
+                (f"served, {count}", lambda: served(model, threads, 8, count, given, seconds, folder)),
             ]
             for name, run in ways:
                 found.setdefault(name, []).append(run())
@@ -202,13 +206,13 @@ def measure(model: str, count: int, seconds: float, rounds: int) -> dict[str, An
                 "way": name,
                 "calls_per_s": median(rates[name]),
                 "p95_ms": median(slow for _, slow in found[name]),
-                "ratio": paired(rates[name], rates[names[0] if index < 2 else names[2]]),
+                "ratio": paired(rates[name], rates[names[0] if index < 3 else names[3]]),
             }
             for index, name in enumerate(names)
         ],
         "served_over_bare": paired(rates[names[1]], rates[names[0]]),
-        "served_over_own": paired(rates[names[5]], rates[names[2]]),
-        "served_over_tuned": paired(rates[names[5]], rates[names[3]]),
+        "served_over_own": paired(rates[names[6]], rates[names[3]]),
+        "served_over_tuned": paired(rates[names[6]], rates[names[4]]),
     }
 
 

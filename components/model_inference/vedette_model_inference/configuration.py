@@ -57,6 +57,10 @@ class Configuration(BaseModel):
         """Return the folder of TensorRT's engines; relative ones lie in the component's own."""
         return Path(self.engine_cache).absolute() if self.engine_cache else None
 
+    def lanes(self) -> int:
+        """Return how many calls of one model may be run side by side."""
+        return min(self.runs_at_once(), self.max_batch)
+
     def runs_at_once(self) -> int:
         """Return how many models may compute at once: as many as their threads fit the cores."""
         return max(1, len(os.sched_getaffinity(0)) // self.thread_count())

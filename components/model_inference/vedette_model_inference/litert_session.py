@@ -21,6 +21,7 @@ class LiteRtSession:
     """
 
     provider = "CPU"
+    concurrent = False
 
     def __init__(self, path: Path, configuration: Configuration) -> None:
         try:

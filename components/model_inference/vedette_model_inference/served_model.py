@@ -154,7 +154,7 @@ class ServedModel:
         self._seen = self._watched(self._paths)
         logger.info("model %s: loading for %s", self._name, self.demand.instance)
         model = self._loader.load(self.demand, self._paths, self._cancelled)
-        handler = ModelHandler(model, gate=self._gate)
+        handler = ModelHandler(model, gate=self._gate, lanes=self._configuration.lanes())
         listener = listen(str(self._socket_path))
         try:
             server = CallServer(

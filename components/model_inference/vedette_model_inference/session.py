@@ -13,7 +13,11 @@ Array = npt.NDArray[Any]
 
 
 class Session(Protocol):
-    """A loaded model. One thread at a time runs it."""
+    """A loaded model. One thread at a time runs it, unless ``concurrent``."""
+
+    @property
+    def concurrent(self) -> bool:
+        """Whether several threads may run it at once, and gain by it."""
 
     @property
     def inputs(self) -> Sequence[TensorSpec]:
