@@ -57,3 +57,9 @@ def test_baseline_does_not_run_the_model(kind: str, tmp_path: Path) -> None:
     figures = run("baselines.py", kind, str(STREET), done.stdout.strip(), "0.5")
     assert figures["fps"] > 0
     assert figures["rss_mb"] >= figures["pss_mb"] > 0
+
+
+def test_frame_path_compares_nothing() -> None:
+    rows = {row["way"]: row for row in run("frame_path.py", "--rounds", "1", "--frames", "5", "--json")["rows"]}
+    assert rows["by reference"]["application_ms"] > 0
+    assert rows["opencv, look-up"]["together_ms"] > 0
