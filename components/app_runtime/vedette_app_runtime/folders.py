@@ -65,3 +65,4 @@ class Folders:
     def clear_sockets(self) -> None:
         """Remove the sockets."""
         shutil.rmtree(self.sockets, ignore_errors=True)
+        shutil.rmtree(self.attaching, ignore_errors=True)

@@ -33,3 +33,6 @@ def test_a_process_with_its_descriptors_closed_finds_no_host(rig: Rig, way: str)
     (rig.application / "panorama/child.py").write_text(CHILD)
     rig.start()
     assert rig.said("child", 60) == [[[48, 64, 3], 20.0]]
+    rig.stop()
+    # THEN nothing of it is left
+    assert not (rig.work / "attaching").exists()
