@@ -17,6 +17,7 @@ PROVIDED: Final[Mapping[str, str]] = {
     "aws.greengrass.SecretManager": "secrets from the secrets file",
     "aws.greengrass.ShadowManager": "shadows kept on this machine",
     "aws.greengrass.TokenExchangeService": "no AWS credentials on this machine",
+    "aws.greengrass.LogManager": "logs stay on this machine",
 }
 """AWS's own components that a recipe may depend on here, and what stands in for them."""
 _MAX_ROUNDS: Final = 100
