@@ -37,6 +37,7 @@ EVERYTHING = {
     "ApplicationRoleArns": "arn:aws:iam::111122223333:role/vedette-app-counter",
     "KmsKeyArn": "arn:aws:kms:eu-west-1:111122223333:key/0a1b",
     "HookFunctionArn": "arn:aws:lambda:eu-west-1:111122223333:function:hook",
+    "DiagnosticsBucket": "bundles",
     "ManagedPolicyArns": "arn:aws:iam::111122223333:policy/p",
     "PermissionsBoundaryArn": "arn:aws:iam::111122223333:policy/b",
     "GitHubRepository": "me/fleet",

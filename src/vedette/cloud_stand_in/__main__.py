@@ -6,6 +6,7 @@ Other services, S3 among them, are those of ``--upstream``, for example ``moto_s
 import argparse
 import sys
 import threading
+from collections.abc import Sequence
 
 from vedette.cloud_stand_in.artifacts import read_from_s3
 from vedette.cloud_stand_in.server import StandIn
@@ -20,10 +21,12 @@ def main() -> int:
     parser.add_argument("--devices", type=int, default=0, metavar="N", help="core devices bench-0001 to N")
     parser.add_argument("--group", default="bench", help="thing group of these devices")
     options = parser.parse_args()
+    names = [f"bench-{number:04}" for number in range(1, options.devices + 1)]
+    _make_things(options.upstream, options.region, options.group, names)
     fetch = read_from_s3(options.upstream, options.region)
     with StandIn(fetch, upstream=options.upstream, region=options.region, port=options.port, pace=5) as stand_in:
         group = f"arn:aws:iot:{options.region}:123456789012:thinggroup/{options.group}"
-        stand_in.fleet.add_devices([f"bench-{number:04}" for number in range(1, options.devices + 1)], [group])
+        stand_in.fleet.add_devices(names, [group])
         sys.stdout.write(
             f"export AWS_ENDPOINT_URL={options.upstream} AWS_ENDPOINT_URL_GREENGRASSV2={stand_in.url} "
             f"AWS_ENDPOINT_URL_IOT={stand_in.url} AWS_REGION={options.region} "
@@ -35,6 +38,19 @@ def main() -> int:
         except KeyboardInterrupt:
             return 0
     return 0
+
+
+def _make_things(upstream: str, region: str, group: str, names: Sequence[str]) -> None:
+    """Make the devices' things and their group where AWS IoT's registry is played: deploying looks its targets up."""
+    import boto3
+
+    iot = boto3.client(
+        "iot", endpoint_url=upstream, region_name=region, aws_access_key_id="testing", aws_secret_access_key="testing"
+    )
+    iot.create_thing_group(thingGroupName=group)
+    for name in names:
+        iot.create_thing(thingName=name)
+        iot.add_thing_to_thing_group(thingGroupName=group, thingName=name)
 
 
 if __name__ == "__main__":
