@@ -42,7 +42,7 @@ def from_compiled(
     instance = str(compiled.configuration["instance"])
     tags = {APPLICATION_TAG: _tag(compiled.manifest.name)}
     written = write_components(compiled.components, folder)
-    items = [publishable(item.recipe, [item.artifact], tags) for item in written]
+    items = [publishable(item.recipe, [item.artifact, *item.beside], tags) for item in written]
     secrets = tuple(secret.name for secret in needed_secrets(compiled))
     components = create_deployment(compiled)["components"]
     if monitor:

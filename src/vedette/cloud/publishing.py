@@ -16,7 +16,7 @@ from typing import Any, Final
 import yaml
 
 from vedette.cloud.access import Cloud
-from vedette.cloud.bucket import WORKERS, Bucket, Progress, Upload, artifact_upload
+from vedette.cloud.bucket import WORKERS, Bucket, Progress, Upload, artifact_upload, sha256_of
 from vedette.cloud.errors import AlreadyThereError, CloudError, InvalidRequestError, NotFoundError
 from vedette.nucleus.recipe import MAX_RECIPE_BYTES
 
@@ -83,10 +83,12 @@ def publishable(recipe: Path, artifacts: Sequence[Path], tags: Mapping[str, str]
 
 
 def archive_content(path: Path) -> str:
-    """Return a digest of what is in a ZIP archive: names, modes and bytes of its files.
+    """Return a digest of what is in a ZIP archive: names, modes and bytes of its files; of any other file, its bytes'.
 
     :raises OSError: if it cannot be read
     """
+    if not zipfile.is_zipfile(path):  # an application's container
+        return sha256_of(path)
     digest = hashlib.sha256()
     with zipfile.ZipFile(path) as archive:
         for info in sorted(archive.infolist(), key=lambda info: info.filename):

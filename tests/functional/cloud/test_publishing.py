@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,20 @@ def test_the_stored_recipe_names_another_artifact_than_the_one_uploaded(aws: Aws
     assert made.tags[CONTENT_TAG] == item.content()
     assert place == "vedette-components-us-east-1-123456789012"
     assert all(aws.client("s3").get_public_access_block(Bucket=place)["PublicAccessBlockConfiguration"].values())
+
+
+def test_a_container_beside_the_archive_is_left_behind(aws: Aws, tmp_path: Path) -> None:
+    cloud, item = aws.cloud(), tiny(tmp_path, "com.example.A", "1.0.0")
+    container = tmp_path / f"{'ab' * 32}.tar.gz"
+    container.write_bytes(b"a root file system" * 1000)
+    recipe = yaml.safe_load(yaml.safe_dump(dict(item.recipe)))
+    recipe["Manifests"][0]["Artifacts"].append({"URI": f"s3://BUCKET/{container.name}"})
+    both = replace(item, recipe=recipe, artifacts=(*item.artifacts, container))
+    assert both.content() != item.content()
+    publish(cloud, bucket(aws), plan_publications(cloud, [both]))
+    made = aws.stand_in.components.versions("com.example.A")[0]
+    place, _, key = made.text["Manifests"][0]["Artifacts"][1]["URI"].removeprefix("s3://").partition("/")
+    assert aws.client("s3").get_object(Bucket=place, Key=key)["Body"].read() == container.read_bytes()
 
 
 def test_a_published_version_is_changed(aws: Aws, tmp_path: Path) -> None:
