@@ -41,6 +41,7 @@ class DeployOptions:
     cameras: Sequence[str] = ()
     settings: Sequence[str] = ()
     opened: Sequence[str] = ()
+    role: str | None = None
     graph: str | None = None
     instance: str | None = None
     cameras_file: Path | None = None
@@ -79,6 +80,7 @@ class _Project:
     cameras: Sequence[str]
     settings: Sequence[str]
     opened: Sequence[str]
+    role: str | None
     graph: str | None
     instance: str | None
     cameras_file: Path | None
@@ -124,6 +126,7 @@ def _check(options: DeployOptions) -> None:
         "--camera": options.cameras,
         "--set": options.settings,
         "--open": options.opened,
+        "--role": options.role,
         "--graph": options.graph,
     }
     given = [name for name, value in own.items() if value]
@@ -165,6 +168,7 @@ def _applications(
             options.cameras,
             options.settings,
             options.opened,
+            options.role,
             options.graph,
             options.instance,
             options.cameras_file,

@@ -81,6 +81,9 @@ def deploy(  # noqa: PLR0917 - typer reads the options off the signature
         list[str] | None,
         typer.Option("--open", metavar="[ADDRESS:]PORT", help="Let a port of the application be reached from outside."),
     ] = None,
+    role: Annotated[
+        str | None, typer.Option(metavar="ARN", help="AWS role whose credentials the application is given.")
+    ] = None,
     graph: Annotated[str | None, typer.Option(metavar="NAME", help="Graph, where the project has several.")] = None,
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Name of the application instance; default: the graph's.")
@@ -162,6 +165,7 @@ def deploy(  # noqa: PLR0917 - typer reads the options off the signature
         cameras=tuple(camera or ()),
         settings=tuple(setting or ()),
         opened=tuple(opened or ()),
+        role=role,
         graph=graph,
         instance=name,
         cameras_file=cameras_file,

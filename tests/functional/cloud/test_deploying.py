@@ -1,11 +1,16 @@
 """Deploying against a service that checks: applications of one target are independent, nothing changes twice."""
 
+import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from vedette.cli.deploy import DeployOptions
+from vedette.cli.deploy import deploy as deploy_command
+from vedette.cli.terminal import Terminal
 from vedette.cloud import AlreadyThereError, InvalidRequestError, NotFoundError
 from vedette.cloud.applications import from_record
 from vedette.cloud.bucket import Bucket, Progress, default_bucket
@@ -17,6 +22,8 @@ from vedette.cloud.records import read_records, record_to_copy
 from vedette.cloud.targets import Target, find_targets
 
 from .conftest import Aws, order, publish_suite
+
+RECORDER = Path(__file__).parents[2] / "fixtures" / "applications" / "recorder"
 
 Make = Callable[..., Application]
 
@@ -69,6 +76,23 @@ def test_passwords_get_into_documents_or_plans(aws: Aws, suite: str, make_applic
     everything = repr(aws.stand_in.fleet.deployments) + repr(read_records(bucket(aws)))
     assert "password-of" not in everything
     assert secret["ARN"] in everything
+
+
+def test_the_command_leaves_the_role_out(aws: Aws, suite: str) -> None:
+    group, role = aws.group("shop"), "arn:aws:iam::123456789012:role/counter"
+    options = DeployOptions(
+        directories=[RECORDER],
+        targets=["thing-group/shop"],
+        cameras=["camera_node=rtsp://10.0.0.21/stream1"],
+        role=role,
+        monitor=False,
+        yes=True,
+        wait=False,
+    )
+    assert deploy_command(options, {}, Terminal(io.StringIO(), {"NO_COLOR": "1"})) == 0
+    update = components(aws, group)["vedette.app.recorder"]["configurationUpdate"]
+    assert json.loads(update["merge"])["role"] == role
+    assert "/role" in update["reset"]
 
 
 def bucket(aws: Aws) -> Bucket:
