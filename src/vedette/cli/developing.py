@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from vedette.cli.project_options import Overrides, Settings
+
 _credentials: Mapping[str, tuple[str, str]] = {}
 
 
@@ -22,12 +24,8 @@ def run_test(  # noqa: PLR0917 - typer reads the options off the signature
     camera: Annotated[
         list[str] | None, typer.Option(metavar="NODE=FILE", help="Video file for a camera node; it is played once.")
     ] = None,
-    override: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Override document; may be given several times.")
-    ] = None,
-    setting: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NODE=VALUE", help="Value of a parameter node.")
-    ] = None,
+    override: Overrides = None,
+    setting: Settings = None,
     graph: Annotated[
         str | None, typer.Option(metavar="NAME", help="Graph to run, where the project has several.")
     ] = None,

@@ -7,6 +7,17 @@ from typing import Annotated
 import typer
 
 from vedette.cli.aws import Profile, Region
+from vedette.cli.project_options import (
+    Cameras,
+    CamerasFile,
+    Graph,
+    InstanceName,
+    MaxFps,
+    Overrides,
+    Role,
+    Settings,
+    Transport,
+)
 
 _credentials: Mapping[str, tuple[str, str]] = {}
 
@@ -68,34 +79,19 @@ def deploy(  # noqa: PLR0917 - typer reads the options off the signature
     directory: Annotated[
         list[Path] | None, typer.Argument(metavar="[DIR]...", help="Panorama projects: graphs/, packages/, assets/.")
     ] = None,
-    override: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Override document; may be given several times.")
-    ] = None,
-    camera: Annotated[
-        list[str] | None, typer.Option(metavar="NODE=URL", help="Camera for a node, as with `vedette run`.")
-    ] = None,
-    setting: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NODE=VALUE", help="Value of a parameter node.")
-    ] = None,
+    override: Overrides = None,
+    camera: Cameras = None,
+    setting: Settings = None,
     opened: Annotated[
         list[str] | None,
         typer.Option("--open", metavar="[ADDRESS:]PORT", help="Let a port of the application be reached from outside."),
     ] = None,
-    role: Annotated[
-        str | None, typer.Option(metavar="ARN", help="AWS role whose credentials the application is given.")
-    ] = None,
-    graph: Annotated[str | None, typer.Option(metavar="NAME", help="Graph, where the project has several.")] = None,
-    name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Name of the application instance; default: the graph's.")
-    ] = None,
-    cameras_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Known cameras: {NAME: {Username, Password, StreamUrl}}.")
-    ] = None,
-    transport: Annotated[str, typer.Option(metavar="tcp|udp", help="How RTSP cameras send their video.")] = "tcp",
-    max_fps: Annotated[
-        float | None,
-        typer.Option(metavar="N", min=0.01, max=1000, help="Pictures a second of each camera at most; saves decoding."),
-    ] = None,
+    role: Role = None,
+    graph: Graph = None,
+    name: InstanceName = None,
+    cameras_file: CamerasFile = None,
+    transport: Transport = "tcp",
+    max_fps: MaxFps = None,
     replace: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Application that leaves in the same deployment.")
     ] = None,

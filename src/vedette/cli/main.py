@@ -13,6 +13,17 @@ import typer
 from vedette import __version__
 from vedette.cli import cameras, credentials, developing, devices, fleet, greengrass, metrics, model, package, reading
 from vedette.cli.failure import EXIT_BUG, EXIT_FAILED, EXIT_INTERRUPTED, Failure
+from vedette.cli.project_options import (
+    Cameras,
+    CamerasFile,
+    Graph,
+    InstanceName,
+    MaxFps,
+    Overrides,
+    Role,
+    Settings,
+    Transport,
+)
 from vedette.cli.terminal import Terminal
 from vedette.redaction import redact
 
@@ -74,9 +85,7 @@ Opened = Annotated[
 @app.command()
 def run(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Panorama project: graphs/, packages/, assets/.")],
-    override: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Override document; may be given several times.")
-    ] = None,
+    override: Overrides = None,
     camera: Annotated[
         list[str] | None,
         typer.Option(
@@ -85,24 +94,15 @@ def run(
             "~/.config/vedette/cameras.json. Several for one node put several cameras on it.",
         ),
     ] = None,
-    setting: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NODE=VALUE", help="Value of a parameter node.")
-    ] = None,
+    setting: Settings = None,
     opened: Opened = None,
     graph: Annotated[
         str | None, typer.Option(metavar="NAME", help="Graph to run, where the project has several.")
     ] = None,
-    name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Name of the application instance; default: the graph's.")
-    ] = None,
-    cameras_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Known cameras: {NAME: {Username, Password, StreamUrl}}.")
-    ] = None,
-    transport: Annotated[str, typer.Option(metavar="tcp|udp", help="How RTSP cameras send their video.")] = "tcp",
-    max_fps: Annotated[
-        float | None,
-        typer.Option(metavar="N", min=0.01, max=1000, help="Pictures a second of each camera at most; saves decoding."),
-    ] = None,
+    name: InstanceName = None,
+    cameras_file: CamerasFile = None,
+    transport: Transport = "tcp",
+    max_fps: MaxFps = None,
     fast: Annotated[
         bool, typer.Option("--fast", help="Read video files as fast as the application takes frames, once.")
     ] = False,
@@ -206,31 +206,18 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON document on sta
 def compile_command(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Panorama project: graphs/, packages/, assets/.")],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="Folder that gets everything.")],
-    override: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Override document; may be given several times.")
-    ] = None,
-    camera: Annotated[
-        list[str] | None, typer.Option(metavar="NODE=URL", help="Camera for a node, as with `vedette run`.")
-    ] = None,
-    setting: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NODE=VALUE", help="Value of a parameter node.")
-    ] = None,
+    override: Overrides = None,
+    camera: Cameras = None,
+    setting: Settings = None,
     opened: Opened = None,
-    graph: Annotated[str | None, typer.Option(metavar="NAME", help="Graph, where the project has several.")] = None,
+    graph: Graph = None,
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Name of the application instance; default: the folder's.")
     ] = None,
-    cameras_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Known cameras: {NAME: {Username, Password, StreamUrl}}.")
-    ] = None,
-    transport: Annotated[str, typer.Option(metavar="tcp|udp", help="How RTSP cameras send their video.")] = "tcp",
-    max_fps: Annotated[
-        float | None,
-        typer.Option(metavar="N", min=0.01, max=1000, help="Pictures a second of each camera at most; saves decoding."),
-    ] = None,
-    role: Annotated[
-        str | None, typer.Option(metavar="ARN", help="AWS role whose credentials the application is given.")
-    ] = None,
+    cameras_file: CamerasFile = None,
+    transport: Transport = "tcp",
+    max_fps: MaxFps = None,
+    role: Role = None,
     bucket: Annotated[
         str | None, typer.Option(metavar="NAME", help="S3 bucket in the recipes; default: GDK's BUCKET_NAME.")
     ] = None,
@@ -417,9 +404,7 @@ def camera_discover(
 @camera_app.command("test")
 def camera_test(
     target: Annotated[str, typer.Argument(metavar="URL|FILE|NAME", help="RTSP URL, video file or known camera.")],
-    cameras_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Known cameras: {NAME: {Username, Password, StreamUrl}}.")
-    ] = None,
+    cameras_file: CamerasFile = None,
     transport: Annotated[str, typer.Option(metavar="tcp|udp", help="How the camera sends its video.")] = "tcp",
     seconds: Annotated[float, typer.Option(min=0.1, max=600, help="How long to play it.")] = 5.0,
     as_json: JsonFlag = False,

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from vedette.cli.project_options import Cameras, CamerasFile, Overrides, Settings
+
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Panorama project; default: this folder.")]
 
 
@@ -49,21 +51,13 @@ def show(
     origin: Annotated[
         bool, typer.Option("--origin", help="Say in which file and line each value and camera stands.")
     ] = False,
-    override: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Override document; may be given several times.")
-    ] = None,
-    camera: Annotated[
-        list[str] | None, typer.Option(metavar="NODE=URL", help="Camera for a node, as with `vedette run`.")
-    ] = None,
-    setting: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NODE=VALUE", help="Value of a parameter node.")
-    ] = None,
+    override: Overrides = None,
+    camera: Cameras = None,
+    setting: Settings = None,
     graph: Annotated[
         str | None, typer.Option(metavar="NAME", help="Graph to show, where the project has several.")
     ] = None,
-    cameras_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Known cameras: {NAME: {Username, Password, StreamUrl}}.")
-    ] = None,
+    cameras_file: CamerasFile = None,
 ) -> None:
     """Show what an application is made of: code, models, cameras, parameters, what is connected to what.
 

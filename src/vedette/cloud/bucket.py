@@ -12,13 +12,13 @@ from typing import Any, Final
 
 from vedette.cloud.access import Cloud
 from vedette.cloud.errors import AlreadyThereError, CloudError, NotFoundError, UnreachableError
+from vedette.documents.model_files import sha256_of
 
 BUCKET_PREFIX: Final = "vedette-components"
 """GDK makes the same name of it: ``vedette-components-<region>-<account>``."""
 WORKERS: Final = 6
 PART_BYTES: Final = 16 << 20
 _MAX_PARTS: Final = 9_000
-_CHUNK: Final = 1 << 20
 
 Progress = Callable[[int, int], None]
 """Called with the bytes that are up and the bytes of all, from any thread."""
@@ -40,18 +40,6 @@ def default_bucket(cloud: Cloud) -> str:
     """
     identity = cloud.identity()
     return f"{BUCKET_PREFIX}-{identity.region}-{identity.account}"
-
-
-def sha256_of(path: Path) -> str:
-    """Return a file's SHA-256 in hexadecimal.
-
-    :raises OSError: if it cannot be read
-    """
-    digest = hashlib.sha256()
-    with path.open("rb") as opened:
-        while chunk := opened.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def artifact_upload(path: Path) -> Upload:

@@ -16,8 +16,9 @@ from typing import Any, Final
 import yaml
 
 from vedette.cloud.access import Cloud
-from vedette.cloud.bucket import WORKERS, Bucket, Progress, Upload, artifact_upload, sha256_of
+from vedette.cloud.bucket import WORKERS, Bucket, Progress, Upload, artifact_upload
 from vedette.cloud.errors import AlreadyThereError, CloudError, InvalidRequestError, NotFoundError
+from vedette.documents.model_files import sha256_of
 from vedette.nucleus.recipe import MAX_RECIPE_BYTES
 
 CONTENT_TAG: Final = "vedette:content"

@@ -1,0 +1,27 @@
+"""Options that every command has which reads a project as ``vedette run`` does."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Overrides = Annotated[
+    list[Path] | None, typer.Option(metavar="FILE", help="Override document; may be given several times.")
+]
+Cameras = Annotated[
+    list[str] | None, typer.Option(metavar="NODE=URL", help="Camera for a node, as with `vedette run`.")
+]
+Settings = Annotated[list[str] | None, typer.Option("--set", metavar="NODE=VALUE", help="Value of a parameter node.")]
+Graph = Annotated[str | None, typer.Option(metavar="NAME", help="Graph, where the project has several.")]
+InstanceName = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Name of the application instance; default: the graph's.")
+]
+CamerasFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Known cameras: {NAME: {Username, Password, StreamUrl}}.")
+]
+Transport = Annotated[str, typer.Option(metavar="tcp|udp", help="How RTSP cameras send their video.")]
+MaxFps = Annotated[
+    float | None,
+    typer.Option(metavar="N", min=0.01, max=1000, help="Pictures a second of each camera at most; saves decoding."),
+]
+Role = Annotated[str | None, typer.Option(metavar="ARN", help="AWS role whose credentials the application is given.")]
