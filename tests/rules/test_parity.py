@@ -40,3 +40,8 @@ def test_a_row_is_done_without_a_proof() -> None:
 def test_a_row_is_done_in_part_and_does_not_say_what_is_missing() -> None:
     proofs = re.compile(r"`\S+::\w+`")
     assert not [row[1] for row in ROWS if row[4] == "part" and not proofs.sub("", row[5]).strip()]
+
+
+def test_the_counts_of_the_page_are_wrong() -> None:
+    said = dict(re.findall(r"^\| (done|part|not yet|n/a) \| (\d+) \|$", PAGE.read_text(), re.MULTILINE))
+    assert {state: int(count) for state, count in said.items()} == Counter(row[4] for row in ROWS)
