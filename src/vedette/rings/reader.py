@@ -44,6 +44,8 @@ class Lease:
     ``offset`` say where it lies, for a process that is to see the frame while the lease is held.
     """
 
+    __slots__ = ("_frame", "_reader", "_released", "buffer", "header", "memory", "meta", "offset")
+
     def __init__(
         self, reader: "RingReader", frame: wire.Frame, buffer: memoryview, memory: RingMemory, offset: int
     ) -> None:

@@ -55,6 +55,8 @@ class _Memory:
 class Slot:
     """A slot being filled: write the frame into ``buffer``, then :meth:`RingWriter.publish` or ``cancel``."""
 
+    __slots__ = ("buffer", "index", "memory", "nbytes")
+
     def __init__(self, memory: _Memory, index: int, nbytes: int) -> None:
         self.memory = memory
         self.index = index
@@ -191,7 +193,10 @@ class RingWriter:
             previous, self._latest = self._latest, (slot.memory, slot.index, frame)
             if previous is not None:
                 previous[0].holds[previous[1]] -= 1
-            return sum(self._lease_latest(reader) for reader in list(self._readers))
+            got = 0
+            for reader in self._readers:
+                got += self._lease_latest(reader)
+            return got
 
     def cancel(self, slot: Slot) -> None:
         """Give an unpublished slot back."""
