@@ -1,5 +1,6 @@
 """What a run may leave behind on a machine: processes, sockets, mounts, folders, shared memory."""
 
+import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -30,7 +31,9 @@ class Leftovers:
         assert self._root is not None
         left = [f"process {process.pid}" for process in self._processes if _runs(process)]
         left += [f"marked process {known.pid}" for known in find(run_marker(self._folder.name), {})]
-        left += [f"socket {path}" for path in self._root.rglob("*") if _is_socket(path)]
+        # os.walk passes over what goes away meanwhile; rglob fails on it.
+        files = (Path(place, name) for place, _, names in os.walk(self._root) for name in names)
+        left += [f"socket {path}" for path in files if _is_socket(path)]
         left += [f"mount {mount}" for mount in _mounts() - self._mounts]
         left += [f"shared memory {name}" for name in _names_in_shared_memory() - self._shared_memory]
         if self._folder.exists():

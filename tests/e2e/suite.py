@@ -138,8 +138,11 @@ class Suite:
         return health
 
     def camera_states(self) -> dict[str, str]:
-        """Return the state of each camera by its name."""
-        return {camera.name: camera.state for camera in self.health().cameras}
+        """Return the state of each camera by its name; none while the command has only just begun."""
+        try:
+            return {camera.name: camera.state for camera in self.health().cameras}
+        except (StopIteration, ControlError):
+            return {}
 
     def wait_for_pictures(self, outputs: int = 1) -> "Suite":
         """Wait until so many outputs are live and the page's address has been told."""
