@@ -126,3 +126,9 @@ def test_a_module_has_a_name_that_says_nothing() -> None:
         if path.stem in vague or path.parent.name in vague
     ]
     assert not wrong
+
+
+def test_a_package_is_not_on_the_architecture_page() -> None:
+    page = (ROOT / "docs" / "design" / "architecture.md").read_text()
+    packages = {path.parent.name for path in (ROOT / "src" / "vedette").glob("*/__init__.py")}
+    assert not {name for name in packages if f"src/vedette/{name}`" not in page and f"`{name}`" not in page}
