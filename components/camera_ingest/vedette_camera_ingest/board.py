@@ -116,12 +116,18 @@ class StatusBoard:
         with self._lock:
             self._reconnects += 1
 
-    def decoded(self, source_size: tuple[int, int], size: tuple[int, int]) -> None:
-        """Count a frame; the first one makes the camera live."""
+    def decoded(self, source_size: tuple[int, int], size: tuple[int, int], captured_at: float | None = None) -> None:
+        """Count a frame; the first one makes the camera live.
+
+        :param captured_at: by the board's clock. The rate is counted by it: a second of pictures that waited while the
+            stream was opened comes in one burst, and would read as 96 pictures a second of a camera that sends 25.
+        """
         with self._lock:
             now = self._clock()
             self._frames += 1
-            self._recent.append(now)
+            # A time that cannot be right (a camera's clock that leapt) is not counted by.
+            credible = captured_at is not None and now - _RATE_WINDOW_S / 2 < captured_at <= now
+            self._recent.append(captured_at if captured_at is not None and credible else now)
             while self._recent[0] < now - _RATE_WINDOW_S:
                 self._recent.popleft()
             self._last_frame_at = self._wall_clock()

@@ -209,7 +209,7 @@ class Capture:
             size = self._writer.write(frame, wall_ns, mono_ns)
         except (RingError, ValueError) as error:
             raise CaptureError(CameraState.FAILED, f"A picture could not be handed on: {error}") from error
-        self._board.decoded((frame.width, frame.height), size)
+        self._board.decoded((frame.width, frame.height), size, mono_ns / 1e9)
 
     def _judge(self, progress: Progress, opened: Opened, now: float) -> None:
         verdict = progress.verdict(now)

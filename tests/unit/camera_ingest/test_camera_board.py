@@ -54,6 +54,14 @@ def test_cause_and_its_time_stay_through_the_tries() -> None:
     assert changes == [CameraState.REFUSED] * 3 + [CameraState.UNREACHABLE]
 
 
+def test_a_burst_at_the_start_reads_as_a_high_rate() -> None:
+    it, clock, _ = board()
+    for number in range(26):
+        it.decoded((1920, 1080), (1920, 1080), clock.now - 1.0 + number * 0.04)
+        clock.now += 0.001
+    assert 20 < (it.status().fps or 0) <= 26
+
+
 def test_first_frame_makes_it_live_and_the_rate_falls_when_frames_stop() -> None:
     it, clock, wall = board()
     for _ in range(26):
