@@ -126,8 +126,9 @@ class StatusBoard:
             now = self._clock()
             self._frames += 1
             # A time that cannot be right (a camera's clock that leapt) is not counted by.
-            credible = captured_at is not None and now - _RATE_WINDOW_S / 2 < captured_at <= now
-            self._recent.append(captured_at if captured_at is not None and credible else now)
+            if captured_at is None or not now - _RATE_WINDOW_S / 2 < captured_at <= now:
+                captured_at = now
+            self._recent.append(captured_at)
             while self._recent[0] < now - _RATE_WINDOW_S:
                 self._recent.popleft()
             self._last_frame_at = self._wall_clock()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from vedette.cli.aws import Profile, Region
+from vedette.cli.options import JsonFlag
 
 if TYPE_CHECKING:
     from vedette.cli.camera_registry import Given, Place
@@ -28,7 +29,6 @@ Local = Annotated[
 CamerasFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Another file of cameras on this machine; implies --local.")
 ]
-JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 
 _credentials: Mapping[str, tuple[str, str]] = {}
 

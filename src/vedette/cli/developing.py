@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vedette.cli.project_options import Overrides, Settings
+from vedette.cli.options import Overrides, Settings
 
 _credentials: Mapping[str, tuple[str, str]] = {}
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from vedette.cli.aws import Profile, Region
+from vedette.cli.options import JsonFlag
 
 device_app = typer.Typer(
     no_args_is_help=True,
@@ -15,7 +16,6 @@ device_app = typer.Typer(
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the device: a thing of AWS IoT.")]
 Targets = Annotated[list[str], typer.Argument(metavar="TARGET...", help="thing/NAME, thing-group/NAME or a name.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 Nucleus = Annotated[str, typer.Option(metavar="java|lite", help="Which nucleus the machine gets.")]
 Out = Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Where the archive goes.")]
@@ -53,7 +53,7 @@ def provision(  # noqa: PLR0917 - typer reads the options off the signature
     ] = None,
     role_alias: RoleAlias = None,
     out: Out = None,
-    as_json: Json = False,
+    as_json: JsonFlag = False,
     profile: Profile = None,
     region: Region = None,
 ) -> None:
@@ -84,7 +84,7 @@ def claim(
     nucleus_file: NucleusFile = None,
     role_alias: RoleAlias = None,
     out: Out = None,
-    as_json: Json = False,
+    as_json: JsonFlag = False,
     profile: Profile = None,
     region: Region = None,
 ) -> None:
@@ -109,7 +109,7 @@ def list_command(
     group: Annotated[str | None, typer.Option(metavar="NAME", help="Only devices of this thing group.")] = None,
     prefix: Annotated[str, typer.Option(metavar="TEXT", help="Only names that begin so.")] = "",
     status: Annotated[str | None, typer.Option(metavar="STATUS", help="Only this status, for example OFFLINE.")] = None,
-    as_json: Json = False,
+    as_json: JsonFlag = False,
     profile: Profile = None,
     region: Region = None,
 ) -> None:
@@ -130,7 +130,7 @@ def describe(
     set_description: Annotated[
         str | None, typer.Option("--set-description", metavar="TEXT", help="Change what it is said to be.")
     ] = None,
-    as_json: Json = False,
+    as_json: JsonFlag = False,
     profile: Profile = None,
     region: Region = None,
 ) -> None:
@@ -152,7 +152,7 @@ def describe(
 
 @device_app.command()
 def reboot(
-    target: Targets, yes: Yes = False, as_json: Json = False, profile: Profile = None, region: Region = None
+    target: Targets, yes: Yes = False, as_json: JsonFlag = False, profile: Profile = None, region: Region = None
 ) -> None:
     """Reboot devices, by a job that vedette.DeviceMonitor carries out.
 
@@ -184,7 +184,7 @@ def update(
         bool, typer.Option("--detailed-exit-code", help="With --plan: exit code 10 if there is anything to update.")
     ] = False,
     yes: Yes = False,
-    as_json: Json = False,
+    as_json: JsonFlag = False,
     profile: Profile = None,
     region: Region = None,
 ) -> None:
@@ -214,7 +214,7 @@ def update(
 
 @device_app.command()
 def decommission(
-    name: Name, yes: Yes = False, as_json: Json = False, profile: Profile = None, region: Region = None
+    name: Name, yes: Yes = False, as_json: JsonFlag = False, profile: Profile = None, region: Region = None
 ) -> None:
     """Take a device out of the account: it can connect no more.
 

@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 from vedette.cli.aws import Profile, Region
-from vedette.cli.project_options import (
+from vedette.cli.options import (
     Cameras,
     CamerasFile,
     Graph,
     InstanceName,
+    JsonFlag,
     MaxFps,
     Overrides,
     Role,
@@ -25,7 +26,6 @@ Bucket = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="S3 bucket for artifacts; default: vedette-components-REGION-ACCOUNT."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 
 
 def register(app: typer.Typer, credentials: Mapping[str, tuple[str, str]]) -> None:
@@ -46,7 +46,7 @@ def publish(
     ] = None,
     bucket: Bucket = None,
     plan: Annotated[bool, typer.Option("--plan", help="Say what would be published, and publish nothing.")] = False,
-    as_json: Json = False,
+    as_json: JsonFlag = False,
     profile: Profile = None,
     region: Region = None,
 ) -> None:
@@ -140,7 +140,7 @@ def deploy(  # noqa: PLR0917 - typer reads the options off the signature
     limit: Annotated[
         float, typer.Option("--wait", metavar="SECONDS", min=0, help="How long to follow at most.")
     ] = 1800.0,
-    as_json: Json = False,
+    as_json: JsonFlag = False,
     profile: Profile = None,
     region: Region = None,
 ) -> None:

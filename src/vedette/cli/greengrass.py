@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 
+from vedette.cli.options import JsonFlag
+
 Root = Annotated[
     Path | None, typer.Option("--root", metavar="DIR", help="Root folder of the nucleus; default: the one that runs.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Component = Annotated[str, typer.Argument(metavar="NAME", help="Name of a component.")]
 Thing = Annotated[str | None, typer.Option(metavar="THING", help="Name of the thing; default: the nucleus's own.")]
 Shadow = Annotated[str, typer.Option("--name", metavar="SHADOW", help="Name of the shadow; default: the classic one.")]
@@ -102,7 +103,7 @@ def nucleus_stop(root: Root = None) -> None:
 
 
 @nucleus_app.command("status")
-def nucleus_status(root: Root = None, as_json: Json = False) -> None:
+def nucleus_status(root: Root = None, as_json: JsonFlag = False) -> None:
     """Show what a nucleus is, who is connected and what it runs.
 
     vedette nucleus status
@@ -116,7 +117,7 @@ def nucleus_status(root: Root = None, as_json: Json = False) -> None:
 
 
 @component_app.command("list")
-def component_list(root: Root = None, as_json: Json = False) -> None:
+def component_list(root: Root = None, as_json: JsonFlag = False) -> None:
     """List the components with their states.
 
     vedette component list
@@ -129,7 +130,7 @@ def component_list(root: Root = None, as_json: Json = False) -> None:
 
 
 @component_app.command("details")
-def component_details(name: Component, root: Root = None, as_json: Json = False) -> None:
+def component_details(name: Component, root: Root = None, as_json: JsonFlag = False) -> None:
     """Show one component and its configuration.
 
     vedette component details com.example.Hello
@@ -142,7 +143,7 @@ def component_details(name: Component, root: Root = None, as_json: Json = False)
 
 
 @component_app.command("restart")
-def component_restart(name: Component, root: Root = None, as_json: Json = False) -> None:
+def component_restart(name: Component, root: Root = None, as_json: JsonFlag = False) -> None:
     """Restart a component, and those that HARD depend on it.
 
     vedette component restart com.example.Hello
@@ -154,7 +155,7 @@ def component_restart(name: Component, root: Root = None, as_json: Json = False)
 
 
 @component_app.command("stop")
-def component_stop(name: Component, root: Root = None, as_json: Json = False) -> None:
+def component_stop(name: Component, root: Root = None, as_json: JsonFlag = False) -> None:
     """Stop a component until it is restarted or deployed again.
 
     vedette component stop com.example.Hello
@@ -212,7 +213,7 @@ def deployment_create(  # noqa: PLR0917 -- typer reads the options off the signa
     ] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Return as soon as it is queued.")] = False,
     root: Root = None,
-    as_json: Json = False,
+    as_json: JsonFlag = False,
 ) -> None:
     """Change what runs, and wait until it is up; what fails is rolled back.
 
@@ -246,7 +247,7 @@ def deployment_status(
         str | None, typer.Argument(metavar="[ID]", help="Its id, or how that begins; default: the newest.")
     ] = None,
     root: Root = None,
-    as_json: Json = False,
+    as_json: JsonFlag = False,
 ) -> None:
     """Show what became of a deployment.
 
@@ -260,7 +261,7 @@ def deployment_status(
 
 
 @deployment_app.command("list")
-def deployment_list(root: Root = None, as_json: Json = False) -> None:
+def deployment_list(root: Root = None, as_json: JsonFlag = False) -> None:
     """List local deployments.
 
     vedette deployment list
@@ -274,7 +275,7 @@ def deployment_list(root: Root = None, as_json: Json = False) -> None:
 def deployment_cancel(
     deployment_id: Annotated[str, typer.Argument(metavar="ID", help="Its id, or how that begins.")],
     root: Root = None,
-    as_json: Json = False,
+    as_json: JsonFlag = False,
 ) -> None:
     """Cancel a deployment that has not changed anything yet.
 
@@ -309,7 +310,7 @@ def pubsub_pub(
     topic: Annotated[str, typer.Argument(metavar="TOPIC")],
     message: Annotated[str, typer.Argument(metavar="MESSAGE", help="Text; - reads standard input.")],
     root: Root = None,
-    as_json: Json = False,
+    as_json: JsonFlag = False,
 ) -> None:
     """Publish a message.
 
@@ -324,7 +325,7 @@ def pubsub_pub(
 
 
 @shadow_app.command("get")
-def shadow_get(thing: Thing = None, name: Shadow = "", root: Root = None, as_json: Json = False) -> None:
+def shadow_get(thing: Thing = None, name: Shadow = "", root: Root = None, as_json: JsonFlag = False) -> None:
     """Show a shadow.
 
     vedette shadow get
@@ -343,7 +344,7 @@ def shadow_set(
     name: Shadow = "",
     section: Annotated[str, typer.Option(metavar="desired|reported", help="Section to change.")] = "desired",
     root: Root = None,
-    as_json: Json = False,
+    as_json: JsonFlag = False,
 ) -> None:
     """Change a shadow; null takes a key away.
 
@@ -361,7 +362,7 @@ def shadow_set(
 def secret_set(
     name: Annotated[str, typer.Argument(metavar="NAME")],
     root: Root = None,
-    as_json: Json = False,
+    as_json: JsonFlag = False,
 ) -> None:
     """Keep a secret; its value is asked for, or read from standard input.
 
@@ -376,7 +377,7 @@ def secret_set(
 
 
 @secret_app.command("list")
-def secret_list(root: Root = None, as_json: Json = False) -> None:
+def secret_list(root: Root = None, as_json: JsonFlag = False) -> None:
     """List the secrets' names, never their values.
 
     vedette secret list

@@ -4,20 +4,22 @@ Nothing heavy is imported before a command runs: ``vedette --help`` answers in u
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.main import get_command_name
 
 from vedette import __version__
 from vedette.cli import cameras, credentials, developing, devices, fleet, greengrass, metrics, model, package, reading
 from vedette.cli.failure import EXIT_BUG, EXIT_FAILED, EXIT_INTERRUPTED, Failure
-from vedette.cli.project_options import (
+from vedette.cli.options import (
     Cameras,
     CamerasFile,
     Graph,
     InstanceName,
+    JsonFlag,
     MaxFps,
     Overrides,
     Role,
@@ -197,9 +199,6 @@ def demo(
             log_level=log_level,
         )
     )
-
-
-JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 
 
 @app.command("compile")
@@ -469,14 +468,14 @@ def _leave_out_other_commands(arguments: Sequence[str]) -> None:
     A name that is none leaves all, so that what comes near it can be suggested.
     """
     wanted = next((word for word in arguments if not word.startswith("-")), None)
-    commands = [each for each in app.registered_commands if wanted == (each.name or _name_of(each.callback))]
+    commands = [
+        each
+        for each in app.registered_commands
+        if wanted == (each.name or get_command_name(getattr(each.callback, "__name__", "")))
+    ]
     groups = [each for each in app.registered_groups if each.name == wanted]
     if commands or groups:
         app.registered_commands, app.registered_groups = commands, groups
-
-
-def _name_of(callback: Callable[..., object] | None) -> str:
-    return "" if callback is None else callback.__name__.lower().replace("_", "-")
 
 
 def _write_report(error: BaseException) -> str:

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+from vedette.cli.options import JsonFlag
+
 Inputs = Annotated[
     list[str] | None,
     typer.Option(
@@ -57,7 +58,7 @@ def import_(
     preprocess: FrameFile = None,
     tolerance: Tolerance = 1e-3,
     fresh: Fresh = False,
-    as_json: Json = False,
+    as_json: JsonFlag = False,
 ) -> None:
     """Convert a model, prove it, and put it into a package of a project.
 
@@ -96,7 +97,7 @@ def check(
     preprocess: FrameFile = None,
     tolerance: Tolerance = 1e-3,
     fresh: Fresh = False,
-    as_json: Json = False,
+    as_json: JsonFlag = False,
 ) -> None:
     """Convert a model and prove it, without a project: whether it works, how long it takes, what it gives.
 
@@ -132,7 +133,7 @@ def bench(
         str, typer.Option(metavar="NAME", help="Execution provider of ONNX Runtime: CPU, CUDA, TensorRT, OpenVINO.")
     ] = "CPU",
     seconds: Annotated[float, typer.Option(min=0.2, help="Time for each measurement.")] = 2.0,
-    as_json: Json = False,
+    as_json: JsonFlag = False,
 ) -> None:
     """Measure models on this machine: FP32 and FP16, and int8 where a video is given, with what each loses.
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vedette.cli.project_options import Cameras, CamerasFile, Overrides, Settings
+from vedette.cli.options import Cameras, CamerasFile, JsonFlag, Overrides, Settings
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Panorama project; default: this folder.")]
 
@@ -25,7 +25,7 @@ def register(app: typer.Typer, credentials: Mapping[str, tuple[str, str]]) -> No
 
 def validate(
     directory: Directory = Path(),
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    as_json: JsonFlag = False,
     verify: Annotated[
         bool, typer.Option("--verify", help="Read every asset again, also those known from an earlier run.")
     ] = False,

@@ -35,6 +35,15 @@ class Picture:
     @property
     def image(self) -> "np.ndarray[Any, Any]":
         """The picture as (height, width, 3) uint8, BGR; always the same array, writable."""
+        return self.make_image()
+
+    @property
+    def is_image(self) -> bool:
+        """Whether BGR was made of it."""
+        return self._image is not None
+
+    def make_image(self) -> "np.ndarray[Any, Any]":
+        """Make BGR of it unless that was done; return the array of :attr:`image`."""
         with self._lock:
             if self._image is None:
                 assert self._pixels is not None  # noqa: S101 - one of the two is always there
@@ -45,15 +54,6 @@ class Picture:
                     self._image = i420_to_bgr(self._pixels, width, height)
                 self._pixels = None
             return self._image
-
-    @property
-    def is_image(self) -> bool:
-        """Whether BGR was made of it."""
-        return self._image is not None
-
-    def make_image(self) -> None:
-        """Make BGR of it now."""
-        self.image  # noqa: B018 - the property makes it
 
     def replace(self, image: "np.ndarray[Any, Any]") -> None:
         """Make ``image`` (height, width, 3) uint8 the picture."""

@@ -1,4 +1,4 @@
-"""Options that every command has which reads a project as ``vedette run`` does."""
+"""Options that several commands have: of a project as ``vedette run`` reads it, and of what is printed."""
 
 from pathlib import Path
 from typing import Annotated
@@ -25,3 +25,4 @@ MaxFps = Annotated[
     typer.Option(metavar="N", min=0.01, max=1000, help="Pictures a second of each camera at most; saves decoding."),
 ]
 Role = Annotated[str | None, typer.Option(metavar="ARN", help="AWS role whose credentials the application is given.")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
