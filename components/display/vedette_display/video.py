@@ -117,6 +117,7 @@ class VideoFeed:
         self._fresh: set[int] = set()
         """Sinks (by id) that wait for a key frame."""
         self._thread: threading.Thread | None = None
+        self._nobody = threading.Event()
         self._said = ""
         self._key_at = -LEAST_KEY_S
         self._key_wanted = False
@@ -129,6 +130,7 @@ class VideoFeed:
         """Begin to give access units to a sink."""
         with self._lock:
             self._sinks = [*self._sinks, sink]
+            self._nobody.clear()
             self._fresh.add(id(sink))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=f"video-{self.output_id}", daemon=True)
@@ -139,6 +141,8 @@ class VideoFeed:
         with self._lock:
             self._sinks = [other for other in self._sinks if other is not sink]
             self._fresh.discard(id(sink))
+            if not self._sinks:
+                self._nobody.set()
 
     @property
     def watched(self) -> bool:
@@ -161,7 +165,7 @@ class VideoFeed:
                 self._run_once()
             except (RingError, PictureError) as error:
                 self._say(logging.INFO, str(error))
-                time.sleep(RETRY_S)  # a thread of its own; who waits for its end waits this long at most
+                self._nobody.wait(RETRY_S)
 
     def _run_once(self) -> None:
         path = self._locate()
