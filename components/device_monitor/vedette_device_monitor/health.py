@@ -38,11 +38,14 @@ def device_facts(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     return {key: value for key, value in facts.items() if value}
 
 
-def condensed(document: HealthDocument, device: Mapping[str, str]) -> dict[str, Any]:
+def condensed(
+    document: HealthDocument, device: Mapping[str, str], network: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Return the document without figures that change all the time, in at most MAX_BYTES: the worst first."""
     short: dict[str, Any] = {
         "schema": "vedette.health/1",
         "device": dict(device),
+        **({"network": dict(network)} if network else {}),
         "summary": document.summary.model_dump(mode="json"),
         "problems": [
             {"kind": each.kind, "subject": each.subject, "title": each.title, "detail": each.detail[:200]}

@@ -29,6 +29,7 @@ from vedette_device_monitor.deeds import diagnostics, doctor, examined, reboot
 from vedette_device_monitor.health import REPEAT_S, SHADOW, TOPIC, Telling, condensed, device_facts
 from vedette_device_monitor.jobs import JobLog, Jobs
 from vedette_device_monitor.machine import Machine
+from vedette_device_monitor.network import NetworkWatch
 from vedette_device_monitor.sender import Sender
 from vedette_device_monitor.spool import Batch, Spool
 
@@ -101,6 +102,7 @@ class Monitor:
         self._book = HealthBook(self._clocks.monotonic, self._clocks.wall)
         self._telling = Telling(self._clocks.monotonic)
         self._facts = {"thing": thing, **device_facts(environ)}
+        self._network = NetworkWatch()
         self._keeper: ShadowKeeper | None = None
         region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
         self.sender = Sender(
@@ -139,6 +141,8 @@ class Monitor:
         if self._configuration.health:
             self._keeper = ShadowKeeper(self._bus, self._thing, SHADOW, refresh_s=600.0)
             self._keeper.start()
+            # Ends with the process: a time service that does not answer must not hold up a stop.
+            threading.Thread(target=self._network.run, args=(stop,), name="network", daemon=True).start()
         working: threading.Thread | None = None
         if self._jobs is not None:
             working = threading.Thread(target=self._jobs.run, args=(stop,), name="jobs", daemon=True)
@@ -211,7 +215,7 @@ class Monitor:
             if self._told is not None and self._told[0] == changes and now - self._told[1] < REPEAT_S:
                 return  # making the document costs a millisecond
             self._told = (changes, now)
-            short = condensed(self._book.document(), self._facts)
+            short = condensed(self._book.document(), self._facts, self._network.facts)
         moment = datetime.fromtimestamp(self._clocks.wall(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         if self._telling.publish_due(short):
             payload = json.dumps({**short, "at": moment}, separators=(",", ":"), ensure_ascii=False).encode()
