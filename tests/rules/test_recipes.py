@@ -25,12 +25,14 @@ TOPICS_OF = {
         "vedette/model/+/status",
         "vedette/application/+/status",
         "vedette/output/+/status",
+        "vedette/deployment/status",
     },
     "vedette.DeviceMonitor": {
         "vedette/camera/+/status",
         "vedette/model/+/status",
         "vedette/application/+/status",
         "vedette/display/status",
+        "vedette/deployment/status",
         "vedette/health",
         "$aws/things/*/shadow/name/vedette:health/update/documents",
         "$aws/things/*/shadow/name/vedette:health/delete/accepted",
@@ -39,7 +41,11 @@ TOPICS_OF = {
 SERVICES_OF = {
     "vedette.Display": {"aws.greengrass.ShadowManager"},
     "vedette.CameraIngest": {"aws.greengrass.SecretManager"},
-    "vedette.DeviceMonitor": {"aws.greengrass.ShadowManager", "aws.greengrass.ipc.mqttproxy"},
+    "vedette.DeviceMonitor": {
+        "aws.greengrass.Cli",
+        "aws.greengrass.ShadowManager",
+        "aws.greengrass.ipc.mqttproxy",
+    },
 }
 
 

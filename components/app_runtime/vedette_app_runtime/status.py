@@ -30,8 +30,10 @@ def application_status(
     """Return the message; ``report`` is what the application's processes have reported, None when none runs."""
     reads = {} if report is None else report.reads
     cameras: dict[str, list[str]] = {port: [] for port in wiring.media_inputs}
+    camera_nodes: dict[str, list[str]] = {}
     for camera in wiring.cameras:
         cameras[camera.port].append(camera.camera_id)
+        camera_nodes.setdefault(camera.node, []).append(camera.camera_id)
     return ApplicationStatus(
         instance=wiring.instance,
         application=wiring.application,
@@ -49,6 +51,9 @@ def application_status(
         cameras=cameras,
         paused=[camera.camera_id for camera in wiring.cameras if camera.paused],
         models={model.node: model.model_id for model in wiring.models},
+        code_node=wiring.code_node,
+        camera_nodes=camera_nodes,
+        output_nodes={port: node for port, node in wiring.outputs if node is not None},
         outputs=outputs,
         parameters=[
             ParameterStatus(

@@ -58,6 +58,8 @@ class Wiring:
     models: tuple[ModelNode, ...]
     store: Path
     """Folder of all components' work folders, where models lie."""
+    code_node: str = ""
+    """Graph node of the code."""
 
     def hello(self, *, record: bool = False) -> protocol.Hello:
         """Return what the application's process is told first; ``record``: it is to tell what it puts and reads."""
@@ -124,6 +126,7 @@ def wire(
         outputs=tuple((output.port, output.node) for output in manifest.outputs),
         models=tuple(manifest.models),
         store=store,
+        code_node=manifest.code_node,
     )
 
 

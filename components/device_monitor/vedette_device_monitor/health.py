@@ -1,7 +1,9 @@
 """The health document, short enough for a message and a shadow, and when to tell it."""
 
+import json
 import os
 import platform
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +21,8 @@ REPEAT_S: Final = 5.0
 """On the topic."""
 LEAST_S: Final = 5.0
 """Between two updates of the shadow."""
+_AGES: Final = re.compile(r"\b\d+ (?:s|min)\b")
+_LISTS: Final = ("components", "problems", "applications", "cameras", "models")
 HEARTBEAT_S: Final = 900.0
 """The shadow is updated so often when nothing changes."""
 
@@ -52,14 +56,31 @@ def condensed(
             for each in document.problems
         ],
         "applications": [
-            {"instance": each.instance, "restarts": each.restarts, **_state(each)} for each in document.applications
+            {
+                "instance": each.instance,
+                "health": each.health,
+                "nodes": {node.name: node.health for node in each.nodes},
+                "restarts": each.restarts,
+                **_state(each),
+            }
+            for each in document.applications
         ],
         "cameras": [{"name": each.name, "reconnects": each.reconnects, **_state(each)} for each in document.cameras],
         "models": [{"name": each.name, **_state(each)} for each in document.models],
     }
+    if document.components:
+        short["components"] = [{"name": c.name, "state": c.state, "version": c.version} for c in document.components]
+    if (deployment := document.deployment) is not None:
+        short["deployment"] = {
+            "id": deployment.deployment_id,
+            **({"name": deployment.name} if deployment.name else {}),
+            "state": deployment.state,
+            "words": deployment.words,
+            **({"detail": deployment.detail[:300]} if deployment.state == "failed" else {}),
+        }
     while state_bytes(short) > MAX_BYTES:
-        longest = max(("problems", "applications", "cameras", "models"), key=lambda key: len(short[key]))
-        if not short[longest]:
+        longest = max(_LISTS, key=lambda key: len(short.get(key, ())))
+        if not short.get(longest):
             break
         # The end goes: problems come the cause first, the rest by name.
         short[longest] = short[longest][: len(short[longest]) * 3 // 4]
@@ -73,7 +94,7 @@ class Telling:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._published: tuple[dict[str, Any], float] | None = None
-        self._reported: tuple[dict[str, Any], float] | None = None
+        self._reported: tuple[str, float] | None = None
 
     def publish_due(self, short: dict[str, Any]) -> bool:
         """Tell whether it is to be published on the local topic now."""
@@ -86,11 +107,13 @@ class Telling:
     def report_due(self, short: dict[str, Any]) -> bool:
         """Tell whether the shadow is to be updated now."""
         now = self._clock()
+        # "No new picture for 7 s" is no news five seconds later: each update of a shadow costs.
+        news = _AGES.sub("", json.dumps(short))
         if self._reported is not None:
-            wait = HEARTBEAT_S if self._reported[0] == short else LEAST_S
+            wait = HEARTBEAT_S if self._reported[0] == news else LEAST_S
             if now - self._reported[1] < wait:
                 return False
-        self._reported = (short, now)
+        self._reported = (news, now)
         return True
 
 

@@ -14,10 +14,10 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from vedette.aws_calls import AwsCaller, CredentialsSource
-from vedette.bus import Bus, BusError, BusLost, NotFound, Subscription
+from vedette.bus import Bus, BusError, BusLost, BusTimeout, NotFound, Subscription
 from vedette.bus.component import ComponentFailed
-from vedette.health import HealthBook
-from vedette.messages import ApplicationStatus, CameraStatus, DisplayStatus, ModelStatus
+from vedette.health import ComponentHealth, HealthBook
+from vedette.messages import ApplicationStatus, CameraStatus, DeploymentStatus, DisplayStatus, ModelStatus
 from vedette.metrics import NAMESPACE, PANORAMA_NAMESPACE
 from vedette.shadows import ShadowKeeper
 from vedette_device_monitor.bundle import Source, log_sources
@@ -26,6 +26,7 @@ from vedette_device_monitor.configuration import ConfigurationError, MonitorConf
 from vedette_device_monitor.counters import Counters
 from vedette_device_monitor.datum import pack
 from vedette_device_monitor.deeds import diagnostics, doctor, examined, reboot
+from vedette_device_monitor.deployments import Deployments
 from vedette_device_monitor.health import REPEAT_S, SHADOW, TOPIC, Telling, condensed, device_facts
 from vedette_device_monitor.jobs import JobLog, Jobs
 from vedette_device_monitor.machine import Machine
@@ -39,6 +40,8 @@ MINUTE_S: Final = 60.0
 _IN_THE_MIDDLE_S: Final = 30.0
 """Second of the minute at which values are taken: at its edge two would fall into one minute and none into the next."""
 _LOOK_S: Final = 1.0
+_COMPONENTS_S: Final = 30.0
+"""Between two looks at the nucleus's list of components."""
 _COUNTERS: Final = "counters"
 
 
@@ -101,6 +104,10 @@ class Monitor:
         self._collection = Collection(identity, self._counters, self._clocks.monotonic)
         self._book = HealthBook(self._clocks.monotonic, self._clocks.wall)
         self._telling = Telling(self._clocks.monotonic)
+        self._deployments = Deployments(self._clocks.wall)
+        self._components: list[ComponentHealth] = []
+        self._ask_components = True
+        self._components_due = 0.0
         self._facts = {"thing": thing, **device_facts(environ)}
         self._network = NetworkWatch()
         self._keeper: ShadowKeeper | None = None
@@ -150,6 +157,7 @@ class Monitor:
         due = self._clocks.monotonic() + self.until_next_minute()
         try:
             while not stop.wait(_LOOK_S):
+                self.look_around()
                 self.tell()
                 if self._clocks.monotonic() >= due:
                     self.take_minute()
@@ -178,7 +186,44 @@ class Monitor:
             ApplicationStatus.topic("+"),
             DisplayStatus.topic(),
         )
-        return [self._bus.subscribe(topic, self._hear) for topic in filters]
+        subscriptions = [self._bus.subscribe(topic, self._hear) for topic in filters]
+        try:
+            subscriptions.append(self._bus.watch_updates(self._on_update))
+        except BusLost:
+            raise
+        except BusError as error:
+            logger.info("updates of this device are told of by AWS IoT's jobs alone: %s", error)
+        return subscriptions
+
+    def look_around(self) -> None:
+        """Take in what nobody says on the bus: the deployment, and the components where the nucleus lists them.
+
+        :raises BusLost: when the bus is lost
+        """
+        with self._lock:
+            status, shown = self._deployments.status, self._deployments.to_tell
+            if status is not None:
+                self._book.apply(DeploymentStatus.topic(), status.encode())
+        if shown is not None:
+            self._publish(DeploymentStatus.topic(), shown.encode())
+        if not self._ask_components or self._clocks.monotonic() < self._components_due:
+            return
+        self._components_due = self._clocks.monotonic() + _COMPONENTS_S
+        try:
+            listed = self._bus.list_components()
+        except BusLost:
+            raise
+        except BusTimeout as error:
+            logger.debug("%s", error)
+            return
+        except BusError as error:
+            # Nucleus lite, or the Java nucleus without aws.greengrass.Cli: AWS knows the states all the same.
+            logger.info("states of components are not in the health document: %s", error)
+            self._ask_components = False
+            return
+        with self._lock:
+            self._components = [ComponentHealth(name=c.name, state=c.state, version=c.version) for c in listed]
+            self._told = None if self._told is None else (-1, self._told[1])
 
     def until_next_minute(self) -> float:
         """Return the seconds until values are taken next: in the middle of a minute, the next but half a one."""
@@ -215,18 +260,31 @@ class Monitor:
             if self._told is not None and self._told[0] == changes and now - self._told[1] < REPEAT_S:
                 return  # making the document costs a millisecond
             self._told = (changes, now)
-            short = condensed(self._book.document(), self._facts, self._network.facts)
+            short = condensed(self._book.document(self._components), self._facts, self._network.facts)
         moment = datetime.fromtimestamp(self._clocks.wall(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         if self._telling.publish_due(short):
             payload = json.dumps({**short, "at": moment}, separators=(",", ":"), ensure_ascii=False).encode()
-            try:
-                self._bus.publish(TOPIC, payload)
-            except BusLost:
-                raise
-            except BusError as error:
-                logger.debug("%s", error)
+            self._publish(TOPIC, payload)
         if self._keeper is not None and self._telling.report_due(short):
             self._keeper.report({**short, "at": moment})
+
+    def _publish(self, topic: str, payload: bytes) -> None:
+        try:
+            self._bus.publish(topic, payload)
+        except BusLost:
+            raise
+        except BusError as error:
+            logger.debug("%s", error)
+
+    def _on_update(self, deployment_id: str, begins: bool) -> None:
+        with self._lock:
+            self._deployments.announced(deployment_id, begins=begins)
+        if self._jobs is not None:
+            self._jobs.wake()  # what AWS IoT calls it, and how it ended
+
+    def _on_job(self, execution: Mapping[str, Any]) -> bool:
+        with self._lock:
+            return self._deployments.job(execution)
 
     def _prepared_jobs(self, region: str, environ: Mapping[str, str]) -> Jobs:
         s3 = AwsCaller("s3", region, CredentialsSource(environ), environ=environ, wall=self._clocks.wall)
@@ -236,12 +294,13 @@ class Monitor:
             "DOCTOR": doctor(),
             "DIAGNOSTICS": diagnostics(self._sources, s3, self._thing, bucket, now=s3.now),
         }
-        return Jobs(self._bus, self._thing, JobLog(self._work / "jobs.json"), deeds, boot=self._boot)
+        log = JobLog(self._work / "jobs.json")
+        return Jobs(self._bus, self._thing, log, deeds, boot=self._boot, others=self._on_job)
 
     def _sources(self) -> list[Source]:
         """Return what a bundle of diagnostics holds."""
         with self._lock:
-            document = self._book.document()
+            document = self._book.document(self._components)
         names = ["vedette.CameraIngest", "vedette.ModelInference", "vedette.Display", "vedette.DeviceMonitor"]
         names += [f"vedette.app.{application.instance}" for application in document.applications]
 

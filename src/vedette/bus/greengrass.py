@@ -21,7 +21,16 @@ from awsiot.greengrasscoreipc import model
 
 from vedette.bus.dispatch import Dispatcher, Mailbox
 from vedette.bus.errors import BusError, BusLost, BusTimeout, NotFound, Refused
-from vedette.bus.interface import MAX_BYTES, QUEUE_MESSAGES, Bus, ConfigurationHandler, MessageHandler, Subscription
+from vedette.bus.interface import (
+    MAX_BYTES,
+    QUEUE_MESSAGES,
+    Bus,
+    ConfigurationHandler,
+    InstalledComponent,
+    MessageHandler,
+    Subscription,
+    UpdateHandler,
+)
 from vedette.bus.sdk_errors import translated_call, translated_connect
 
 __all__ = ["GreengrassBus", "connect_to_nucleus"]
@@ -226,6 +235,43 @@ class GreengrassBus:
             self._dispatcher.mailbox(topic_filter, QUEUE_MESSAGES),
             job,
         )
+
+    def watch_updates(self, handler: UpdateHandler) -> Subscription:
+        """Call the handler before and after a deployment."""
+
+        def job(event: Any) -> Callable[[], None] | None:
+            if event.pre_update_event is not None:
+                return lambda: self._begins(event.pre_update_event.deployment_id, handler)
+            if event.post_update_event is not None:
+                return lambda: handler(event.post_update_event.deployment_id, False)
+            return None
+
+        return self._open(
+            self._client.new_subscribe_to_component_updates,
+            model.SubscribeToComponentUpdatesRequest(),
+            "component updates",
+            self._dispatcher.mailbox("component updates", QUEUE_MESSAGES),
+            job,
+        )
+
+    def list_components(self) -> list[InstalledComponent]:
+        """Return all components of the device."""
+        response = self._call(self._client.new_list_components, model.ListComponentsRequest(), "the list of components")
+        return [
+            InstalledComponent(each.component_name, each.version or "", each.state or "")
+            for each in response.components or ()
+        ]
+
+    def _begins(self, deployment_id: str, handler: UpdateHandler) -> None:
+        # Without an answer the nucleus waits for as long as the deployment's policy says.
+        request = model.DeferComponentUpdateRequest(deployment_id=deployment_id, recheck_after_ms=0)
+        try:
+            self._call(self._client.new_defer_component_update, request, "go-ahead for an update")
+        except BusLost:
+            return
+        except BusError as error:
+            _log.debug("%s", error)
+        handler(deployment_id, True)
 
     def report_running(self) -> None:
         """Tell the nucleus that this component works."""

@@ -2,9 +2,18 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
-__all__ = ["MAX_BYTES", "QUEUE_MESSAGES", "Bus", "ConfigurationHandler", "MessageHandler", "Subscription"]
+__all__ = [
+    "MAX_BYTES",
+    "QUEUE_MESSAGES",
+    "Bus",
+    "ConfigurationHandler",
+    "InstalledComponent",
+    "MessageHandler",
+    "Subscription",
+    "UpdateHandler",
+]
 
 MAX_BYTES: Final = 7_000
 """Longest payload, to the cloud too: nucleus lite closes the connection at 10,000 bytes a packet, 7,299 of payload."""
@@ -14,6 +23,17 @@ QUEUE_MESSAGES: Final = 256
 MessageHandler = Callable[[str, bytes], None]
 """``handler(topic, payload)``."""
 ConfigurationHandler = Callable[[], None]
+UpdateHandler = Callable[[str, bool], None]
+"""``handler(deployment id, begins)``: before a deployment changes components, and after it."""
+
+
+class InstalledComponent(NamedTuple):
+    """A component as the nucleus lists it."""
+
+    name: str
+    version: str
+    state: str
+    """The nucleus's own word: RUNNING, FINISHED, ERRORED, BROKEN, ..."""
 
 
 class Subscription(Protocol):
@@ -71,6 +91,18 @@ class Bus(Protocol):
 
     def subscribe_to_cloud(self, topic_filter: str, handler: MessageHandler) -> Subscription:
         """Call the handler for every message of AWS IoT Core on topics that match."""
+
+    def watch_updates(self, handler: UpdateHandler) -> Subscription:
+        """Call the handler before and after a deployment; the nucleus need not wait for this component.
+
+        NotSupported on nucleus lite. Deployments that are told not to notify components are not heard of.
+        """
+
+    def list_components(self) -> list[InstalledComponent]:
+        """Return all components of the device.
+
+        NotSupported on nucleus lite; Refused or Unauthorized on the Java nucleus without ``aws.greengrass.Cli``.
+        """
 
     def report_running(self) -> None:
         """Tell the nucleus that this component works; it forgets the errors it has counted."""

@@ -19,7 +19,15 @@ from typing import Any, Final
 
 from vedette.bus.dispatch import Dispatcher, Mailbox
 from vedette.bus.errors import BusLost, NotFound, NotSupported, Refused
-from vedette.bus.interface import MAX_BYTES, QUEUE_MESSAGES, ConfigurationHandler, MessageHandler, Subscription
+from vedette.bus.interface import (
+    MAX_BYTES,
+    QUEUE_MESSAGES,
+    ConfigurationHandler,
+    InstalledComponent,
+    MessageHandler,
+    Subscription,
+    UpdateHandler,
+)
 from vedette.bus.topics import matches
 
 __all__ = ["MemoryBroker", "MemoryBus"]
@@ -38,6 +46,8 @@ class MemoryBroker:
         """Gets what is published to AWS IoT Core; without one nothing comes back."""
         self.has_shadows = True
         """False: shadow operations are refused as nucleus lite does."""
+        self.components: list[InstalledComponent] | None = None
+        """What the nucleus lists; None: it does not, and tells of no updates, as nucleus lite."""
         self._subscriptions: list[_Subscribed] = []
 
     def add(self, subscription: "_Subscribed") -> None:
@@ -61,9 +71,15 @@ class MemoryBroker:
         """Hand a message of AWS IoT Core to everybody whose filter matches."""
         self.deliver(f"{_CLOUD}{topic}", payload)
 
+    def update(self, deployment_id: str, *, begins: bool) -> None:
+        """Tell who watches updates of a deployment."""
+        self.deliver(_UPDATES, (b"+" if begins else b"-") + deployment_id.encode())
+
 
 _CLOUD: Final = "cloud "
 """Before topics and filters of AWS IoT Core: no local filter matches them."""
+_UPDATES: Final = "updates "
+"""Where updates are told of."""
 
 
 class _Subscribed:
@@ -234,6 +250,16 @@ class MemoryBus:
         """Call the handler for what the broker's ``deliver_from_cloud`` is given."""
         return self.subscribe(f"{_CLOUD}{topic_filter}", lambda topic, data: handler(topic[len(_CLOUD) :], data))
 
+    def watch_updates(self, handler: UpdateHandler) -> Subscription:
+        """Call the handler for what the broker's ``update`` tells."""
+        self._check_components()
+        return self.subscribe(_UPDATES, lambda _topic, data: handler(data[1:].decode(), data[:1] == b"+"))
+
+    def list_components(self) -> list[InstalledComponent]:
+        """Return the broker's ``components``."""
+        self._check_components()
+        return list(self.broker.components or ())
+
     def report_running(self) -> None:
         """Count the report."""
         self._check()
@@ -249,6 +275,11 @@ class MemoryBus:
         for subscription in self._subscriptions:
             self.broker.remove(subscription)
         self._dispatcher.close()
+
+    def _check_components(self) -> None:
+        self._check()
+        if self.broker.components is None:
+            raise NotSupported("this nucleus does not offer it: components and updates")
 
     def _check_shadows(self) -> None:
         self._check()

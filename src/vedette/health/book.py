@@ -18,9 +18,11 @@ from vedette.health.document import (
     HealthDocument,
     ModelHealth,
 )
+from vedette.health.nodes import with_nodes
 from vedette.health.parts import (
     application_part,
     camera_part,
+    deployment_part,
     model_part,
     output_part,
     paused_camera,
@@ -35,6 +37,7 @@ from vedette.messages import (
     ApplicationStatus,
     CameraDemand,
     CameraStatus,
+    DeploymentStatus,
     DisplayStatus,
     Message,
     ModelDemand,
@@ -52,6 +55,7 @@ TOPIC_FILTERS: Final = (
     ApplicationStatus.topic("+"),
     OutputStatus.topic("+"),
     DisplayStatus.topic(),
+    DeploymentStatus.topic(),
 )
 """What to subscribe to in order to fill a book."""
 
@@ -114,6 +118,7 @@ class HealthBook:
         self._camera_demands: _Shelf[CameraDemand] = _Shelf()
         self._model_demands: _Shelf[ModelDemand] = _Shelf()
         self._display: Heard[DisplayStatus] | None = None
+        self._deployment: Heard[DeploymentStatus] | None = None
         self.rejected = 0
         """Messages that could not be read."""
         self.changes = 0
@@ -143,11 +148,19 @@ class HealthBook:
             output_part(entry, shown.get(key), silence_s=self._outputs.silence_s(key, now), wall=wall)
             for key, entry in sorted(self._outputs.heard.items())
         ]
+        heard = self._applications.heard
+        by_id = {camera.camera_id: camera for camera in cameras}
+        by_model = {model.model_id: model for model in models}
+        applications = [
+            with_nodes(a, heard[a.instance].message if a.instance in heard else None, by_id, by_model, outputs)
+            for a in applications
+        ]
         listed = sorted(components, key=lambda component: component.name)
-        problems = find_problems(cameras, models, applications, outputs, listed)
+        deployment = None if self._deployment is None else deployment_part(self._deployment.message, wall=wall)
+        problems = find_problems(cameras, models, applications, outputs, listed, deployment)
         return HealthDocument(
             at=datetime.fromtimestamp(wall, timezone.utc),
-            summary=summarize(problems, [*cameras, *models, *applications]),
+            summary=summarize(problems, [*cameras, *models, *applications], deployment),
             problems=problems,
             cameras=cameras,
             models=models,
@@ -155,6 +168,7 @@ class HealthBook:
             outputs=outputs,
             display=self._display_part(),
             components=listed,
+            deployment=deployment,
         )
 
     def output(self, output_id: str) -> OutputStatus | None:
@@ -197,6 +211,10 @@ class HealthBook:
                 entry.usual_fps = output.fps or entry.usual_fps
             case ("display", "status"):
                 self._display = Heard(DisplayStatus.model_validate_json(payload), now)
+            case ("deployment", "status"):
+                deployment = DeploymentStatus.model_validate_json(payload)
+                self._note(self._deployment, deployment.state)
+                self._deployment = Heard(deployment, now)
             case _:
                 return False
         return True
@@ -211,6 +229,8 @@ class HealthBook:
         _keep(self._model_demands, {k for k in self._model_demands.heard if self._model_demands.fresh(k, now)})
         if self._display is not None and now - self._display.at > TTL_S:
             self._display = None
+        if self._deployment is not None and now - self._deployment.at > TTL_S:
+            self._deployment = None
         demands = [e.message for e in self._camera_demands.heard.values() if e.message.wanted]
         wishes = [e.message for e in self._model_demands.heard.values() if e.message.wanted]
 

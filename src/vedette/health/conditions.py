@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Final, NamedTuple
 
-from vedette.messages import ApplicationState, CameraState, ModelState
+from vedette.messages import ApplicationState, CameraState, DeploymentState, ModelState
 
 
 class Severity(str, Enum):
@@ -185,6 +185,23 @@ OUTPUTS: Final[Mapping[OutputState, Condition]] = {
         "{application} has said nothing of it for {age_s} s", patience_s=10.0,
     ),
 }  # fmt: skip
+
+DEPLOYMENTS: Final[Mapping[DeploymentState, Condition]] = {
+    DeploymentState.QUEUED: Condition(
+        "update waits", "An update waits", Severity.BUSY, detail="{deployment}, for {age_s} s", patience_s=3600.0
+    ),
+    DeploymentState.IN_PROGRESS: Condition(
+        "updating", "Updating this device", Severity.BUSY, detail="{deployment}, {age_s} s so far", patience_s=1800.0
+    ),
+    DeploymentState.DONE: Condition("updated", "The last update is over", Severity.OK, detail="{deployment}"),
+    DeploymentState.SUCCEEDED: Condition("updated", "The last update succeeded", Severity.OK, detail="{deployment}"),
+    DeploymentState.FAILED: Condition(
+        "update failed", "The last update failed", Severity.WARNING, "Log", "vedette logs", detail="{deployment}"
+    ),
+    DeploymentState.CANCELED: Condition(
+        "update canceled", "The last update was canceled", Severity.INFO, detail="{deployment}"
+    ),
+}
 
 COMPONENTS: Final[Mapping[str, Condition]] = {
     "BROKEN": Condition(

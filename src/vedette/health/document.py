@@ -12,6 +12,8 @@ from vedette.health.conditions import Severity
 from vedette.messages import ParameterStatus, PortStatus, ScreenStatus
 
 SCHEMA = "vedette.health/1"
+NodeState = Literal["RUNNING", "ERROR", "NOT_AVAILABLE", "PAUSED"]
+InstanceState = Literal["RUNNING", "ERROR", "NOT_AVAILABLE"]
 
 
 class Part(BaseModel):
@@ -64,11 +66,23 @@ class ModelHealth(Part):
     users: list[str] = Field(default_factory=list, description="instance/node")
 
 
+class NodeHealth(BaseModel):
+    """One node of an application's graph, in the words of Panorama's ``NodeInstanceStatus``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    kind: Literal["code", "camera", "model", "output"]
+    health: NodeState
+
+
 class ApplicationHealth(Part):
     """One application instance."""
 
     instance: str
     application: str
+    health: InstanceState = Field(default="NOT_AVAILABLE", description="Panorama's HealthStatus of the instance")
+    nodes: list[NodeHealth] = Field(default_factory=list, description="code, cameras, models, outputs of the graph")
     restarts: int = 0
     errors: int = 0
     exit_code: int | None = None
@@ -127,13 +141,20 @@ class ComponentHealth(BaseModel):
     detail: str = ""
 
 
+class DeploymentHealth(Part):
+    """The deployment that is under way, or the last one that this device was told of."""
+
+    deployment_id: str
+    name: str = ""
+
+
 class Problem(BaseModel):
     """Something that needs attention."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     severity: Severity
-    kind: Literal["camera", "model", "application", "output", "component"]
+    kind: Literal["camera", "model", "application", "output", "component", "deployment"]
     subject: str = Field(description="name for people")
     subject_id: str
     words: str
@@ -167,6 +188,7 @@ class HealthDocument(BaseModel):
     outputs: list[OutputHealth]
     display: DisplayHealth | None = None
     components: list[ComponentHealth] = Field(default_factory=list)
+    deployment: DeploymentHealth | None = None
 
     def to_json(self) -> str:
         """Return the document as JSON, with the key ``schema`` and without the fields that are None."""

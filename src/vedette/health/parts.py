@@ -9,6 +9,7 @@ from vedette.health.conditions import (
     APPLICATIONS,
     CAMERA_SILENT,
     CAMERAS,
+    DEPLOYMENTS,
     MODEL_SILENT,
     MODELS,
     OUTPUTS,
@@ -18,13 +19,20 @@ from vedette.health.conditions import (
     Words,
     describe,
 )
-from vedette.health.document import ApplicationHealth, CameraHealth, ModelHealth, OutputHealth
+from vedette.health.document import (
+    ApplicationHealth,
+    CameraHealth,
+    DeploymentHealth,
+    ModelHealth,
+    OutputHealth,
+)
 from vedette.messages import (
     TTL_S,
     ApplicationState,
     ApplicationStatus,
     CameraState,
     CameraStatus,
+    DeploymentStatus,
     ModelStatus,
     OutputStatus,
 )
@@ -263,3 +271,19 @@ def output_part(heard: HeardOutput, shown: ShownOutput | None, *, silence_s: flo
             }
         ),
     )  # fmt: skip
+
+
+def deployment_part(status: DeploymentStatus, *, wall: float) -> DeploymentHealth:
+    """A deployment that is under way, or the last one."""
+    age_s = max(0.0, wall - status.since)
+    facts = {"deployment": status.name or status.deployment_id}
+    words = describe(DEPLOYMENTS[status.state], facts, age_s=age_s)
+    if status.detail:
+        words = words._replace(detail=f"{words.detail}: {status.detail}")
+    return DeploymentHealth(
+        **_said(words),
+        state=status.state.value,
+        state_age_s=round(age_s, 1),
+        deployment_id=status.deployment_id,
+        name=status.name,
+    )

@@ -7,6 +7,7 @@ from vedette.health.document import (
     ApplicationHealth,
     CameraHealth,
     ComponentHealth,
+    DeploymentHealth,
     ModelHealth,
     OutputHealth,
     Part,
@@ -24,12 +25,15 @@ def find_problems(
     applications: Sequence[ApplicationHealth],
     outputs: Sequence[OutputHealth],
     components: Sequence[ComponentHealth] = (),
+    deployment: DeploymentHealth | None = None,
 ) -> list[Problem]:
     """Return every part that needs attention, but no mere consequence of another one.
 
-    Order: components, cameras, models, applications, outputs; within these the worst first, then by name.
+    Order: deployment, components, cameras, models, applications, outputs; within these the worst first, then by name.
     """
     found = [_of_component(component) for component in components if component.state in COMPONENTS]
+    if deployment is not None:
+        found.append(_problem(deployment, "deployment", deployment.name or "update", deployment.deployment_id))
     found += [_problem(part, "camera", part.name, part.camera_id) for part in cameras]
     found += [_problem(part, "model", part.name, part.model_id) for part in models]
     found += [
@@ -44,20 +48,24 @@ def find_problems(
         for part in outputs
         if part.instance in healthy and part.camera_id not in troubled
     ]
-    order = ("component", "camera", "model", "application", "output")
+    order = ("deployment", "component", "camera", "model", "application", "output")
     return sorted(
         (problem for problem in found if problem.severity.rank >= Severity.WARNING.rank),
         key=lambda problem: (order.index(problem.kind), -problem.severity.rank, problem.subject),
     )
 
 
-def summarize(problems: Sequence[Problem], parts: Sequence[Part]) -> Summary:
+def summarize(
+    problems: Sequence[Problem], parts: Sequence[Part], deployment: DeploymentHealth | None = None
+) -> Summary:
     """Return the whole in one line; ``parts`` are those in a state of their own: cameras, models, applications."""
     if problems:
         worst = max((problem.severity for problem in problems), key=lambda severity: severity.rank)
         first = f"{problems[0].subject}, {problems[0].words}"
         words = f"1 problem: {first}" if len(problems) == 1 else f"{len(problems)} problems, first {first}"
         return Summary(severity=worst, words=words, problems=len(problems))
+    if deployment is not None and deployment.severity is Severity.BUSY:
+        return Summary(severity=Severity.BUSY, words=f"{deployment.title}: {deployment.detail}")
     if not parts:
         return Summary(severity=Severity.INFO, words="No application runs here yet")
     if any(part.severity is Severity.BUSY for part in parts):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from vedette.messages.camera import CameraDemand, CameraSource, CameraStatus
     from vedette.messages.camera_state import CameraState
+    from vedette.messages.deployment import DeploymentState, DeploymentStatus
     from vedette.messages.display import DisplayStatus, ScreenStatus
     from vedette.messages.limits import MAX_BYTES, REPEAT_S, TTL_S
     from vedette.messages.message import Message
@@ -36,6 +37,8 @@ __all__ = [
     "CameraSource",
     "CameraState",
     "CameraStatus",
+    "DeploymentState",
+    "DeploymentStatus",
     "DisplayStatus",
     "Message",
     "ModelDemand",
@@ -52,6 +55,7 @@ _MODULES: Final = {
     "application": ("ApplicationState", "ApplicationStatus", "OutputStatus", "ParameterStatus", "PortStatus"),
     "camera": ("CameraDemand", "CameraSource", "CameraStatus"),
     "camera_state": ("CameraState",),
+    "deployment": ("DeploymentState", "DeploymentStatus"),
     "display": ("DisplayStatus", "ScreenStatus"),
     "limits": ("MAX_BYTES", "REPEAT_S", "TTL_S"),
     "message": ("Message",),

@@ -11,6 +11,9 @@ import pytest
 from awsiot.greengrasscoreipc import connect
 from awsiot.greengrasscoreipc.clientv2 import GreengrassCoreIPCClientV2
 
+from vedette.bus import Bus
+from vedette.bus.greengrass import connect_to_nucleus
+
 SLEEPER: Mapping[str, Any] = {"run": 'echo "token $SVCUID"; exec sleep 600'}
 """A component that does nothing but tell its token."""
 
@@ -34,6 +37,15 @@ def client_of(bench: Any, component: str, start: int = 1) -> GreengrassCoreIPCCl
     """Connect as a component that runs as ``SLEEPER``, with the token of its ``start``-th start."""
     token = bench.heard.line(component, "token ", count=start).split()[1]
     return _connected(Path(json.loads(command_line_file(bench).read_text())["domain_socket_path"]), token)
+
+
+def bus_of(bench: Any, component: str) -> Bus:
+    """Connect as a component does that runs as ``SLEEPER``, with the components' own client."""
+    token = bench.heard.line(component, "token ", count=1).split()[1]
+    socket = json.loads(command_line_file(bench).read_text())["domain_socket_path"]
+    return connect_to_nucleus(
+        5.0, {"SVCUID": token, "AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH_FOR_COMPONENT": str(socket)}
+    )
 
 
 def command_line(bench: Any) -> GreengrassCoreIPCClientV2:

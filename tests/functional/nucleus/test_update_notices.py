@@ -12,11 +12,12 @@ from awsiot.greengrasscoreipc.model import (
     ServiceError,
 )
 
+from vedette.bus import Unauthorized
 from vedette.nucleus.deployment import ComponentDeployment, Deployment
 from vedette.nucleus.errors import NucleusError
 
 from .conftest import Bench
-from .ipc_clients import SLEEPER, client_of, command_line, refused
+from .ipc_clients import SLEEPER, bus_of, client_of, command_line, policy, refused
 from .test_local_deployments import deploy as deploy_locally
 
 
@@ -153,3 +154,27 @@ def test_component_is_asked_about_nothing_or_about_another_version(bench: Bench,
     bench.nucleus.deploy(Deployment(components=components))
     assert events.empty()
     assert bench.nucleus.configuration.get("own") == {"fps": 99}
+
+
+def test_the_components_bus_holds_a_deployment_up_or_hears_nothing_of_it(bench: Bench, component: Any) -> None:
+    bus = bus_of(bench, "own")
+    heard: queue.Queue[tuple[str, bool]] = queue.Queue()
+    bus.watch_updates(lambda deployment_id, begins: heard.put((deployment_id, begins)))
+    wanted = deployment(notify_s=60.0)
+    Deploying(bench, wanted).done()  # within 20 s: nobody waits for an answer
+    assert [heard.get(timeout=5), heard.get(timeout=5)] == [
+        (wanted.deployment_id, True),
+        (wanted.deployment_id, False),
+    ]
+    with pytest.raises(Unauthorized):
+        bus.list_components()
+    bus.close()
+
+
+def test_the_components_bus_lists_other_components_than_there_are(bench: Bench) -> None:
+    bench.recipe("own", SLEEPER, configuration=policy("aws.greengrass.Cli", "ListComponents"))
+    bench.nucleus.deploy(Deployment(components={"own": ComponentDeployment(version="1.0.0")}))
+    bench.nucleus.wait_running()
+    bus = bus_of(bench, "own")
+    assert ("own", "1.0.0", "RUNNING") in bus.list_components()
+    bus.close()

@@ -53,3 +53,12 @@ def test_a_change_waits_or_silence_is_told() -> None:
     assert not telling.report_due({"a": 2})
     now[0] = 1000.0
     assert telling.report_due({"a": 2})
+
+
+def test_an_age_in_words_makes_an_update_of_the_shadow_every_time() -> None:
+    now = [0.0]
+    telling = Telling(lambda: now[0])
+    assert telling.report_due({"problems": [{"title": "No new picture for 7 s"}]})
+    now[0] = 60.0
+    assert not telling.report_due({"problems": [{"title": "No new picture for 67 s"}]})
+    assert telling.report_due({"problems": [{"title": "Camera unreachable"}]})

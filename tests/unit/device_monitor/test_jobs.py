@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,11 @@ from vedette_device_monitor.deeds import diagnostics, reboot
 from vedette_device_monitor.jobs import Job, JobLog, Jobs, Outcome
 
 from vedette.aws_calls import Denied, Response
+from vedette.bus import BusError
 from vedette.bus.memory import MemoryBroker, MemoryBus
 
 THING = "shop-7"
+TOO_LARGE = "a document that nucleus lite does not pass on"
 PREFIX = f"$aws/things/{THING}/jobs/"
 
 
@@ -53,7 +55,12 @@ class IotJobs:
                 for key, status in (("inProgressJobs", "IN_PROGRESS"), ("queuedJobs", "QUEUED"))
             }
         elif operation == "get":
-            answer = {"execution": self.executions[job_id]}
+            execution = dict(self.executions[job_id])
+            if not content["includeJobDocument"]:
+                del execution["jobDocument"]
+            elif execution["jobDocument"] == TOO_LARGE:
+                return  # nucleus lite drops it
+            answer = {"execution": execution}
         else:
             execution = self.executions[job_id]
             if content["expectedVersion"] != execution["versionNumber"]:
@@ -77,6 +84,8 @@ class Device:
         self.iot = IotJobs(self.broker)
         self.bus = MemoryBus(self.broker, "vedette.DeviceMonitor")
         self.done: list[str] = []
+        self.others: list[tuple[str, str, bool]] = []
+        self.answer_s = 5.0
         self.outcome = Outcome(True, {"said": "fine"})
         self.start("boot-1")
 
@@ -86,8 +95,21 @@ class Device:
             return self.outcome
 
         deeds = dict.fromkeys(("REBOOT", "DOCTOR", "DIAGNOSTICS"), deed)
-        self.jobs = Jobs(self.bus, THING, JobLog(self.folder / "jobs.json"), deeds, boot=boot, answer_s=5.0)
+        self.jobs = Jobs(
+            self.bus,
+            THING,
+            JobLog(self.folder / "jobs.json"),
+            deeds,
+            boot=boot,
+            answer_s=self.answer_s,
+            others=self.heard_of_others,
+        )
         self.jobs.listen()
+
+    def heard_of_others(self, execution: Mapping[str, Any]) -> bool:
+        self.others.append((execution["jobId"], execution["status"], "jobDocument" in execution))
+        document = execution.get("jobDocument")
+        return isinstance(document, Mapping) and "configurationArn" in document
 
 
 @pytest.fixture
@@ -294,3 +316,30 @@ def test_the_bundle_goes_somewhere_else() -> None:
     for wrong in ("", "../x", "a/b", 5):
         assert not collect(s3, {"bucket": wrong}).succeeded
     assert "s3:PutObject" in collect(S3(Denied("may not do s3:PutObject")), {}, "b-1").details["reason"]
+
+
+def test_a_deployment_of_greengrass_is_not_followed_to_its_end(device: Device) -> None:
+    device.iot.add("fleet-1", {"configurationArn": "arn", "deploymentName": "shops"})
+    device.iot.add("foreign", {"operation": "ROTATE"})
+    device.jobs.run_once()
+    device.iot.executions["fleet-1"]["status"] = "SUCCEEDED"
+    device.iot.executions["foreign"]["status"] = "SUCCEEDED"
+    for _ in range(3):
+        device.jobs.run_once()
+    assert device.others == [
+        ("fleet-1", "QUEUED", True),
+        ("foreign", "QUEUED", True),
+        ("fleet-1", "SUCCEEDED", False),
+    ]
+    assert device.iot.history == []
+
+
+def test_a_document_that_does_not_come_through_holds_our_jobs_up(device: Device) -> None:
+    device.iot.add("large", TOO_LARGE)
+    device.iot.add("ours", {"operation": "DOCTOR"})
+    device.answer_s = 0.2
+    device.start("boot-1")
+    with pytest.raises(BusError, match="has not answered"):
+        device.jobs.run_once()
+    assert device.done == ["ours"]
+    assert device.iot.status("ours") == "SUCCEEDED"

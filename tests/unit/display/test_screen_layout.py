@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from vedette_display.screen.layout import Box, fit, tiles
 from vedette_display.screen.ownership import Ownership
+from vedette_display.screen.scene import Scene
 from vedette_display.screen.staging import stage
 
 from vedette.health import HealthBook, HealthDocument
-from vedette.messages import ApplicationState, ApplicationStatus, OutputStatus
+from vedette.messages import ApplicationState, ApplicationStatus, DeploymentState, DeploymentStatus, OutputStatus
 
 NOW = 1000.0
 
@@ -88,3 +89,21 @@ def test_screen_does_not_say_what_it_waits_for() -> None:
     assert said()[0] == "No application runs here"
     assert said(("one", ApplicationState.PREPARING, 34.0))[0] == "Installing requirements, 34 s"
     assert said(("blind", ApplicationState.RUNNING, 900.0)) == ("No picture", "No application here puts pictures out")
+
+
+def test_screen_does_not_say_that_the_device_is_updated() -> None:
+    def scene(state: DeploymentState, *, picture: bool) -> Scene:
+        book = HealthBook(wall=lambda: NOW)
+        update = DeploymentStatus(deployment_id="d", name="shops", state=state, since=NOW - 12)
+        book.apply(DeploymentStatus.topic(), update.encode())
+        known = book.document()
+        if picture:
+            running = document(("one", ApplicationState.RUNNING, 50.0), outputs=("one",))
+            known = running.model_copy(update={"deployment": known.deployment})
+        return stage(known, "one", "bench-1", lambda _: None)
+
+    said = scene(DeploymentState.IN_PROGRESS, picture=False)
+    assert (said.title, said.detail) == ("Updating this device", "shops, 12 s so far")
+    assert scene(DeploymentState.IN_PROGRESS, picture=True).notice == "Updating this device: shops, 12 s so far"
+    assert scene(DeploymentState.FAILED, picture=True).notice == "The last update failed: shops"
+    assert scene(DeploymentState.SUCCEEDED, picture=True).notice == ""

@@ -9,7 +9,7 @@ import pytest
 from vedette.health import OutputState, Severity
 from vedette.health import conditions as table
 from vedette.health.conditions import Condition, describe
-from vedette.messages import ApplicationState, CameraState, ModelState
+from vedette.messages import ApplicationState, CameraState, DeploymentState, ModelState
 
 ALL = [
     *table.CAMERAS.values(),
@@ -17,12 +17,14 @@ ALL = [
     *table.APPLICATIONS.values(),
     *table.OUTPUTS.values(),
     *table.COMPONENTS.values(),
+    *table.DEPLOYMENTS.values(),
     table.CAMERA_SILENT,
     table.MODEL_SILENT,
     table.APPLICATION_SILENT,
     table.APPLICATION_ENDED,
 ]
 FACTS = {"age_s", "picture_age_s", "camera", "model", "application", "instance", "port", "codec", "path", "component"}
+FACTS |= {"deployment"}
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,7 @@ FACTS = {"age_s", "picture_age_s", "camera", "model", "application", "instance",
         (table.MODELS, ModelState),
         (table.APPLICATIONS, ApplicationState),
         (table.OUTPUTS, OutputState),
+        (table.DEPLOYMENTS, DeploymentState),
     ],
 )
 def test_a_state_has_no_words(conditions: Mapping[Enum, Condition], states: type[Enum]) -> None:

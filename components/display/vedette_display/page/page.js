@@ -124,9 +124,12 @@ function updateBar() {
 }
 
 function updateProblems() {
-  const { problems, summary } = state.health;
+  const { problems, summary, deployment } = state.health;
   const root = $("health");
   const next = element("section");
+  if (deployment?.severity === "busy" && problems.length) {
+    next.append(element("p", { class: "summary", "data-severity": "busy" }, icon("busy"), element("span", {}, `${deployment.title}: ${deployment.detail}`)));
+  }
   if (!problems.length) {
     next.append(element("p", { class: "summary", "data-severity": summary.severity }, icon(summary.severity), element("span", {}, summary.words)));
   } else {

@@ -42,6 +42,8 @@ class Painter:
             self._tile(tile, inner, players.get(path), pictures.get(path), now)
             if len(scene.tiles) > 1:
                 self._caption(tile.name, inner)
+        if scene.tiles and scene.notice:
+            self._caption(scene.notice, Box(0, 0, width, max(10, height // 20)), max(12, height // 50))
         surface.end()
 
     def _tile(self, tile: SceneTile, box: Box, player: Player | None, picture: Picture | None, now: float) -> None:
@@ -84,8 +86,8 @@ class Painter:
         self._surface.fill(Box(x, y, down, height), color)
         self._surface.fill(Box(x + width - down, y, down, height), color)
 
-    def _caption(self, name: str, box: Box) -> None:
-        image = self._lettering.line(name, max(10, round(box.height * 0.026)))
+    def _caption(self, name: str, box: Box, size: int = 0) -> None:
+        image = self._lettering.line(name, size or max(10, round(box.height * 0.026)))
         height, width = image.shape[:2]
         pad = height // 4
         ground = Box(box.x, box.y + box.height - height - 2 * pad, min(box.width, width + 2 * pad), height + 2 * pad)

@@ -26,6 +26,7 @@ class Scene(BaseModel):
     owner: str = ""
     title: str = ""
     detail: str = ""
+    notice: str = Field(default="", description="a line over the tiles: an update is under way")
     tiles: list[SceneTile] = Field(default_factory=list)
 
 

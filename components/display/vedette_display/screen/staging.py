@@ -26,8 +26,13 @@ def stage(document: HealthDocument, owner: str, device: str, locate: Callable[[s
                 detail=tile.detail if wrong else "",
             )
         )
+    update = document.deployment
+    busy = update is not None and update.severity in {Severity.BUSY, Severity.WARNING}
     if shown:
-        return Scene(device=device, owner=owner, tiles=shown)
+        notice = f"{update.title}: {update.detail}" if update is not None and busy else ""
+        return Scene(device=device, owner=owner, tiles=shown, notice=notice)
+    if update is not None and update.severity is Severity.BUSY:
+        return Scene(device=device, title=update.title, detail=update.detail)
     # Nobody has a picture: the application that is on its way says what it waits for.
     for application in sorted(document.applications, key=lambda a: a.state_age_s):
         if application.state not in _ON_ITS_WAY:
