@@ -16,6 +16,7 @@ from frames import encode
 from session import MESSAGE, PING, Session
 
 NAME = "vedette.Conformance"
+NEIGHBOUR = "vedette.ConformanceNeighbour"
 
 
 class Case(NamedTuple):
@@ -375,6 +376,9 @@ calls(
     "lifecycle: states",
     ("UpdateState", {"state": "SLEEPING"}),
     ("UpdateState", {}),
+    ("UpdateState", {"state": "NEW"}),
+    ("UpdateState", {"state": "running"}),
+    ("UpdateState", {"state": "RUNNING"}),
 )
 calls(
     "authorization: only the stream manager may ask for tokens",
@@ -393,6 +397,14 @@ calls(
     ("PauseComponent", {"componentName": NAME}),
     ("ResumeComponent", {"componentName": NAME}),
     ("PutComponentMetric", {"metrics": [{"name": "n", "unit": "COUNT", "value": 1}]}),
+)
+calls(
+    "command line: what a policy allows",
+    ("RestartComponent", {"componentName": NEIGHBOUR}),
+    ("RestartComponent", {"componentName": "vedette.ConformanceNobody"}),
+    ("RestartComponent", {}),
+    ("RestartComponent", {"componentName": ""}),
+    ("RestartComponent", {"componentName": 5}),
 )
 calls("updates: heard of", ("SubscribeToComponentUpdates", {}))
 calls("updates: deferred by who did not ask", ("DeferComponentUpdate", {"deploymentId": "x", "recheckAfterMs": 0}))
@@ -422,4 +434,36 @@ calls(
     ("PublishToIoTCore", {"topicName": "forbidden/a", "qos": "1", "payload": b64("x")}),
     ("SubscribeToIoTCore", {"topicName": "forbidden/#", "qos": "1"}),
     ("PublishToIoTCore", {"qos": "1", "payload": b64("x")}),
+)
+calls(
+    "IoT Core: messages that come back",
+    ("SubscribeToIoTCore", {"topicName": "conformance/iot/a", "qos": "1"}),
+    ("PublishToIoTCore", {"topicName": "conformance/iot/a", "qos": "1", "payload": b64("hi")}),
+    ("PublishToIoTCore", {"topicName": "conformance/iot/a", "qos": "0", "payload": ""}),
+)
+calls(
+    "IoT Core: filters",
+    ("SubscribeToIoTCore", {"topicName": "conformance/iot/+/x", "qos": "0"}),
+    ("SubscribeToIoTCore", {"topicName": "conformance/iot/b/#", "qos": "1"}),
+    ("PublishToIoTCore", {"topicName": "conformance/iot/b", "qos": "1", "payload": b64("1")}),
+    ("PublishToIoTCore", {"topicName": "conformance/iot/c/x", "qos": "1", "payload": b64("2")}),
+)
+calls(
+    "IoT Core: fields that are missing, or of other kinds",
+    ("PublishToIoTCore", {"topicName": "conformance/iot/c", "payload": b64("x")}),
+    ("PublishToIoTCore", {"topicName": "conformance/iot/c", "payload": b64("x"), "qos": 1}),
+    ("PublishToIoTCore", {"topicName": "conformance/iot/c", "payload": b64("x"), "qos": "3"}),
+    ("PublishToIoTCore", {"topicName": "conformance/iot/c", "payload": b64("x"), "qos": "one"}),
+    ("PublishToIoTCore", {"topicName": "conformance/iot/c", "qos": "1"}),
+    ("PublishToIoTCore", {"topicName": "conformance/iot/c", "qos": "1", "payload": "§§"}),
+    ("PublishToIoTCore", {"topicName": 5, "qos": "1", "payload": b64("x")}),
+    ("SubscribeToIoTCore", {"topicName": "conformance/iot/c"}),
+    ("SubscribeToIoTCore", {"topicName": "conformance/iot/c", "qos": "3"}),
+    ("SubscribeToIoTCore", {"qos": "1"}),
+)
+calls(
+    "IoT Core: topics that it has no room for",
+    ("PublishToIoTCore", {"topicName": "conformance/1/2/3/4/5/6/7/8", "qos": "1", "payload": b64("x")}),
+    ("PublishToIoTCore", {"topicName": "", "qos": "1", "payload": b64("x")}),
+    ("SubscribeToIoTCore", {"topicName": "", "qos": "1"}),
 )

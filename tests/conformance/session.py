@@ -15,6 +15,8 @@ TERMINATE = 2
 ANSWER_LIMIT_S = 10.0
 QUIET_S = 0.05
 """How long to look for frames that nobody expects, once all the expected ones are there."""
+RECORDED_S = 1.0
+"""How long to look for frames where nothing is expected, because it is recorded."""
 
 Frame = Dict[str, Any]
 
@@ -83,8 +85,8 @@ class Session:
 
     # -- receiving
 
-    def settle(self, expected: Dict[str, List[Frame]], *, closes: bool) -> None:
-        """Read until as much has come as is expected, and a little longer."""
+    def settle(self, expected: Dict[str, List[Frame]], *, closes: bool, quiet_s: float = QUIET_S) -> None:
+        """Read until as much has come as is expected, and ``quiet_s`` longer."""
 
         def enough() -> bool:
             if closes:
@@ -92,7 +94,7 @@ class Session:
             return all(len(self.streams.get(key, [])) >= len(frames) for key, frames in expected.items())
 
         self._until(enough, ANSWER_LIMIT_S)
-        self._until(lambda: self.closed, QUIET_S)
+        self._until(lambda: self.closed, quiet_s)
 
     def _of(self, stream: int) -> List[Frame]:
         return self.streams.get(str(stream), [])

@@ -25,7 +25,8 @@ def test_answer_differs_from_that_of_the_real_nucleus(runtime_folder: Path, tmp_
         for path in (*SUITE.glob("*.py"), *SUITE.glob("expected/*.json")):
             archive.write(path, path.relative_to(SUITE))
     (packages / "recipes").mkdir()
-    (packages / "recipes" / f"{NAME}-1.0.0.yaml").write_bytes((SUITE / "recipe.yaml").read_bytes())
+    for name, recipe in {NAME: "recipe", f"{NAME}Neighbour": "neighbour"}.items():
+        (packages / "recipes" / f"{name}-1.0.0.yaml").write_bytes((SUITE / f"{recipe}.yaml").read_bytes())
     heard = Heard()
     nucleus = Nucleus(tmp_path, listeners=[heard], personality=personality)
     nucleus.start()

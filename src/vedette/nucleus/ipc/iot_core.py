@@ -66,8 +66,11 @@ class IotMessage:
     retain: bool = False
     properties: Mapping[str, Any] = field(default_factory=dict)
 
-    def event(self) -> bytes:
-        """Return the message as the event of a subscription."""
+    def event(self, *, lite: bool = False) -> bytes:
+        """Return the message as the event of a subscription; nucleus lite hands on topic and payload alone."""
+        if lite:
+            payload = base64.b64encode(self.payload).decode()
+            return to_json({"message": {"topicName": self.topic, "payload": payload}})
         message: dict[str, Any] = {
             "topicName": self.topic,
             "payload": base64.b64encode(self.payload).decode(),
@@ -105,8 +108,10 @@ class _Subscription:
 class IotCore:
     """The operations, and who is subscribed to what. Belongs to the event loop's thread."""
 
-    def __init__(self, authorizer: Authorizer) -> None:
+    def __init__(self, authorizer: Authorizer, *, lite: bool = False) -> None:
+        """``lite``: take what nucleus lite takes; a topic that IoT Core refuses is accepted, and lost."""
         self._authorizer = authorizer
+        self._lite = lite
         self._subscriptions: dict[_Subscription, None] = {}
         self.carrier: Carrier = LoopBack(self.deliver)
         self.published = 0
@@ -160,6 +165,9 @@ class IotCore:
         binary(call.request, "correlationData")
         properties = {key: call.request[key] for key in _KEPT if call.request.get(key) is not None}
         properties["payloadFormat"] = "1" if call.request.get("payloadFormat") == "1" else "0"
+        if problem is not None and self._lite:
+            _log.warning("a message for IoT Core is lost, as IoT Core would end the connection: %s", problem)
+            return {}
         if problem is None:
             try:
                 self.carrier.publish(IotMessage(topic, payload, qos, flag(call.request, "retain"), properties))
@@ -181,7 +189,7 @@ class IotCore:
         def deliver(message: IotMessage) -> None:
             # What comes before the answer is kept: a retained message may be faster than IoT Core's agreement.
             if held is None:
-                call.stream.send(message.event())
+                call.stream.send(message.event(lite=self._lite))
             else:
                 held.append(message)
 
@@ -189,7 +197,7 @@ class IotCore:
             nonlocal held
             early, held = held or [], None
             for message in early:
-                call.stream.send(message.event())
+                call.stream.send(message.event(lite=self._lite))
 
         gone = False
         close: Callable[[], None] | None = None

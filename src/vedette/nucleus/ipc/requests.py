@@ -1,4 +1,8 @@
-"""Reading an operation's JSON request, as strictly as the Java nucleus's deserializer."""
+"""Reading an operation's JSON request, as the Java nucleus's deserializer does: it converts between scalars.
+
+Source: aws-iot-device-sdk-java-v2 ``EventStreamRPCServiceModel.java`` (Gson, whose adapter of texts takes numbers and
+booleans, and whose adapters of numbers and booleans take texts).
+"""
 
 import base64
 import binascii
@@ -46,12 +50,26 @@ def _wrong(key: str, value: object, expected: str) -> UnparsableRequest:
     return UnparsableRequest(f"{key} is {type(value).__name__}, expected {expected}")
 
 
+def _as_text(value: object) -> str | None:
+    """Return a scalar as a text, None for an object or a list."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) if isinstance(value, int | float) else None
+
+
 def text(request: dict[str, Any], key: str) -> str | None:
-    """Return a string, None when absent."""
+    """Return a string, None when absent; a number or boolean comes as its text."""
     value = request.get(key)
-    if value is not None and not isinstance(value, str):
+    if value is None:
+        return None
+    found = _as_text(value)
+    if found is None:
         raise _wrong(key, value, "a string")
-    return value
+    return found
 
 
 def texts(request: dict[str, Any], key: str) -> Sequence[str]:
@@ -59,9 +77,10 @@ def texts(request: dict[str, Any], key: str) -> Sequence[str]:
     value = request.get(key)
     if value is None:
         return ()
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+    found = [_as_text(item) for item in value] if isinstance(value, list) else [None]
+    if None in found:
         raise _wrong(key, value, "a list of strings")
-    return value
+    return [item for item in found if item is not None]
 
 
 def number(request: dict[str, Any], key: str) -> float | None:
@@ -69,9 +88,12 @@ def number(request: dict[str, Any], key: str) -> float | None:
     value = request.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise _wrong(key, value, "a number")
-    return float(value)
+    try:
+        return _float(value) if isinstance(value, str) else float(value)
+    except ValueError as error:
+        raise _wrong(key, value, "a number") from error
 
 
 def integer(request: dict[str, Any], key: str) -> int | None:
@@ -85,6 +107,8 @@ def integer(request: dict[str, Any], key: str) -> int | None:
 def flag(request: dict[str, Any], key: str) -> bool:
     """Return a boolean, False when absent."""
     value = request.get(key)
+    if isinstance(value, str):
+        return value.lower() == "true"
     if value is not None and not isinstance(value, bool):
         raise _wrong(key, value, "true or false")
     return bool(value)

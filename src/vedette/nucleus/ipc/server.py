@@ -85,7 +85,7 @@ class IpcServer:
         """Who is told of component updates."""
         self.validation = ConfigurationValidation()
         """Who checks a new configuration."""
-        self.iot_core = IotCore(authorizer)
+        self.iot_core = IotCore(authorizer, lite=personality.lite)
         """IoT Core topics; ``carrier`` is a loop-back until another is set."""
         self._served: dict[str, Operation] = {
             **pubsub_operations(self.broker, authorizer),

@@ -49,6 +49,10 @@ _KEPT: Final = (
     "ValidateAuthorizationToken",
 )
 """What it answers as the Java nucleus does, but in words of its own."""
+_TEXTS: Final = frozenset({"topic", "topicName", "componentName", "state", "token"})
+"""Fields that must be texts; the Java nucleus would take numbers as well."""
+_IGNORED_STATES: Final = frozenset({"NEW", "INSTALLED", "STARTING", "ERRORED", "BROKEN", "STOPPING", "FINISHED"})
+"""States that a component may report of itself and that change nothing. Source: ``gghealthd/src/health.c``."""
 Handler = Callable[[Call], dict[str, Any] | Awaitable[dict[str, Any]]]
 _DENIED_TO: Final = {
     "RestartComponent": "Component not authorized to restart component.",
@@ -86,14 +90,14 @@ def _within_memory(handle: Handler) -> Handler:
 def _publish(broker: Broker, authorizer: Authorizer) -> Callable[[Call], dict[str, Any]]:
     def publish(call: Call) -> dict[str, Any]:
         try:
-            topic = text(call.request, "topic")
+            topic = _text(call.request, "topic")
             message = mapping(call.request, "publishMessage")
             if topic is None or message is None:
                 raise ServiceError(_INVALID)
             as_json, as_binary = mapping(message, "jsonMessage"), mapping(message, "binaryMessage")
             if (as_json is None) == (as_binary is None) or "message" not in (as_json or as_binary or {}):
                 raise ServiceError(_INVALID)
-            encoded = None if as_binary is None else text(as_binary, "message")
+            encoded = None if as_binary is None else _text(as_binary, "message")
         except IpcRefusal as refusal:
             raise ServiceError(_INVALID) from refusal
         _authorize(authorizer, call.component, "PublishToTopic", topic)
@@ -125,7 +129,7 @@ def _subscribe(broker: Broker, authorizer: Authorizer) -> Callable[[Call], dict[
     def subscribe(call: Call) -> dict[str, Any]:
         nonlocal subscriptions
         try:
-            topic = text(call.request, "topic")
+            topic = _text(call.request, "topic")
         except IpcRefusal as refusal:
             raise ServiceError(_INVALID) from refusal
         if topic is None:
@@ -178,7 +182,10 @@ def _reworded(name: str, handle: Handler, authorizer: Authorizer) -> Handler:
             prepared = _prepared(name, call, authorizer)
         except UnauthorizedError as refusal:
             raise _in_its_words(name, refusal) from refusal
+        if name == "UpdateState" and prepared.request["state"] in _IGNORED_STATES:
+            return {}
         try:
+            _check_kinds(prepared.request)
             answer = handle(prepared)
             return answer if isinstance(answer, dict) else _awaited(name, answer)
         except FailedUpdateConditionCheckError:
@@ -205,14 +212,42 @@ def _prepared(name: str, call: Call, authorizer: Authorizer) -> Call:
         request["qos"] = _qos(request.get("qos", "0"))
         if name == "PublishToIoTCore":
             request.setdefault("payload", "")
+            if not isinstance(request["payload"], str):
+                raise ServiceError(_INVALID)
+            if not _is_base64(request["payload"]):
+                raise ServiceError("'payload' is not valid base64.")
     elif name == "UpdateState":
         if not isinstance(request.get("state"), str):
             raise ServiceError(_INVALID)
+    elif name == "RestartComponent" and request.get("componentName") == "":
+        authorizer.check(call.component, CLI, name, "")
     elif name == "CreateLocalDeployment":
         authorizer.check(call.component, CLI, name, "")
         request["rootComponentsToRemove"] = request.get("rootComponentVersionsToRemove")
         request["failureHandlingPolicy"] = "DO_NOTHING"
     return Call(call.component, request, call.stream)
+
+
+def _text(request: dict[str, Any], key: str) -> str | None:
+    if key in request and not isinstance(request[key], str):
+        raise UnparsableRequest(f"{key} is no text")
+    return text(request, key)
+
+
+def _check_kinds(request: Mapping[str, Any]) -> None:
+    """Raise UnparsableRequest where a value is of a kind that nucleus lite does not convert."""
+    texts = [value for key, value in request.items() if key in _TEXTS]
+    path = request.get("keyPath")
+    if not all(isinstance(value, str) for value in (*texts, *(path if isinstance(path, list) else ()))):
+        raise UnparsableRequest("a value is no text")
+
+
+def _is_base64(value: str) -> bool:
+    try:
+        base64.b64decode(value, validate=True)
+    except ValueError:
+        return False
+    return True
 
 
 def _qos(value: object) -> str:
