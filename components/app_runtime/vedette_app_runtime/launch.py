@@ -34,6 +34,8 @@ def sandbox_spec(
     guard: PortGuard | None = None,
     confinement: Confinement | None = None,
     role: Mapping[str, str] | None = None,
+    name_servers: Path | None = None,
+    offline: bool = False,
     host_environ: Mapping[str, str] = os.environ,
 ) -> SandboxSpec:
     """Return the application's view of the machine, without the descriptors of a run."""
@@ -57,6 +59,8 @@ def sandbox_spec(
         },
         mode=mode,
         gpu=manifest.gpu,
+        name_servers=name_servers,
+        offline=offline,
         guard=guard,
         confinement=confinement or Confinement(),
     )

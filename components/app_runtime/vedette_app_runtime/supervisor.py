@@ -28,6 +28,7 @@ from vedette_app_runtime.restarts import RestartPolicy
 from vedette_app_runtime.role.credentials import RoleCredentials, assuming
 from vedette_app_runtime.role.endpoint import RoleEndpoint
 from vedette_app_runtime.sandbox import SandboxError, choose
+from vedette_app_runtime.sandbox.name_servers import NameServers
 from vedette_app_runtime.sandbox.system_files import gpu_mounts
 from vedette_app_runtime.sdk_folder import sdk_folder
 
@@ -76,6 +77,8 @@ class Supervisor:
         self._confining: Confining | None = None
         self._disk = DiskKeeper(folders.storage, folders.application_logs, stop)
         self._looked_at = 0.0
+        self._name_servers = NameServers(folders.attaching / "resolv.conf")
+        self._names_at = 0.0
         self._heartbeat = Heartbeat()
         self._role: tuple[str, RoleEndpoint] | None = None
         self._manifest = manifest
@@ -124,6 +127,9 @@ class Supervisor:
             elif code is None and (broken := self._broken_limit(now)) is not None:
                 self.end_because(broken, now)
                 on_exit()
+            elif code is None and now - self._names_at >= _LOOK_S:
+                self._names_at = now
+                self._look_up_names()
         elif now >= self.next_start_at:
             if self._preparation.environment is not None:
                 self._launch(configuration, now)
@@ -184,6 +190,8 @@ class Supervisor:
         if self._manifest.gpu and not gpu_mounts():
             logger.warning("%s", NO_GPU)
         try:
+            if configuration.network == "none":
+                _check_offline(configuration)
             if configuration.debug_port is not None:
                 argv = debugged(argv, configuration.debug_port)
             self.sandbox = choose(configuration.sandbox).kind
@@ -201,7 +209,10 @@ class Supervisor:
                 guard=guard,
                 confinement=self._confining.confinement,
                 role=self._role_environ(configuration),
+                name_servers=self._name_servers.copy,
+                offline=configuration.network == "none",
             )
+            self._name_servers.refresh()
             self._log_files.begin()
             self.process = ApplicationProcess(spec, argv, self._console, self._start)
         except (SandboxError, EnvironmentFailed, OSError) as error:
@@ -225,7 +236,7 @@ class Supervisor:
         if self._role is not None and self._role[0] != configuration.role:
             self._role[1].close()
             self._role = None
-        if configuration.role is None:
+        if configuration.role is None or configuration.network == "none":
             return None
         if self._role is None:
             assume = assuming(configuration.role, configuration.instance, region_of())
@@ -241,6 +252,12 @@ class Supervisor:
         if role is not None:
             role[1].close()
 
+    def _look_up_names(self) -> None:
+        try:
+            self._name_servers.refresh()
+        except OSError as error:
+            logger.warning("the application does not have the machine's present name servers: %s", error)
+
     def _broken_limit(self, now: float) -> str | None:
         if self._confining is None or self.process is None or now - self._looked_at < _LOOK_S:
             return None
@@ -254,7 +271,7 @@ class Supervisor:
 
     def _guard(self, configuration: ApplicationConfiguration) -> PortGuard | None:
         """Return the guard of a new run; None where the application is to have the machine's own ports."""
-        if configuration.network == "machine":
+        if configuration.network != "own":
             self._rules = None
             return None
         ports = list(configuration.ports)
@@ -282,3 +299,22 @@ class Supervisor:
         self.ended = Condition(ApplicationState.FAILED, detail)
         self.next_start_at = now + AGAIN_S
         logger.error("%s; next try in %.0f s", detail, AGAIN_S)
+
+
+def _check_offline(configuration: ApplicationConfiguration) -> None:
+    """Say what of the configuration has no effect without a network.
+
+    :raises EnvironmentFailed: if it is to wait for a debugger, which could never come
+    """
+    if configuration.debug_port is not None:
+        raise EnvironmentFailed("no debugger reaches an application without a network: leave out one of the two")
+    lost = [
+        words
+        for words, there in (
+            ("its routing rules open nothing", configuration.ports),
+            ("its AWS role gives it no credentials", configuration.role),
+        )
+        if there
+    ]
+    if lost:
+        logger.warning("the application has no network (network: none): %s", " and ".join(lost))

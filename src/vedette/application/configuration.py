@@ -13,7 +13,7 @@ from vedette.messages import CameraSource
 Launch = Literal["onAppStart", "onSignal", "onDemand"]
 Origin = Literal["graph", "override", "deployment"]
 Sandbox = Literal["required", "preferred", "off"]
-Network = Literal["own", "machine"]
+Network = Literal["own", "machine", "none"]
 EnvironmentChoice = Literal["auto", "container", "sources"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -95,7 +95,9 @@ class ApplicationConfiguration(BaseModel):
     log_level: LogLevel = Field(default="INFO", alias="logLevel", description="of the host's own log")
     ports: list[PortRoute] = Field(default_factory=list, description="confirmed routing rules; no other port is open")
     network: Network = Field(
-        default="own", description="own: TCP ports of its own, open by rule only; machine: those of the machine"
+        default="own",
+        description="own: TCP ports of its own, open by rule only; machine: those of the machine; none: no network, "
+        "cameras and models alone",
     )
 
     environment: EnvironmentChoice = Field(

@@ -37,6 +37,8 @@ def arguments(spec: SandboxSpec, *, disable_user_namespaces: bool = False, top: 
     options = [*_ISOLATION, "--hostname", spec.hostname]
     if not spec.interactive:
         options.append("--new-session")
+    if spec.offline:
+        options.append("--unshare-net")
     if disable_user_namespaces:
         options.append("--disable-userns")
     root = spec.environment.root
@@ -49,13 +51,13 @@ def arguments(spec: SandboxSpec, *, disable_user_namespaces: bool = False, top: 
         options += ["--tmpfs", scratch]
     if root is None:
         options += ["--dir", "/run"]
-        options += _mounts(system_mounts(top))
+        options += _mounts(system_mounts(top, name_servers=spec.name_servers))
         if spec.gpu:
             options += _mounts(gpu_mounts(top))
     else:
         # Mount points cannot be made in it: those that it lacked were made when it was unpacked.
         options += ["--tmpfs", "/run", "--tmpfs", "/sys", "--tmpfs", "/opt/vedette"]
-        options += _mounts(root_mounts(top))
+        options += _mounts(root_mounts(top, name_servers=spec.name_servers))
         if spec.gpu:
             options += _mounts(gpu_mounts_in_root(top))
     for path in outermost(spec.environment.read_only):

@@ -11,6 +11,7 @@ from typing import IO, Final
 
 from vedette_app_runtime.sandbox.bubblewrap import arguments, environment_arguments
 from vedette_app_runtime.sandbox.choice import Choice, choose, host_path
+from vedette_app_runtime.sandbox.errors import SandboxUnavailable
 from vedette_app_runtime.sandbox.mount_view import view_command
 from vedette_app_runtime.sandbox.spec import SandboxSpec
 
@@ -30,7 +31,7 @@ def command(spec: SandboxSpec, argv: Sequence[str], *, choice: Choice | None = N
     :raises SandboxUnavailable: if the sandbox is required and does not work here.
     :raises SandboxMisuse: if a folder to be shown is not there.
     """
-    chosen = choice or choose(spec.mode)
+    chosen = _choice(spec, choice)
     _make_folders(spec)
     inside = _inside(spec, argv, chosen)
     variables = _variables(spec, chosen)
@@ -62,7 +63,7 @@ def start(
     :raises SandboxMisuse: if a folder to be shown is not there.
     :raises OSError: if the process cannot be started.
     """
-    chosen = choice or choose(spec.mode)
+    chosen = _choice(spec, choice)
     if chosen.kind != "bubblewrap":
         # Nothing is between the application and the host here, so its variables may as well be in the arguments' place.
         _make_folders(spec)
@@ -104,6 +105,16 @@ def start(
         return process
     finally:
         os.close(memory)
+
+
+def _choice(spec: SandboxSpec, choice: Choice | None) -> Choice:
+    chosen = choice or choose(spec.mode)
+    if spec.offline and chosen.kind != "bubblewrap":
+        raise SandboxUnavailable(
+            "an application can be denied the network by bubblewrap alone, without which it is to be started",
+            'set the configuration key "sandbox" to "required", or "network" to "own"',
+        )
+    return chosen
 
 
 def _guarded(spec: SandboxSpec, line: list[str]) -> tuple[list[str], tuple[int, ...]]:

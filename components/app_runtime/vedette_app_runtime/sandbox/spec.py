@@ -46,6 +46,10 @@ class SandboxSpec:
     """Whether the GPU's device nodes are there."""
     host_dir: Path | None = None
     """Holds the host's socket; becomes ``/opt/vedette/host``, read-only: connecting is no writing."""
+    name_servers: Path | None = None
+    """Shown as ``/etc/resolv.conf`` in place of the machine's own."""
+    offline: bool = False
+    """Whether it has no network at all, the machine's loopback included; bubblewrap alone can do that."""
     hostname: str = "panorama"
     interactive: bool = False
     """Whether it keeps the terminal it is started from."""

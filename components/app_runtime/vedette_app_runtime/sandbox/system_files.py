@@ -1,5 +1,6 @@
 """Which parts of the host's root file system an application sees: programs and libraries, never data or secrets."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -73,8 +74,11 @@ class Mount:
     target: str
 
 
-def system_mounts(top: Path = Path("/")) -> list[Mount]:
-    """Return what every application sees of the host whose root is ``top``, in the order of mounting."""
+def system_mounts(top: Path = Path("/"), *, name_servers: Path | None = None) -> list[Mount]:
+    """Return what every application sees of the host whose root is ``top``, in the order of mounting.
+
+    :param name_servers: shown as ``/etc/resolv.conf`` in place of the host's
+    """
     mounts = [Mount("bind", str(top / "usr"), "/usr")]
     for name in SYSTEM_FOLDERS:
         folder = top / name
@@ -82,24 +86,30 @@ def system_mounts(top: Path = Path("/")) -> list[Mount]:
             mounts.append(Mount("link", str(folder.readlink()), f"/{name}"))
         elif folder.is_dir():
             mounts.append(Mount("bind", str(folder), f"/{name}"))
-    for name in ETC:
-        # resolv.conf and localtime are links that lead out of /etc (to /run/systemd/resolve, which stays hidden).
-        resolved = (top / "etc" / name).resolve()
-        if resolved.exists():
-            mounts.append(Mount("bind", str(resolved), f"/etc/{name}"))
+    mounts += _etc_mounts(top, ETC, name_servers)
     mounts.extend(Mount("bind", str(own), f"/etc/{own.name}") for own in sorted(OWN_ETC.iterdir()))
     return mounts + _kernel_mounts(top)
 
 
-def root_mounts(top: Path = Path("/")) -> list[Mount]:
-    """Return what an application with a root file system of its own sees of the host: name look-up and the kernel's."""
-    mounts = []
-    for name in ("resolv.conf", "hosts"):
-        resolved = (top / "etc" / name).resolve()
-        if resolved.exists():
-            mounts.append(Mount("bind", str(resolved), f"/etc/{name}"))
+def root_mounts(top: Path = Path("/"), *, name_servers: Path | None = None) -> list[Mount]:
+    """Return what an application with a root file system of its own sees of the host: name look-up and the kernel's.
+
+    :param name_servers: as with :func:`system_mounts`
+    """
+    mounts = _etc_mounts(top, ("resolv.conf", "hosts"), name_servers)
     mounts += [Mount("bind", str(OWN_ETC / name), f"/etc/{name}") for name in ("passwd", "group")]
     return mounts + _kernel_mounts(top)
+
+
+def _etc_mounts(top: Path, names: Iterable[str], name_servers: Path | None) -> list[Mount]:
+    mounts = []
+    for name in names:
+        # resolv.conf and localtime are links that lead out of /etc (to /run/systemd/resolve, which stays hidden).
+        own = name_servers if name == "resolv.conf" else None
+        resolved = own or (top / "etc" / name).resolve()
+        if resolved.exists():
+            mounts.append(Mount("bind", str(resolved), f"/etc/{name}"))
+    return mounts
 
 
 def _kernel_mounts(top: Path) -> list[Mount]:
