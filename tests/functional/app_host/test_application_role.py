@@ -1,10 +1,15 @@
 """An application with an AWS role: boto3 inside finds that role's credentials by itself, against a stand-in of AWS."""
 
 import contextlib
+import json
 import logging
 from collections.abc import Iterator
+from typing import Any
 
+import boto3
 import pytest
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.iotdata.models import iotdata_backends
 from moto.server import ThreadedMotoServer
 
 from .conftest import Rig
@@ -67,3 +72,75 @@ def test_boto3_does_not_find_the_applications_role(rig: Rig, aws: str) -> None:
     assert found["expires"]
     assert found["statuses"] == [200, 401, 401, 404]
     assert found["device"] == []
+
+
+TELLING = """
+import json, os, threading
+import boto3
+thing = os.environ["AWS_IOT_THING_NAME"]
+image = bytes(range(256)) * 8
+cloudwatch = boto3.client("cloudwatch")
+cloudwatch.put_metric_data(
+    Namespace="AWSPanoramaApplication",
+    MetricData=[
+        {
+            "MetricName": name,
+            "Value": value,
+            "Unit": "Milliseconds",
+            "Dimensions": [
+                {"Name": "Application Name", "Value": "my-app"}, {"Name": "Device ID", "Value": thing},
+            ],
+        }
+        for name, value in (("Inference", 7.2), ("Frame", 66.5))
+    ],
+)
+boto3.resource("s3").Object("pictures", "door/1.png").put(Body=image, ContentType="image/png")
+boto3.client("sns").publish(TopicArn=os.environ["ALERT_TOPIC"], Subject="alert", Message="someone at the door")
+boto3.client("iot-data").publish(topic=f"panorama/{thing}", qos=1, payload=json.dumps({"people": 3}))
+table = boto3.resource("dynamodb").Table("traffic")
+table.put_item(Item={"camera": "door", "cars": 4})
+print(json.dumps({"told": thing}), flush=True)
+threading.Event().wait(100)
+"""
+
+
+@pytest.mark.timeout(120)
+def test_what_an_application_sends_with_its_role_does_not_arrive(
+    rig: Rig, aws: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN an account with a bucket, a topic that leads to a queue, and a table
+    monkeypatch.setenv("AWS_IOT_THING_NAME", "panorama_Shop_Thing_a1b2")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
+
+    def client(service: str) -> Any:
+        return boto3.client(service, region_name="eu-west-1")
+
+    client("s3").create_bucket(Bucket="pictures", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    topic = client("sns").create_topic(Name="alerts")["TopicArn"]
+    queue = client("sqs").create_queue(QueueName="alerts")["QueueUrl"]
+    arn = f"arn:aws:sqs:eu-west-1:{DEFAULT_ACCOUNT_ID}:alerts"
+    client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    client("dynamodb").create_table(
+        TableName="traffic",
+        KeySchema=[{"AttributeName": "camera", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "camera", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    # WHEN an application with a role, and nothing else, calls as published ones do
+    rig.configuration.update(role=ARN)
+    rig.manifest["entry"]["environment"] = {"AWS_ENDPOINT_URL": aws, "ALERT_TOPIC": topic}
+    rig.source(TELLING)
+    rig.start()
+    assert rig.said("told", 90) == ["panorama_Shop_Thing_a1b2"]
+    # THEN everything has arrived
+    metrics = client("cloudwatch").list_metrics(Namespace="AWSPanoramaApplication")["Metrics"]
+    assert sorted(metric["MetricName"] for metric in metrics) == ["Frame", "Inference"]
+    assert {"Name": "Device ID", "Value": "panorama_Shop_Thing_a1b2"} in metrics[0]["Dimensions"]
+    stored = client("s3").get_object(Bucket="pictures", Key="door/1.png")
+    assert stored["Body"].read() == bytes(range(256)) * 8
+    (message,) = client("sqs").receive_message(QueueUrl=queue)["Messages"]
+    assert json.loads(message["Body"])["Message"] == "someone at the door"
+    published = iotdata_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].published_payloads
+    assert ("panorama/panorama_Shop_Thing_a1b2", b'{"people": 3}') in published
+    item = client("dynamodb").get_item(TableName="traffic", Key={"camera": {"S": "door"}})["Item"]
+    assert item["cars"] == {"N": "4"}
