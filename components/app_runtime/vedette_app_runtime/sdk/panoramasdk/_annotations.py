@@ -3,6 +3,10 @@
 import json
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
+from ._advice import advise
+
+_PIXELS = 2.0
+"""A coordinate from here on is no fraction that has run a little over."""
 MAX_BYTES = 32 * 1024
 """What a ring carries beside a frame; some 500 labelled boxes."""
 
@@ -17,6 +21,8 @@ class Annotations(NamedTuple):
 def clamped(value: Any) -> float:
     """Return a number (numpy's scalars included) limited to 0..1; not-a-number becomes 0.
 
+    One that must be in pixels is told in the application's log.
+
     :raises TypeError: for what is not one number.
     """
     try:
@@ -27,6 +33,12 @@ def clamped(value: Any) -> float:
                 type(value).__name__
             )
         ) from None
+    if number > _PIXELS:
+        advise(
+            "pixels",
+            "add_label() and add_rect() take fractions of the picture from 0 to 1, got {:g}: divide pixels by the "
+            "picture's width or height; it was limited to 1".format(number),
+        )
     return round(min(1.0, number), 5) if number > 0.0 else 0.0
 
 

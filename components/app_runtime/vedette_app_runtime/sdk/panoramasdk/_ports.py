@@ -8,6 +8,7 @@ import time
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ._activity import Activity
+from ._advice import advise
 from ._errors import HostGone, TimeoutException
 from ._media import media
 from ._picture import Picture
@@ -236,7 +237,9 @@ class OutputPort(port):
             for frame in frames:
                 if not frame.is_cached:
                     self.record(_recorded(self.name, frame))
-        if self.connected:
+        if not self.connected:
+            advise("edge " + self.name, "put() on {!r}: no edge leads from it, nothing is shown".format(self.name))
+        else:
             for frame in frames:
                 self._sink(self.name, frame.stream_id).show(frame)
 

@@ -5,7 +5,8 @@ import threading
 import time
 from typing import Any, Callable, Dict, Optional
 
-from ._annotations import encode
+from ._advice import advise
+from ._annotations import MAX_BYTES, encode
 from ._media import media
 from ._rings import ANY_UID, RingError, RingWriter
 
@@ -73,6 +74,12 @@ class Sink:
                 # Closed while the process ends, no memory left, or drawn on in another thread just now: the next one.
                 return
             self.left_out += left_out
+            if left_out:
+                advise(
+                    "left out " + self.port,
+                    "put() on {!r}: {} labels and rectangles of one frame are more than its {} kB beside the picture "
+                    "hold; they were left out".format(self.port, left_out, MAX_BYTES // 1024),
+                )
             picture.shown.add(self.port)
 
     def close(self) -> None:
