@@ -97,7 +97,7 @@ class Host:
             prepare
             or preparing(
                 manifest,
-                application_dir,
+                self._files,
                 self._folders,
                 artifacts=artifacts,
                 choice=lambda: self._configuration.environment,
@@ -108,7 +108,7 @@ class Host:
         )
         self._supervisor = Supervisor(
             manifest,
-            application_dir,
+            self._files,
             self._folders,
             preparation,
             start=start,
@@ -245,6 +245,11 @@ class Host:
 
     # Configuration.
 
+    def _files(self) -> Path:
+        """Return the folder that the application's files are in: its component's, or a developer's."""
+        folder = self._configuration.source_folder
+        return self._application_dir if folder is None else Path(folder)
+
     def _configured(self) -> ApplicationConfiguration:
         configuration = ApplicationConfiguration.from_component(self._bus.get_configuration())
         wire(self._manifest, configuration, self._folders.work.parent)  # refuses what breaks a rule
@@ -271,11 +276,18 @@ class Host:
         self._told_at = None
 
     def _bring_to_application(self, before: Wiring, old: ApplicationConfiguration, *, restart: bool) -> None:
-        if (old.environment, old.debug_port) != (self._configuration.environment, self._configuration.debug_port):
+        other_files = old.source_folder != self._configuration.source_folder
+        same_environment = (old.environment, old.debug_port) == (
+            self._configuration.environment,
+            self._configuration.debug_port,
+        )
+        if other_files or not same_environment:
             self._supervisor.forget_environment()
+        if other_files:
+            self._supervisor.forget_ends()
         process = self._supervisor.process
         if process is None:
-            if restart:
+            if restart or other_files:
                 self._supervisor.end(self._clock())  # one that is held back starts at once
             return
         values = {parameter.port: parameter.value for parameter in before.parameters}
@@ -284,7 +296,9 @@ class Host:
         anew = bool(changed) and self._configuration.restart_on_change
         if restart or not same or anew:
             why = "its cameras or its surroundings were changed"
-            if restart:
+            if other_files:
+                why = "its files were saved"
+            elif restart:
                 why = "a restart was asked for in the shadow"
             elif same:
                 why = f"{', '.join(each.port for each in changed)} changed, and restartOnChange is set"

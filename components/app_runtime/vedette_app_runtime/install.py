@@ -46,5 +46,5 @@ def install(
     folders = Folders(work)
     folders.work.mkdir(parents=True, exist_ok=True)
     return preparing(
-        manifest, application_dir, folders, artifacts=artifacts, choice=lambda: _CHOICES.get(choice, "auto")
+        manifest, lambda: application_dir, folders, artifacts=artifacts, choice=lambda: _CHOICES.get(choice, "auto")
     )(progress, threading.Event())

@@ -25,7 +25,7 @@ Prepare = Callable[[Callable[[str], None], threading.Event], Environment]
 
 def preparing(
     manifest: ApplicationManifest,
-    application_dir: Path,
+    application_dir: Callable[[], Path],
     folders: Folders,
     *,
     artifacts: Path | None = None,
@@ -34,19 +34,21 @@ def preparing(
 ) -> Prepare:
     """Return what makes this application's environment, or finds it made.
 
+    :param application_dir: gives the folder that its files are in at present
     :param artifacts: folder of the component's artifacts that were not unpacked: where its container asset is
     :param debug: tells whether the application is to wait for a debugger
     :param choice: gives what the configuration asks for at present
     """
-    requirements = application_dir / manifest.requirements_file if manifest.requirements_file else None
     python = manifest.entry.path or None
 
     def from_sources(progress: Callable[[str], None], stop: threading.Event) -> Environment:
-        found = load(folders.environments, application_dir, python=python, requirements=requirements)
+        folder = application_dir()
+        requirements = folder / manifest.requirements_file if manifest.requirements_file else None
+        found = load(folders.environments, folder, python=python, requirements=requirements)
         if found is not None:
             return found
         return prepare(
-            application_dir,
+            folder,
             folders.environments,
             python=python,
             progress=progress,

@@ -37,12 +37,16 @@ class RestartPolicy:
     _in_a_row: int = 0
     _held_back: bool = False
 
+    def forget(self) -> None:
+        """Forget what was: it is another application from now on."""
+        self._exits.clear()
+        self._in_a_row = 0
+        self._held_back = False
+
     def ended(self, started_at: float, now: float) -> Decision:
         """Note that a run which began at ``started_at`` ended ``now``; return when to start the next."""
         if now - started_at >= GOOD_RUN_S:
-            self._in_a_row = 0
-            self._held_back = False
-            self._exits.clear()
+            self.forget()
         self._exits.append(now)
         self._in_a_row += 1
         if len(self._exits) == HELD_BACK_EXITS and now - self._exits[0] <= HELD_BACK_WINDOW_S:

@@ -29,7 +29,8 @@ def shell(application_dir: Path, work: Path, artifacts: Path | None, command: Se
     manifest = read_manifest(application_dir)
     folders = Folders(work)
     folders.make_data()
-    environment = preparing(manifest, application_dir, folders, artifacts=artifacts)(lambda _: None, threading.Event())
+    prepare = preparing(manifest, lambda: application_dir, folders, artifacts=artifacts)
+    environment = prepare(lambda _: None, threading.Event())
     spec = sandbox_spec(
         manifest,
         application_dir,

@@ -51,7 +51,7 @@ class Supervisor:
     def __init__(
         self,
         manifest: ApplicationManifest,
-        application_dir: Path,
+        application_dir: Callable[[], Path],
         folders: Folders,
         preparation: Preparation,
         *,
@@ -163,6 +163,10 @@ class Supervisor:
         """Have the environment made anew before the next start."""
         self._preparation.forget()
 
+    def forget_ends(self) -> None:
+        """Do not hold the ends of what it was before against what it is now."""
+        self._policy.forget()
+
     def end(self, now: float) -> None:
         """End the application without counting it as a failure; the next step starts it anew."""
         if self.process is not None:
@@ -200,7 +204,7 @@ class Supervisor:
             self._confining = Confining.of(configuration.instance, configuration.limits)
             spec = sandbox_spec(
                 self._manifest,
-                self._application_dir,
+                self._application_dir(),
                 self._folders,
                 environment,
                 instance=configuration.instance,

@@ -59,7 +59,7 @@ class PortRoute(BaseModel):
         return text
 
 
-_START = ("ports", "network", "environment", "limits", "role", "record", "debug_port")
+_START = ("ports", "network", "environment", "limits", "role", "record", "debug_port", "source_folder")
 """Keys that an application is started with; another value needs another start."""
 
 
@@ -108,6 +108,12 @@ class ApplicationConfiguration(BaseModel):
     record: bool = Field(default=False, description="write what it puts and reads to recording.jsonl, for tests")
     debug_port: int | None = Field(
         default=None, alias="debugPort", ge=1024, le=65535, description="wait for a debugger at this port of 127.0.0.1"
+    )
+    source_folder: str | None = Field(
+        default=None,
+        alias="sourceFolder",
+        pattern=r"^/",
+        description="folder of the application's files in place of its component's, for who develops it",
     )
     role: str | None = Field(
         default=None,

@@ -24,6 +24,8 @@ from vedette.cli.watching import ProjectWatch
 from vedette.nucleus.errors import NucleusError
 
 _PERIOD_S: Final = 0.5
+_SAVED_S: Final = 0.1
+"""How often to look whether something was saved."""
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 _SCREENS: Final = ("off", "on", "window")
 
@@ -123,10 +125,14 @@ def _serve(
         ) as session:
             session.deploy(compiled.deployments, suite)
 
+            running = compiled
+
             def redeploy() -> None:
-                again = compile_run(options, credentials, root, terminal)
+                nonlocal running
+                again = compile_run(options, credentials, root, terminal, running=running)
                 session.keep_secrets(again.secrets)
                 session.deploy(again.deployments, suite)
+                running = again
 
             code = _watch(options, session, progress, terminal, stop, redeploy)
             terminal.clear_status()
@@ -181,13 +187,17 @@ def _watch(
     until = None if options.for_s is None else time.monotonic() + options.for_s
     page_told = False
     project = ProjectWatch(options.directory.resolve()) if options.watch else None
-    while not stop.wait(_PERIOD_S):
+    told_at = 0.0
+    while not stop.wait(_PERIOD_S if project is None else _SAVED_S):
         if session.nucleus.stop_requested.is_set():
             return 0
         if until is not None and time.monotonic() >= until:
             return 0 if page_told else _never_at_work(options, terminal)
         if project is not None and (saved := project.changed()):
             _take_over(saved, redeploy, terminal)
+        if (now := time.monotonic()) - told_at < _PERIOD_S:
+            continue
+        told_at = now
         health = session.health()
         pictures = progress.tell(health)
         page = session.page_address

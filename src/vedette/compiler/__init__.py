@@ -8,6 +8,7 @@ from vedette.compiler.compilation import Compiled, compile_application
 from vedette.compiler.component import ArtifactFile, CompiledComponent
 from vedette.compiler.deployment import Target, TargetError, create_deployment, device_document
 from vedette.compiler.folder import WrittenFolder, write_folder, write_secrets
+from vedette.compiler.live_sources import only_files_differ, write_live_sources
 from vedette.compiler.naming import application_component, model_component
 from vedette.compiler.needed_secrets import NeededSecret, needed_secrets
 from vedette.compiler.writing import WrittenComponent, write_components, write_store
@@ -27,8 +28,10 @@ __all__ = [
     "device_document",
     "model_component",
     "needed_secrets",
+    "only_files_differ",
     "write_components",
     "write_folder",
+    "write_live_sources",
     "write_secrets",
     "write_store",
 ]

@@ -49,7 +49,7 @@ def put(rig: Rig, archive: Path, architecture: str = platform.machine()) -> dict
     manifest = ApplicationManifest.model_validate(rig.manifest)
     prepare = preparing(
         manifest,
-        rig.application,
+        lambda: rig.application,
         Folders(rig.work),
         artifacts=archive.parent,
         choice=lambda: rig.configuration.get("environment", "auto"),

@@ -8,13 +8,13 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.core import DEFAULT_ACCOUNT_ID
 from moto.iotdata.models import iotdata_backends
 from moto.server import ThreadedMotoServer
 
 from .conftest import Rig
 
-ARN = "arn:aws:iam::123456789012:role/ShopCounter"
+ACCOUNT = "123456789012"
+ARN = f"arn:aws:iam::{ACCOUNT}:role/ShopCounter"
 ASKING = """
 import json, os, urllib.error, urllib.request
 import boto3
@@ -118,7 +118,7 @@ def test_what_an_application_sends_with_its_role_does_not_arrive(
     client("s3").create_bucket(Bucket="pictures", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     topic = client("sns").create_topic(Name="alerts")["TopicArn"]
     queue = client("sqs").create_queue(QueueName="alerts")["QueueUrl"]
-    arn = f"arn:aws:sqs:eu-west-1:{DEFAULT_ACCOUNT_ID}:alerts"
+    arn = f"arn:aws:sqs:eu-west-1:{ACCOUNT}:alerts"
     client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     client("dynamodb").create_table(
         TableName="traffic",
@@ -140,7 +140,7 @@ def test_what_an_application_sends_with_its_role_does_not_arrive(
     assert stored["Body"].read() == bytes(range(256)) * 8
     (message,) = client("sqs").receive_message(QueueUrl=queue)["Messages"]
     assert json.loads(message["Body"])["Message"] == "someone at the door"
-    published = iotdata_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].published_payloads
+    published = iotdata_backends[ACCOUNT]["eu-west-1"].published_payloads
     assert ("panorama/panorama_Shop_Thing_a1b2", b'{"people": 3}') in published
     item = client("dynamodb").get_item(TableName="traffic", Key={"camera": {"S": "door"}})["Item"]
     assert item["cars"] == {"N": "4"}
