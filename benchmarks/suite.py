@@ -37,20 +37,21 @@ class Suite:
     ``work`` keeps the copy of the example, and with it the application's environment, from one run to the next.
     """
 
-    def __init__(self, work: Path, clip: Path, *, fast: bool = True, threads: int = 1) -> None:
-        self._application = work / "people-counter"
+    def __init__(self, work: Path, clip: Path, *, fast: bool = True, threads: int = 1, watch: bool = False) -> None:
+        self.application = work / "people-counter"
         self._log = work / "run.log"
         pace = ["--fast"] if fast else []
         self._command = [
-            *(sys.executable, "-m", "vedette.cli.main", "run", str(self._application)),
+            *(sys.executable, "-m", "vedette.cli.main", "run", str(self.application)),
             *("--camera", f"camera_node={clip}", "--model-threads", str(threads), "--no-browser", "--port", "0"),
             *pace,
+            *(["--watch"] if watch else []),
         ]
         self._instance: Instance | None = None
 
     def __enter__(self) -> "Suite":
-        if not self._application.exists():
-            shutil.copytree(EXAMPLE, self._application, ignore=shutil.ignore_patterns(".vedette"))
+        if not self.application.exists():
+            shutil.copytree(EXAMPLE, self.application, ignore=shutil.ignore_patterns(".vedette"))
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:

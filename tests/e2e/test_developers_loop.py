@@ -3,12 +3,13 @@
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
-from .suite import STREET, VEDETTE
+from .suite import STREET, VEDETTE, Suite
+from .waiting import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -55,3 +56,30 @@ def test_a_recording_gives_another_result_the_second_time(recorder: Path, tmp_pa
     inside = vedette("shell", recorder, "sh", "-c", "ls /panorama; pwd; id -u; exit 3", environ=environ)
     assert inside.returncode == 3, inside.stderr
     assert inside.stdout.split() == ["application.py", "/", "1000"]
+
+
+def test_a_save_starts_another_application_or_none(start_suite: Callable[..., Suite], recorder: Path) -> None:
+    (code,) = recorder.glob("packages/*/src/application.py")
+    suite = start_suite(
+        *("run", recorder, "--watch", "--camera", f"camera_node={STREET}", "--no-browser", "--port", "0")
+    ).wait_for_pictures()
+    before = suite.pids()
+    text = code.read_text()
+    code.write_text(text.replace("stream.stream_id, 0.05", "'saved ' + stream.stream_id, 0.05"))
+    eventually(lambda: "application.py saved: the application starts again" in suite.talk, "the save is told")
+    eventually(lambda: suite.pids()["application"] not in ([], before["application"]), "another process runs")
+    suite.wait_for_pictures()
+    # THEN nothing but the application was started again
+    after = suite.pids()
+    assert {role: pids for role, pids in after.items() if role not in ("sandbox", "application")} == {
+        role: pids for role, pids in before.items() if role not in ("sandbox", "application")
+    }
+    # AND an error is told, with what was saved
+    code.write_text("raise RuntimeError('saved in a hurry')\n" + text)
+    eventually(lambda: "RuntimeError: saved in a hurry" in suite.talk, "the error is told")
+    # AND what belongs to the component goes by a deployment: another host
+    code.write_text(text)
+    (graph,) = recorder.glob("graphs/*/graph.json")
+    graph.write_text(graph.read_text().replace("Passes frames on", "Passes every frame on"))
+    eventually(lambda: suite.pids()["application host"] not in ([], before["application host"]), "another host runs")
+    suite.wait_for_pictures()

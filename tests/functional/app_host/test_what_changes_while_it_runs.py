@@ -1,6 +1,7 @@
 """Cameras and models that come late, go and come back; configuration that changes; pauses."""
 
 import queue
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -190,3 +191,23 @@ def test_an_application_that_reads_once_keeps_the_old_value(rig: Rig) -> None:
     assert rig.said("threshold", 30) == [20.0]
     rig.configure(parameters={"threshold_node": 35})
     assert rig.said("threshold", 30, count=2) == [20.0, 35.0]
+
+
+def test_saved_files_wait_for_the_delay_of_the_crashes_before_them(rig: Rig, tmp_path: Path) -> None:
+    # GIVEN an application that is held back for a minute, having crashed again and again
+    rig.source("raise SystemExit('it cannot start')\n")
+    rig.start()
+    rig.status(lambda s: s.state == ApplicationState.HELD_BACK, timeout_s=40)
+    # WHEN its developer saves one that can
+    saved = tmp_path / "saved"
+    (saved / "panorama").mkdir(parents=True)
+    (saved / "panorama/application.py").write_text(
+        "import json, time\nprint(json.dumps({'saved': open(__file__).read()[:6]}), flush=True)\ntime.sleep(100)\n"
+    )
+    rig.configure(sourceFolder=str(saved))
+    # THEN it runs at once
+    assert rig.said("saved", 20) == ["import"]
+    # AND without that folder the component's own files are taken again
+    rig.source("import json, time\nprint(json.dumps({'own': 1}), flush=True)\ntime.sleep(100)\n")
+    rig.configure(sourceFolder=None)
+    assert rig.said("own", 20) == [1]
