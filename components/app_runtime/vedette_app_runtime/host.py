@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from vedette.application import ApplicationConfiguration, ApplicationConfigurationError, ApplicationManifest
+from vedette.application.log_streams import OCC_LOG, SHADOW_LOG, LogStreams
 from vedette.bus import Bus, Subscription
+from vedette.log_events import STREAM, about
 from vedette.messages import REPEAT_S, ApplicationState, CameraStatus, ModelStatus
 from vedette_app_runtime import condition, protocol
 from vedette_app_runtime.announcements import Announcements
@@ -39,6 +41,8 @@ from vedette_app_runtime.wiring import Wiring, wire
 logger = logging.getLogger(__name__)
 
 _TICK_S: Final = 0.25
+_SHADOW: Final = about(STREAM, SHADOW_LOG)
+_STATES: Final = about(STREAM, OCC_LOG)
 
 
 class Host:
@@ -127,6 +131,7 @@ class Host:
         :raises BusError: when the bus is lost
         """
         self._folders.make()
+        self._name_streams()
         if self._configuration.record:
             self._recording = Recording(self._folders.recording)
         self._subscriptions["configuration"] = self._bus.watch_configuration(lambda: self._hear(self._reconfigure))
@@ -271,6 +276,7 @@ class Host:
         self._wiring = wiring = wire(self._manifest, configuration, self._folders.work.parent, desired)
         self._set_log_level(desired.log_level or configuration.log_level)
         self._listen()
+        self._name_streams()
         self._bring_to_application(before, old, restart=self._settings.restart_wanted())
         self._settings.report(wiring, self._log_level)
         self._told_at = None
@@ -307,9 +313,23 @@ class Host:
             self._outputs.close()
             return
         for parameter in changed:
-            logger.info("parameter %s was changed (%s)", parameter.port, parameter.origin)
+            logger.info("parameter %s was changed (%s)", parameter.port, parameter.origin, extra=_SHADOW)
             for session in process.sessions:
                 session.send(protocol.Parameter(parameter.port, parameter.value))
+
+    def _name_streams(self) -> None:
+        """Leave word of which nodes cameras, models and outputs are: who sends logs names their streams by it."""
+        streams = LogStreams.of(
+            self._configuration.instance,
+            self._manifest.code_node,
+            cameras=((camera.camera_id, camera.node) for camera in self._wiring.cameras),
+            models=((model.model_id, model.node) for model in self._wiring.models),
+            outputs=((port, node) for port, node in self._wiring.outputs if node is not None),
+        )
+        try:
+            streams.write(self._folders.logs)
+        except OSError as error:
+            logger.warning("log streams cannot be named after nodes: %s", error.strerror)
 
     def _set_log_level(self, level: str) -> None:
         if level != self._log_level:
@@ -350,7 +370,7 @@ class Host:
     def _become(self, new: Condition) -> None:
         """Take on a condition; a new state is told at once, a new detail with the next repetition."""
         if new.state != self._condition.state:
-            logger.info("%s -> %s", self._condition.state.value, new.state.value)
+            logger.info("%s -> %s", self._condition.state.value, new.state.value, extra=_STATES)
             self._since = self._wall()
             self._told_at = None
         self._condition = new

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from vedette.application import MAX_SHADOW_BYTES, ApplicationConfiguration, ApplicationManifest, shadow_name
 from vedette.application.desired import Desired, read_desired, reported, state_bytes
+from vedette.application.log_streams import SHADOW_LOG
 from vedette.bus import Bus
+from vedette.log_events import STREAM, about
 from vedette.shadows import ShadowKeeper, ShadowState
 from vedette_app_runtime.wiring import Wiring
 
@@ -71,7 +73,7 @@ class Settings:
         self.desired = read_desired(self._document, self._manifest, cameras)
         for entry, reason in self.desired.rejected.items():
             if before.get(entry) != reason:
-                logger.warning("shadow: %s is not used: %s", entry, reason)
+                logger.warning("shadow: %s is not used: %s", entry, reason, extra=about(STREAM, SHADOW_LOG))
         return self.desired
 
     def restart_wanted(self) -> bool:

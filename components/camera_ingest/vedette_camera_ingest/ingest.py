@@ -12,6 +12,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from vedette.bus import Bus, BusError
+from vedette.log_events import CAMERA, about
 from vedette.messages import CameraDemand, CameraSource, CameraState, CameraStatus
 from vedette.secrets import SecretReader
 from vedette_camera_ingest.credentials import fetch
@@ -93,7 +94,7 @@ class CameraIngest:
         with self._lock:
             wanted = self._leases.wanted()
         for camera_id in [camera_id for camera_id in self._running if camera_id not in wanted]:
-            _log.info("camera %s: nobody wants it any more", camera_id)
+            _log.info("camera %s: nobody wants it any more", camera_id, extra=about(CAMERA, camera_id))
             supervisor = self._running.pop(camera_id)
             supervisor.stop()
             self._ending[camera_id] = supervisor
@@ -105,7 +106,8 @@ class CameraIngest:
                 self._begin(camera_id, source)
 
     def _begin(self, camera_id: str, source: CameraSource) -> None:
-        _log.info("camera %s: wanted by %s", camera_id, ", ".join(self._users(camera_id)))
+        users = ", ".join(self._users(camera_id))
+        _log.info("camera %s: wanted by %s", camera_id, users, extra=about(CAMERA, camera_id))
         path = self._sockets / f"{camera_id}.sock"
         options = {} if self._launcher is None else {"launcher": self._launcher}
         supervisor = Supervisor(
@@ -126,7 +128,8 @@ class CameraIngest:
     def _publish(self, status: CameraStatus) -> None:
         if self._states.get(status.camera_id) is not status.state:
             self._states[status.camera_id] = status.state
-            _log.info("camera %s is %s%s", status.name, status.state.value, f": {status.detail}" * bool(status.detail))
+            said = f"{status.state.value}{': ' if status.detail else ''}{status.detail}"
+            _log.info("camera %s is %s", status.name, said, extra=about(CAMERA, status.camera_id))
         status = status.model_copy(update={"users": self._users(status.camera_id)})
         try:
             self._bus.publish(CameraStatus.topic(status.camera_id), status.encode())

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from vedette.log_events import CAMERA, about
 from vedette.messages import REPEAT_S, CameraSource, CameraState, CameraStatus
 from vedette.redaction import redact
 from vedette_camera_ingest import channel
@@ -103,7 +104,13 @@ class Supervisor:
                 if time.monotonic() - started > _HEALTHY_S:
                     wait_s = 0.0
                 self._restarts += 1
-                _log.error("camera %s: the worker %s; next start in %.1f s", self._source.name, reason, wait_s)
+                _log.error(
+                    "camera %s: the worker %s; next start in %.1f s",
+                    self._source.name,
+                    reason,
+                    wait_s,
+                    extra=about(CAMERA, self._source.camera_id),
+                )
                 self._wait(f"Its worker {reason} and is started again", wait_s)
                 wait_s = min(_LONGEST_WAIT_S, wait_s * 2 or _FIRST_WAIT_S)
         self._send(self._own_status(CameraState.PAUSED, "No application wants its pictures"))

@@ -12,14 +12,17 @@ import signal
 import socket
 import sys
 import threading
+from pathlib import Path
 from typing import Final
 
 import av
 
 from vedette import logs
+from vedette.log_events import CAMERA
 from vedette.rings import RingError, RingWriter, listen
 from vedette_camera_ingest.board import StatusBoard
 from vedette_camera_ingest.capture import Capture
+from vedette_camera_ingest.launching import KEEP as _KEEP
 from vedette_camera_ingest.link import Link
 
 _log = logging.getLogger("camera_ingest.worker")
@@ -46,6 +49,9 @@ def main() -> int:
     stop = threading.Event()
     link = Link(socket.socket(fileno=int(sys.argv[1])), stop)
     source, socket_path, hardware = link.receive_start()
+    # The work folder is the component's; a worker that is started by hand, as in tests, keeps nothing.
+    if _KEEP in os.environ:
+        logs.keep(Path(logs.FOLDER), process=source.camera_id, about=f"{CAMERA}:{source.camera_id}")
     try:
         ring = RingWriter(listen(socket_path), name=source.name)
     except RingError as error:

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from vedette.application.log_streams import GROUP_PREFIXES
 from vedette.metrics import GROUPS, Group
+from vedette_device_monitor.logs.destination import RETENTION_DAYS
 
 
 class ConfigurationError(ValueError):
@@ -25,9 +27,22 @@ class MonitorConfiguration(BaseModel):
     device_name: str = Field(default="", alias="deviceName", max_length=255)
     application_ids: dict[str, str] = Field(default_factory=dict, alias="applicationIds")
     spool_mb: int = Field(default=32, alias="spoolMb", ge=1, le=1024)
+    logs: bool = False
+    log_groups: str = Field(default=GROUP_PREFIXES[0], alias="logGroups", pattern=r"^/[A-Za-z0-9_./#-]{1,200}[^/]$")
+    log_region: str = Field(default="", alias="logRegion", max_length=50)
+    log_retention_days: int = Field(default=0, alias="logRetentionDays")
+    log_kms_key: str = Field(default="", alias="logKmsKey", max_length=256)
+    system_logs: bool = Field(default=False, alias="systemLogs")
     health: bool = True
     jobs: bool = True
     diagnostics_bucket: str = Field(default="", alias="diagnosticsBucket")
+
+    @field_validator("log_retention_days")
+    @classmethod
+    def _as_the_service_has_it(cls, days: int) -> int:
+        if days not in RETENTION_DAYS:
+            raise ValueError(f"CloudWatch keeps logs for {', '.join(map(str, sorted(RETENTION_DAYS - {0})))} days")
+        return days
 
 
 def read(configuration: Mapping[str, Any]) -> MonitorConfiguration:

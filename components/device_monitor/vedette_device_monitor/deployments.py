@@ -5,10 +5,15 @@ ended). AWS IoT's jobs, with which thing groups are deployed to, tell name, stat
 thread-safe, no I/O.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from vedette.application.log_streams import OCC_LOG
+from vedette.log_events import STREAM, about
 from vedette.messages import DeploymentState, DeploymentStatus
+
+logger = logging.getLogger(__name__)
 
 LINGER_S: Final = 60.0
 """How long the end of a deployment is told to the page and the screen; the health document keeps it."""
@@ -87,3 +92,5 @@ class Deployments:
         self.status = DeploymentStatus(
             deployment_id=deployment_id, name=name, state=state, since=self._wall(), detail=detail
         )
+        words = f"{state.value}{': ' if detail else ''}{detail}"
+        logger.info("deployment %s %s: %s", name, deployment_id, words, extra=about(STREAM, OCC_LOG))

@@ -67,6 +67,7 @@ def condensed(
         ],
         "cameras": [{"name": each.name, "reconnects": each.reconnects, **_state(each)} for each in document.cameras],
         "models": [{"name": each.name, **_state(each)} for each in document.models],
+        "uploads": [{"what": each.what, "where": each.where, **_state(each)} for each in document.uploads],
     }
     if document.components:
         short["components"] = [{"name": c.name, "state": c.state, "version": c.version} for c in document.components]

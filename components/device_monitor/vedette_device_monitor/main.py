@@ -17,7 +17,15 @@ from vedette.aws_calls import AwsCaller, CredentialsSource
 from vedette.bus import Bus, BusError, BusLost, BusTimeout, NotFound, Subscription
 from vedette.bus.component import ComponentFailed
 from vedette.health import ComponentHealth, HealthBook
-from vedette.messages import ApplicationStatus, CameraStatus, DeploymentStatus, DisplayStatus, ModelStatus
+from vedette.messages import (
+    ApplicationStatus,
+    CameraStatus,
+    DeploymentStatus,
+    DisplayStatus,
+    ModelStatus,
+    MonitorStatus,
+    UploadStatus,
+)
 from vedette.metrics import NAMESPACE, PANORAMA_NAMESPACE
 from vedette.shadows import ShadowKeeper
 from vedette_device_monitor.bundle import Source, log_sources
@@ -29,10 +37,13 @@ from vedette_device_monitor.deeds import diagnostics, doctor, examined, reboot
 from vedette_device_monitor.deployments import Deployments
 from vedette_device_monitor.health import REPEAT_S, SHADOW, TOPIC, Telling, condensed, device_facts
 from vedette_device_monitor.jobs import JobLog, Jobs
+from vedette_device_monitor.logs.setup import uploader
+from vedette_device_monitor.logs.uploader import Uploader
 from vedette_device_monitor.machine import Machine
 from vedette_device_monitor.network import NetworkWatch
 from vedette_device_monitor.sender import Sender
 from vedette_device_monitor.spool import Batch, Spool
+from vedette_device_monitor.uploads import Uploads
 
 logger = logging.getLogger(__name__)
 
@@ -83,11 +94,13 @@ class Monitor:
         environ: Mapping[str, str] = os.environ,
         clocks: Clocks | None = None,
         caller: Any = None,
+        log_caller: Any = None,
     ) -> None:
         """Prepare.
 
         :param work: the component's work folder
         :param caller: of CloudWatch; None: over the network, with the device's credentials
+        :param log_caller: of CloudWatch Logs, likewise
         """
         self._bus = bus
         self._configuration = configuration
@@ -128,6 +141,24 @@ class Monitor:
             uptime=self._clocks.uptime,
             clock=self._clocks.monotonic,
         )
+        self.uploader: Uploader | None = None
+        if configuration.logs:
+            self.uploader = uploader(
+                configuration,
+                # The component works in <root>/work/vedette.DeviceMonitor.
+                root=work.absolute().parents[1],
+                work=work,
+                device=identity.device_id,
+                region=configuration.log_region or region,
+                boot=self._boot,
+                environ=environ,
+                clock=self._clocks.monotonic,
+                wall=self._clocks.wall,
+                uptime=self._clocks.uptime,
+                caller=log_caller,
+            )
+        self._uploads = Uploads(self._clocks.monotonic, self._clocks.wall)
+        self._region = region
         self._work = work
         self._jobs = self._prepared_jobs(region, environ) if configuration.jobs else None
         self._wake = threading.Event()
@@ -145,6 +176,10 @@ class Monitor:
         sending = threading.Thread(target=self.sender.run, args=(stop, self._wake), name="sender", daemon=True)
         if self._configuration.metrics:
             sending.start()
+        uploading: threading.Thread | None = None
+        if self.uploader is not None:
+            uploading = threading.Thread(target=self.uploader.run, args=(stop,), name="logs", daemon=True)
+            uploading.start()
         if self._configuration.health:
             self._keeper = ShadowKeeper(self._bus, self._thing, SHADOW, refresh_s=600.0)
             self._keeper.start()
@@ -158,6 +193,7 @@ class Monitor:
         try:
             while not stop.wait(_LOOK_S):
                 self.look_around()
+                self.tell_uploads()
                 self.tell()
                 if self._clocks.monotonic() >= due:
                     self.take_minute()
@@ -171,8 +207,11 @@ class Monitor:
             if self._jobs is not None and working is not None:
                 self._jobs.wake()
                 working.join(0.5)
-            if sending.is_alive():
-                sending.join(1.0)
+            for thread in (sending, uploading):
+                if thread is not None and thread.is_alive():
+                    thread.join(0.7)
+            if self.uploader is not None and uploading is not None and not uploading.is_alive():
+                self.uploader.close()
             # A request that is under way keeps its mark: it may have arrived.
             if self._lock.acquire(timeout=1.0):
                 self.spool.close()
@@ -267,6 +306,24 @@ class Monitor:
             self._publish(TOPIC, payload)
         if self._keeper is not None and self._telling.report_due(short):
             self._keeper.report({**short, "at": moment})
+
+    def tell_uploads(self) -> None:
+        """Tell how metrics and logs get to AWS, where it is due.
+
+        :raises BusLost: when the bus is lost
+        """
+        told: list[UploadStatus] = []
+        if self._configuration.metrics:
+            told.append(self._uploads.metrics(self.sender, self.spool, self._lock, self._region))
+        if self.uploader is not None:
+            told.append(self._uploads.logs(self.uploader))
+        payload = self._uploads.due(told)
+        if payload is None:
+            return
+        topic = MonitorStatus.topic()
+        with self._lock:
+            self._book.apply(topic, payload)
+        self._publish(topic, payload)
 
     def _publish(self, topic: str, payload: bytes) -> None:
         try:

@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
+from vedette.log_events import OUTPUT, about
 from vedette.rings import Lease, RingError, RingReader, connect
 from vedette_display.picture import Picture, PictureError, Variant
 
@@ -155,4 +156,4 @@ class Feed:
         """Log what is new: the same words every half second help nobody."""
         if words != self._said:
             self._said = words
-            logger.log(level, "output %s: %s", self.output_id, words)
+            logger.log(level, "output %s: %s", self.output_id, words, extra=about(OUTPUT, self.output_id))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from vedette.log_events import OUTPUT, about
 from vedette.rings import Lease, RingError, RingReader, connect
 from vedette_display.picture import PictureError
 
@@ -233,7 +234,7 @@ class VideoFeed:
     def _say(self, level: int, words: str) -> None:
         if words != self._said:
             self._said = words
-            logger.log(level, "video of %s: %s", self.output_id, words)
+            logger.log(level, "video of %s: %s", self.output_id, words, extra=about(OUTPUT, self.output_id))
 
 
 class VideoFeeds:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from vedette.log_events import MODEL, speaking_of
 from vedette.messages import ModelDemand, ModelState, ModelStatus, Tensor
 from vedette.rings import RingError, listen
 from vedette.rings.calls import CallServer, TensorSpec
@@ -136,6 +137,10 @@ class ServedModel:
         return thread
 
     def _run(self) -> None:
+        with speaking_of(MODEL, self.demand.model_id):
+            self._run_guarded()
+
+    def _run_guarded(self) -> None:
         try:
             self._run_once()
         except LoadStopped:

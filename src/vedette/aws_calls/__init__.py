@@ -6,8 +6,9 @@ the bus signs requests, and the standard library sends them.
 
 from vedette.aws_calls.caller import AwsCaller
 from vedette.aws_calls.credentials import Credentials, CredentialsSource
+from vedette.aws_calls.endpoint import known_region
 from vedette.aws_calls.errors import AwsError, Denied, NoCredentials, OutcomeUnknown, Rejected, Unreachable
-from vedette.aws_calls.transport import Response
+from vedette.aws_calls.transport import KeptConnection, Response
 
 __all__ = [
     "AwsCaller",
@@ -15,9 +16,11 @@ __all__ = [
     "Credentials",
     "CredentialsSource",
     "Denied",
+    "KeptConnection",
     "NoCredentials",
     "OutcomeUnknown",
     "Rejected",
     "Response",
     "Unreachable",
+    "known_region",
 ]

@@ -1,6 +1,7 @@
 """Where a service is."""
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -12,6 +13,16 @@ _ENDPOINT_VARIABLES: Final[Mapping[str, str]] = {
     "sts": "AWS_ENDPOINT_URL_STS",
 }
 """The variables that boto3 and the AWS command line read, for private endpoints and stand-ins."""
+
+_REGION: Final = re.compile(
+    r"(?:us|eu|ap|sa|ca|me|af|il|mx|cn|us-gov|us-iso|us-isob|eu-isoe)"
+    r"-(?:north|south|east|west|central|northeast|northwest|southeast|southwest)-\d"
+)
+
+
+def known_region(region: str) -> bool:
+    """Tell whether a region is named as AWS names regions."""
+    return _REGION.fullmatch(region) is not None
 
 
 def endpoint(service: str, region: str, environ: Mapping[str, str] = os.environ) -> str:

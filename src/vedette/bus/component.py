@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -22,6 +23,7 @@ from vedette import bus as bus_package
 from vedette import logs
 from vedette.bus.errors import BusError, BusLost, NotFound
 from vedette.bus.interface import Bus
+from vedette.bus.version import note_version
 
 __all__ = ["EXIT_BUS_LOST", "EXIT_FAILED", "EXIT_STOPPED", "ComponentFailed", "run_component"]
 
@@ -35,6 +37,8 @@ GOOD_WORK_S: Final = 10.0
 SHUTDOWN_S: Final = 2.5
 """How long ``main`` may take to return once stop is set; every process ends on SIGTERM in under 3 s."""
 _LOOK_S: Final = 0.5
+_BY_NUCLEUS: Final = "AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH_FOR_COMPONENT"
+"""Set for components: the process works in its component's work folder."""
 
 Main = Callable[[Bus, threading.Event], None]
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -62,6 +66,10 @@ def run_component(
     :param exit_now: ends the process at once
     """
     logs.configure()
+    if _BY_NUCLEUS in os.environ:
+        folder = Path(logs.FOLDER)
+        logs.keep(folder)
+        note_version(folder, Path.cwd().name, [os.environ.get("PYTHONPATH", ""), *sys.argv])
     life = _Life(name, good_work_s, shutdown_s, exit_now)
     previous = {number: signal.signal(number, life.on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
     life.start()

@@ -7,7 +7,7 @@ from typing import Any
 from vedette.cli.failure import EXIT_FAILED
 from vedette.cli.tables import table
 from vedette.cli.terminal import Terminal
-from vedette.health import HealthDocument
+from vedette.health import HealthDocument, UploadHealth
 from vedette.nucleus.control import request
 from vedette.nucleus.errors import ControlError, NucleusError
 from vedette.nucleus.instances import Instance, find_instances
@@ -97,9 +97,24 @@ def render(instance: Instance, health: HealthDocument, page: str | None = None) 
             for o in health.outputs
         ],
     )
+    lines += [f"{upload.what:<8} {_sent(upload)}" for upload in health.uploads]
     for problem in health.problems:
         lines.append(f"! {problem.subject}: {problem.title}. {problem.detail}".rstrip())
     return "\n".join(lines) + "\n"
+
+
+def _sent(upload: UploadHealth) -> str:
+    """Return where something is sent, when it was last, and why it waits."""
+    last = "nothing sent yet" if upload.last_success_age_s is None else f"sent {ago(upload.last_success_age_s)}"
+    waits = f"; waits on this device: {upload.detail}" if upload.detail else ""
+    return f"to {upload.where}: {last}{waits}"
+
+
+def ago(seconds: float) -> str:
+    """Return how long ago something was, in words."""
+    if seconds < 3:
+        return "just now"
+    return f"{seconds:.0f} s ago" if seconds < 120 else f"{seconds / 60:.0f} min ago"
 
 
 def number(value: float | None, digits: int, unit: str = "") -> str:

@@ -14,6 +14,7 @@ from vedette.health.document import (
     OutputHealth,
     Problem,
     Summary,
+    UploadHealth,
 )
 
 __all__ = [
@@ -33,4 +34,5 @@ __all__ = [
     "Problem",
     "Severity",
     "Summary",
+    "UploadHealth",
 ]

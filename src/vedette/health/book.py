@@ -29,6 +29,7 @@ from vedette.health.parts import (
     silent_application,
     silent_camera,
     silent_model,
+    upload_part,
 )
 from vedette.health.problems import find_problems, summarize
 from vedette.messages import (
@@ -42,6 +43,7 @@ from vedette.messages import (
     Message,
     ModelDemand,
     ModelStatus,
+    MonitorStatus,
     OutputStatus,
 )
 
@@ -56,6 +58,7 @@ TOPIC_FILTERS: Final = (
     OutputStatus.topic("+"),
     DisplayStatus.topic(),
     DeploymentStatus.topic(),
+    MonitorStatus.topic(),
 )
 """What to subscribe to in order to fill a book."""
 
@@ -119,6 +122,7 @@ class HealthBook:
         self._model_demands: _Shelf[ModelDemand] = _Shelf()
         self._display: Heard[DisplayStatus] | None = None
         self._deployment: Heard[DeploymentStatus] | None = None
+        self._monitor: Heard[MonitorStatus] | None = None
         self.rejected = 0
         """Messages that could not be read."""
         self.changes = 0
@@ -157,7 +161,9 @@ class HealthBook:
         ]
         listed = sorted(components, key=lambda component: component.name)
         deployment = None if self._deployment is None else deployment_part(self._deployment.message, wall=wall)
-        problems = find_problems(cameras, models, applications, outputs, listed, deployment)
+        told = [] if self._monitor is None else self._monitor.message.uploads
+        uploads = [upload_part(upload, wall=wall) for upload in told]
+        problems = find_problems(cameras, models, applications, outputs, listed, deployment, uploads)
         return HealthDocument(
             at=datetime.fromtimestamp(wall, timezone.utc),
             summary=summarize(problems, [*cameras, *models, *applications], deployment),
@@ -169,6 +175,7 @@ class HealthBook:
             display=self._display_part(),
             components=listed,
             deployment=deployment,
+            uploads=uploads,
         )
 
     def output(self, output_id: str) -> OutputStatus | None:
@@ -215,9 +222,17 @@ class HealthBook:
                 deployment = DeploymentStatus.model_validate_json(payload)
                 self._note(self._deployment, deployment.state)
                 self._deployment = Heard(deployment, now)
+            case ("monitor", "status"):
+                self._hear_monitor(MonitorStatus.model_validate_json(payload), now)
             case _:
                 return False
         return True
+
+    def _hear_monitor(self, status: MonitorStatus, now: float) -> None:
+        before = [] if self._monitor is None else self._monitor.message.uploads
+        if [(each.what, each.last_error) for each in before] != [(u.what, u.last_error) for u in status.uploads]:
+            self.changes += 1
+        self._monitor = Heard(status, now)
 
     def _note(self, before: "Heard[Any] | None", state: Enum | None) -> None:
         if before is None or (state is not None and before.message.state is not state):
@@ -231,6 +246,8 @@ class HealthBook:
             self._display = None
         if self._deployment is not None and now - self._deployment.at > TTL_S:
             self._deployment = None
+        if self._monitor is not None and now - self._monitor.at > TTL_S:
+            self._monitor = None
         demands = [e.message for e in self._camera_demands.heard.values() if e.message.wanted]
         wishes = [e.message for e in self._model_demands.heard.values() if e.message.wanted]
 

@@ -202,6 +202,11 @@ DEPLOYMENTS: Final[Mapping[DeploymentState, Condition]] = {
         "update canceled", "The last update was canceled", Severity.INFO, detail="{deployment}"
     ),
 }
+UPLOADED: Final = Condition("sent", "Sent to CloudWatch", Severity.OK)
+UPLOAD_WAITS: Final = Condition(
+    "waiting on this device", "{what} do not reach CloudWatch", Severity.BUSY, "Log", "vedette logs DeviceMonitor",
+    patience_s=300.0,
+)  # fmt: skip
 
 COMPONENTS: Final[Mapping[str, Condition]] = {
     "BROKEN": Condition(

@@ -148,13 +148,23 @@ class DeploymentHealth(Part):
     name: str = ""
 
 
+class UploadHealth(Part):
+    """What vedette.DeviceMonitor sends to AWS."""
+
+    what: str = Field(description="logs or metrics")
+    where: str = Field(default="", description="in CloudWatch, and the region")
+    last_success_age_s: float | None = Field(default=None, description="None: not since its start")
+    waiting: int = Field(default=0, description="bytes of logs, minutes of metrics that wait on the device")
+    lost: int = Field(default=0, description="given up since its start")
+
+
 class Problem(BaseModel):
     """Something that needs attention."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     severity: Severity
-    kind: Literal["camera", "model", "application", "output", "component", "deployment"]
+    kind: Literal["camera", "model", "application", "output", "component", "deployment", "upload"]
     subject: str = Field(description="name for people")
     subject_id: str
     words: str
@@ -189,6 +199,7 @@ class HealthDocument(BaseModel):
     display: DisplayHealth | None = None
     components: list[ComponentHealth] = Field(default_factory=list)
     deployment: DeploymentHealth | None = None
+    uploads: list[UploadHealth] = Field(default_factory=list, description="empty: no monitor, or it sends nothing")
 
     def to_json(self) -> str:
         """Return the document as JSON, with the key ``schema`` and without the fields that are None."""

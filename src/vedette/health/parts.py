@@ -13,6 +13,8 @@ from vedette.health.conditions import (
     MODEL_SILENT,
     MODELS,
     OUTPUTS,
+    UPLOAD_WAITS,
+    UPLOADED,
     Condition,
     OutputState,
     Severity,
@@ -25,6 +27,7 @@ from vedette.health.document import (
     DeploymentHealth,
     ModelHealth,
     OutputHealth,
+    UploadHealth,
 )
 from vedette.messages import (
     TTL_S,
@@ -37,6 +40,7 @@ from vedette.messages import (
     OutputStatus,
 )
 from vedette.messages.display import ShownOutput
+from vedette.messages.monitor import UploadStatus
 
 SILENT = "not-reporting"
 STALLED_S = 3.0
@@ -286,4 +290,21 @@ def deployment_part(status: DeploymentStatus, *, wall: float) -> DeploymentHealt
         state_age_s=round(age_s, 1),
         deployment_id=status.deployment_id,
         name=status.name,
+    )
+
+
+def upload_part(status: UploadStatus, *, wall: float) -> UploadHealth:
+    """One kind of what the monitor sends to AWS."""
+    age_s = max(0.0, wall - status.since)
+    condition = UPLOAD_WAITS if status.last_error else UPLOADED
+    words = describe(condition, {"what": status.what.capitalize()}, age_s=age_s, detail=status.last_error)
+    return UploadHealth(
+        **_said(words),
+        state="waiting" if status.last_error else "sent",
+        state_age_s=round(age_s, 1),
+        what=status.what,
+        where=status.where,
+        last_success_age_s=_age(status.last_success_at, wall),
+        waiting=status.waiting,
+        lost=status.lost,
     )

@@ -13,6 +13,7 @@ from vedette.health.document import (
     Part,
     Problem,
     Summary,
+    UploadHealth,
 )
 from vedette.messages import ApplicationState
 
@@ -26,10 +27,12 @@ def find_problems(
     outputs: Sequence[OutputHealth],
     components: Sequence[ComponentHealth] = (),
     deployment: DeploymentHealth | None = None,
+    uploads: Sequence[UploadHealth] = (),
 ) -> list[Problem]:
     """Return every part that needs attention, but no mere consequence of another one.
 
-    Order: deployment, components, cameras, models, applications, outputs; within these the worst first, then by name.
+    Order: deployment, components, cameras, models, applications, outputs, uploads; within these the worst first, then
+    by name.
     """
     found = [_of_component(component) for component in components if component.state in COMPONENTS]
     if deployment is not None:
@@ -48,7 +51,8 @@ def find_problems(
         for part in outputs
         if part.instance in healthy and part.camera_id not in troubled
     ]
-    order = ("deployment", "component", "camera", "model", "application", "output")
+    found += [_problem(part, "upload", part.what, part.what) for part in uploads]
+    order = ("deployment", "component", "camera", "model", "application", "output", "upload")
     return sorted(
         (problem for problem in found if problem.severity.rank >= Severity.WARNING.rank),
         key=lambda problem: (order.index(problem.kind), -problem.severity.rank, problem.subject),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from vedette.messages.limits import MAX_BYTES, REPEAT_S, TTL_S
     from vedette.messages.message import Message
     from vedette.messages.model import ModelDemand, ModelState, ModelStatus, Tensor
+    from vedette.messages.monitor import MonitorStatus, UploadStatus
 
 __all__ = [
     "MAX_BYTES",
@@ -44,11 +45,13 @@ __all__ = [
     "ModelDemand",
     "ModelState",
     "ModelStatus",
+    "MonitorStatus",
     "OutputStatus",
     "ParameterStatus",
     "PortStatus",
     "ScreenStatus",
     "Tensor",
+    "UploadStatus",
 ]
 
 _MODULES: Final = {
@@ -60,6 +63,7 @@ _MODULES: Final = {
     "limits": ("MAX_BYTES", "REPEAT_S", "TTL_S"),
     "message": ("Message",),
     "model": ("ModelDemand", "ModelState", "ModelStatus", "Tensor"),
+    "monitor": ("MonitorStatus", "UploadStatus"),
 }
 _MODULE_OF: Final = {name: module for module, names in _MODULES.items() for name in names}
 
