@@ -26,6 +26,7 @@ TOPICS_OF = {
         "vedette/application/+/status",
         "vedette/output/+/status",
         "vedette/deployment/status",
+        "vedette/monitor/status",
     },
     "vedette.DeviceMonitor": {
         "vedette/camera/+/status",
@@ -34,6 +35,7 @@ TOPICS_OF = {
         "vedette/display/status",
         "vedette/deployment/status",
         "vedette/health",
+        "vedette/monitor/status",
         "$aws/things/*/shadow/name/vedette:health/update/documents",
         "$aws/things/*/shadow/name/vedette:health/delete/accepted",
     },

@@ -1,8 +1,8 @@
 """In which log stream of CloudWatch what is written belongs, as the appliance had it.
 
 A device has the group ``<prefix>/<device>``, an application instance on it
-``<prefix>/<device>/applications/<instance>`` with a stream for each node of its graph, named after it. Which camera, model and output is which node only the
-instance's host knows; it leaves word in its logs folder.
+``<prefix>/<device>/applications/<instance>`` with a stream for each node of its graph, named after it. Which camera,
+model and output is which node only the instance's host knows; it leaves word in its logs folder.
 """
 
 import os

@@ -54,6 +54,7 @@ class DeployOptions:
     bucket: str | None = None
     nucleus: str = "java"
     cloud_logs: bool = True
+    panorama_logs: bool | None = None
     monitor: bool = True
     on_failure: str | None = None
     per_minute: int | None = None
@@ -207,7 +208,9 @@ def _order(options: DeployOptions, applications: "list[Application]", targets: "
     )
     leaving = (*options.replace, *options.remove)
     nucleus: Any = options.nucleus
-    return Order(tuple(applications), leaving, tuple(targets), policies, nucleus, options.cloud_logs)
+    return Order(
+        tuple(applications), leaving, tuple(targets), policies, nucleus, options.cloud_logs, options.panorama_logs
+    )
 
 
 def _go_on(options: DeployOptions, cloud: "Cloud", bucket: "Bucket", plan: "Plan", terminal: Terminal) -> int:

@@ -105,9 +105,15 @@ def deploy(  # noqa: PLR0917 - typer reads the options off the signature
         str | None, typer.Option(metavar="TARGET", help="Where to copy from, if it is on several and differs.")
     ] = None,
     nucleus: Annotated[str, typer.Option(metavar="java|lite", help="Which nucleus the devices have.")] = "java",
-    no_cloud_logs: Annotated[
-        bool, typer.Option("--no-cloud-logs", help="Do not send logs to CloudWatch (aws.greengrass.LogManager).")
-    ] = False,
+    no_cloud_logs: Annotated[bool, typer.Option("--no-cloud-logs", help="Do not send logs to CloudWatch.")] = False,
+    panorama_logs: Annotated[
+        bool | None,
+        typer.Option(
+            "--panorama-logs/--manager-logs",
+            help="Send logs under Panorama's names by vedette.DeviceMonitor, or by aws.greengrass.LogManager; "
+            "default: as it is, at first the manager, on nucleus lite the monitor.",
+        ),
+    ] = None,
     no_monitor: Annotated[
         bool, typer.Option("--no-monitor", help="Leave vedette.DeviceMonitor out: no metrics, alarms and device jobs.")
     ] = False,
@@ -174,6 +180,7 @@ def deploy(  # noqa: PLR0917 - typer reads the options off the signature
         bucket=bucket,
         nucleus=nucleus,
         cloud_logs=not no_cloud_logs,
+        panorama_logs=panorama_logs,
         monitor=not no_monitor,
         on_failure=on_failure,
         per_minute=per_minute,

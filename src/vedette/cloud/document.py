@@ -73,6 +73,8 @@ class Aws:
     versions: Mapping[str, str] = field(default_factory=dict)
     logs: bool = True
     """Whether logs of Vedette and its applications are sent to CloudWatch."""
+    panorama_logs: bool | None = None
+    """By vedette.DeviceMonitor under Panorama's names, not the log manager; None: as it is, on nucleus lite always."""
 
 
 def application_of(instance: str, components: Components) -> str | None:
@@ -147,6 +149,7 @@ def _shared(result: dict[str, Any], before: set[str], known: Mapping[str, str], 
     now = secrets_of(result)
     if instances(result):
         _have(result, TOKEN_EXCHANGE, aws)
+    own_logs = _own_logs(result, aws)
     if aws.nucleus == "lite":
         # Nucleus lite has neither secret manager nor shadow manager: the components ask AWS, with the device's role.
         return result
@@ -159,7 +162,7 @@ def _shared(result: dict[str, Any], before: set[str], known: Mapping[str, str], 
         _have(result, SECRET_MANAGER, aws)
         _merge(result, SECRET_MANAGER, {"cloudSecrets": secrets})
     _shadows(result, aws)
-    _logs(result, aws)
+    _logs(result, aws, by_monitor=own_logs)
     return result
 
 
@@ -177,8 +180,23 @@ def _shadows(result: dict[str, Any], aws: Aws) -> None:
     _merge(result, SHADOW_MANAGER, {"synchronize": synchronize})
 
 
-def _logs(result: dict[str, Any], aws: Aws) -> None:
-    """Have the log manager send what Vedette and its applications write; what it sends besides stays."""
+def _own_logs(result: dict[str, Any], aws: Aws) -> bool:
+    """Have the monitor send logs, where it is to; tell whether it does."""
+    if DEVICE_MONITOR not in result:
+        return False
+    before = str(merged(result[DEVICE_MONITOR]).get("logs", False)).lower() == "true"
+    usual = before or aws.nucleus == "lite"
+    wanted = aws.logs and (usual if aws.panorama_logs is None else aws.panorama_logs)
+    if wanted != before:
+        _merge(result, DEVICE_MONITOR, {"logs": wanted})
+    return wanted
+
+
+def _logs(result: dict[str, Any], aws: Aws, *, by_monitor: bool) -> None:
+    """Have the log manager send what Vedette and its applications write; what it sends besides stays.
+
+    :param by_monitor: vedette.DeviceMonitor sends it: then the log manager must not, or every line came twice
+    """
     configuration = merged(result.get(LOG_MANAGER, {}))
     uploader = configuration.get("logsUploaderConfiguration", {})
     others = {
@@ -187,7 +205,7 @@ def _logs(result: dict[str, Any], aws: Aws) -> None:
         if not name.startswith("vedette.")
     }
     own: Mapping[str, Any] = {}
-    if aws.logs and instances(result):
+    if aws.logs and instances(result) and not by_monitor:
         suite = (name for name in result if name in SUITE)
         own = log_configurations(suite, (name for name in result if name.startswith(APPLICATION)))
     if not own and LOG_MANAGER not in result:

@@ -163,6 +163,8 @@ class Order:
     nucleus: Nucleus = "java"
     logs: bool = True
     """Whether logs are sent to CloudWatch."""
+    panorama_logs: bool | None = None
+    """Whether by vedette.DeviceMonitor under Panorama's names; None: as it is, on nucleus lite always."""
 
 
 @dataclass(frozen=True)
@@ -355,7 +357,8 @@ def _aws(cloud: Cloud, order: Order, currents: Iterable[Current | None]) -> Aws:
     if not order.applications:
         names = set()
     missing = {name for name in names for current in currents if current is None or name not in current.components}
-    return Aws(order.nucleus, {name: newest_version(cloud, name) for name in sorted(missing)}, order.logs)
+    versions = {name: newest_version(cloud, name) for name in sorted(missing)}
+    return Aws(order.nucleus, versions, order.logs, order.panorama_logs)
 
 
 def newest_version(cloud: Cloud, name: str) -> str:

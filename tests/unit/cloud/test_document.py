@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -206,6 +207,31 @@ def test_logs_are_sent_although_nobody_wants_them() -> None:
     quiet = Aws("java", JAVA.versions, logs=False)
     assert LOG_MANAGER not in with_application({}, application("one"), quiet)
     assert LOG_MANAGER not in with_application({}, application("one"), LITE)
+
+
+def test_logs_are_sent_twice_or_by_nobody() -> None:
+    def monitored(before: Mapping[str, Any], name: str, aws: Aws) -> dict[str, Any]:
+        wanted = application(name)
+        monitor = {"vedette.DeviceMonitor": {"componentVersion": "0.1.0"}}
+        return with_application(before, Wanted(name, {**wanted.components, **monitor}, {}), aws)
+
+    def by_monitor(components: Mapping[str, Any]) -> bool:
+        return bool(merged(components["vedette.DeviceMonitor"]).get("logs"))
+
+    usual = monitored({}, "one", JAVA)
+    assert not by_monitor(usual)
+    assert "vedette.app.one" in log_entries(usual)
+    panorama = monitored(usual, "two", replace(JAVA, panorama_logs=True))
+    assert by_monitor(panorama)
+    assert not log_entries(panorama)
+    kept = monitored(panorama, "three", JAVA)
+    assert by_monitor(kept), "the next deployment goes back to the log manager"
+    assert not log_entries(kept)
+    back = monitored(kept, "three", replace(JAVA, panorama_logs=False))
+    assert not by_monitor(back)
+    assert "vedette.app.three" in log_entries(back)
+    assert by_monitor(monitored({}, "one", LITE)), "nucleus lite has no log manager"
+    assert not by_monitor(monitored({}, "one", replace(LITE, logs=False)))
 
 
 def test_the_health_of_devices_does_not_reach_the_cloud() -> None:

@@ -101,7 +101,7 @@ class Backlog:
     def waiting(self) -> list[str]:
         """Return the keys of the files with something to send, the one that grew longest ago first."""
         keys = [key for key, each in self._followed.items() if self._unsent(each)]
-        return sorted(keys, key=lambda key: self._followed[key].grown_at)
+        return sorted(keys, key=lambda key: (self._followed[key].grown_at, self._followed[key].file.changed))
 
     def take(self, key: str, now: Now) -> Chunk | None:
         """Return the next lines of a file, None when there are none yet."""

@@ -10,6 +10,8 @@ from typing import Final
 
 _MOST_AGO_S: Final = 3600.0
 """A line that says to be older than the growth of its file by more speaks of something else."""
+_UNSEEN_S: Final = 13 * 86400.0
+"""The same of lines that were there before the file was first seen; CloudWatch takes 14 days."""
 _AHEAD_S: Final = 2.0
 _MOST_MARKS: Final = 400
 _TURN_S: Final = 60.0
@@ -83,7 +85,7 @@ class Dating:
 
     def _patience_s(self) -> float:
         if self._index == 0:
-            return float("inf")  # written while nobody looked
+            return _UNSEEN_S  # written while nobody looked
         mark, before = self._marks[self._index], self._marks[self._index - 1]
         gap = mark.uptime - before.uptime if mark.boot == before.boot else mark.wall - before.wall
         return max(_MOST_AGO_S, gap)

@@ -117,10 +117,10 @@ class Uploader:
             except AwsError as error:
                 self._failed(error)
                 return
-        if self._failures and not self._held_up:
+        self._failures = 0
+        if self.last_error and not self._held_up:
             logger.info("logs are sent again")
-        if not self._held_up:
-            self._failures, self.last_error = 0, ""
+            self.last_error = ""
 
     def _round(self) -> bool:
         """Send once what fits into memory; return whether there may be more.
@@ -233,7 +233,6 @@ class Uploader:
         if text != self.last_error:
             logger.warning("logs wait on this device: %s", text)
         self.last_error = text
-        self._failures = max(self._failures, 1)
 
 
 def rest_of(events: list[LogEvent], sent: Sequence[LogEvent]) -> list[LogEvent]:
