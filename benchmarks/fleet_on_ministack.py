@@ -6,10 +6,8 @@
 1. shadow: boto3 -> iot-data -> MQTT -> nucleus lite's IPC -> application host -> running application -> reported state
 2. device jobs: boto3 -> ministack -> nucleus lite's IPC -> done once, bundle in S3 (ministack tells of a job over MQTT,
    but answers requests for jobs over HTTPS only)
-3. alarms: the templates of infra/ as stacks; an application that fails, a camera that dies, told over SNS to a queue
 
-What ministack does not do is not claimed: it judges an alarm when data come, over all dimensions of a metric, and knows
-no missing data, so a device that is silent is not judged there (tests/unit/device_monitor judges that).
+Alarms: alarms.py.
 """
 
 import argparse
@@ -30,14 +28,10 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from vedette_device_monitor.configuration import MonitorConfiguration
-from vedette_device_monitor.main import Clocks, Monitor
 
 from vedette.application import ApplicationManifest, shadow_name
 from vedette.bus.greengrass import connect_to_nucleus
-from vedette.bus.memory import MemoryBroker, MemoryBus
 from vedette.compiler.recipes import application_recipe
-from vedette.messages import ApplicationState, ApplicationStatus, CameraState, CameraStatus
 from vedette.nucleus.configuration import ConfigurationStore
 from vedette.nucleus.ipc import IpcServer
 from vedette.nucleus.ipc.personality import LITE
@@ -120,13 +114,21 @@ class Cloud:
 
 
 @contextlib.contextmanager
-def nucleus(folder: Path, policies: Mapping[str, Any]) -> Iterator[IpcServer]:
-    """Nucleus lite's IPC in this process, with an application's component and the carrier of messages."""
+def nucleus(
+    folder: Path, policies: Mapping[str, Any], components: Mapping[str, Mapping[str, Any]] | None = None
+) -> Iterator[IpcServer]:
+    """Nucleus lite's IPC in this process, with an application's component and the carrier of messages.
+
+    :param policies: accessControl of the application's component
+    :param components: configuration of other components by name, that of the application's may be added to
+    """
     everything = {"aws.greengrass.ipc.mqttproxy": {"carry": {"operations": ["*"], "resources": ["*"]}}}
     configuration = ConfigurationStore()
     configuration.set_defaults(f"vedette.app.{INSTANCE}", {"instance": INSTANCE, "accessControl": policies})
     for name in ("carrier", "monitor"):
         configuration.set_defaults(name, {"accessControl": everything})
+    for name, given in (components or {}).items():
+        configuration.set_defaults(name, given)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="nucleus")
     thread.start()
@@ -311,7 +313,7 @@ def device_jobs(cloud: Cloud, folder: Path) -> None:
     sources = [Source("a.log", lambda: "rtsp://viewer:planted-4711@10.0.0.7/s")]
     deeds = {
         "DOCTOR": counted(doctor()),
-        "DIAGNOSTICS": counted(diagnostics(lambda: sources, caller, THING, "bundles", now=time.time)),
+        "DIAGNOSTICS": counted(diagnostics(lambda _job: sources, caller, THING, "bundles", now=time.time)),
     }
     with nucleus(folder, {}) as server, carried(cloud, server, folder):
         bus = connect_to_nucleus(10.0, environment(server, "monitor"))
@@ -353,93 +355,6 @@ def device_jobs(cloud: Cloud, folder: Path) -> None:
     print(f"jobs: each done once, foreign one {status('foreign')}, bundle {item['Key']}: {text}")
 
 
-def alarms(cloud: Cloud, folder: Path) -> None:
-    sns, sqs, cloudwatch = cloud.client("sns"), cloud.client("sqs"), cloud.client("cloudwatch")
-    topic = sns.create_topic(Name="alarms")["TopicArn"]
-    queue = sqs.create_queue(QueueName="alarms")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-    formation = cloud.client("cloudformation")
-    for stack, parameters in (
-        ("alarms-device", {"DeviceName": THING, "TopicArn": topic, "Minutes": "1"}),
-        ("alarms-application", {"ApplicationInstanceName": INSTANCE, "TopicArn": topic, "Minutes": "1"}),
-        ("dashboard", {}),
-    ):
-        formation.create_stack(
-            StackName=stack,
-            TemplateBody=(ROOT / f"infra/{stack}.yaml").read_text(),
-            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-        )
-        eventually(
-            lambda: formation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE",  # noqa: B023
-            f"stack {stack}",
-        )
-    broker = MemoryBroker()
-    bus, probe = MemoryBus(broker, "vedette.DeviceMonitor"), MemoryBus(broker, "probe")
-    environ = {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "eu-west-1",
-        "AWS_ENDPOINT_URL": cloud.url,
-    }
-    begun = time.monotonic()
-    monitor = Monitor(
-        bus,
-        MonitorConfiguration(),
-        THING,
-        folder,
-        environ=environ,
-        clocks=Clocks(monotonic=lambda: begun + (time.monotonic() - begun) * 20),
-    )
-    stop = threading.Event()
-    state: dict[str, Any] = {"errors": 0, "camera": CameraState.LIVE}
-
-    def speak() -> None:
-        while not stop.wait(0.05):
-            application = ApplicationStatus(
-                instance=INSTANCE, application="app", state=ApplicationState.RUNNING, since=0, errors=state["errors"]
-            )
-            camera = CameraStatus(camera_id="door-1", name="door", state=CameraState(state["camera"]), since=0, pid=1)
-            probe.publish(ApplicationStatus.topic(INSTANCE), application.encode())
-            probe.publish(CameraStatus.topic("door-1"), camera.encode())
-
-    threads = [threading.Thread(target=monitor.run, args=(stop,)), threading.Thread(target=speak)]
-    for thread in threads:
-        thread.start()
-
-    def states() -> dict[str, str]:
-        found = cloudwatch.describe_alarms()["MetricAlarms"]
-        return {each["MetricName"]: each["StateValue"] for each in found}
-
-    try:
-        healthy = ("ApplicationErrors", "CamerasDown", "DeviceActive", "ApplicationsDown", "DiskUtilization")
-        eventually(lambda: all(states().get(name) == "OK" for name in healthy), f"all is well: {states()}", 90, 0.5)
-        print("alarms: OK while all is well:", ", ".join(healthy))
-        state["errors"] += 3
-        eventually(lambda: states()["ApplicationErrors"] == "ALARM", "ApplicationErrors fires", 90, 0.5)
-        state["camera"] = CameraState.WRONG_PASSWORD
-        eventually(lambda: states()["CamerasDown"] == "ALARM", "CamerasDown fires", 150, 0.5)
-        state["camera"] = CameraState.LIVE
-        eventually(lambda: states()["CamerasDown"] == "OK", "CamerasDown ends", 150, 0.5)
-        told: list[str] = []
-
-        def heard() -> bool:
-            for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
-                body = json.loads(json.loads(message["Body"])["Message"])
-                told.append(f"{body['Trigger']['MetricName']} {body['NewStateValue']}")
-                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-            return {"ApplicationErrors ALARM", "CamerasDown ALARM", "CamerasDown OK"} <= set(told)
-
-        eventually(heard, "the messages of the topic", 30, 0.2)
-        print("alarms: told over SNS:", ", ".join(told))
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(20)
-        bus.close()
-        probe.close()
-
-
 def _spread(seconds: list[float]) -> str:
     ordered = sorted(seconds)
     return f"median {statistics.median(ordered) * 1000:.0f} ms, worst of {len(ordered)} {ordered[-1] * 1000:.0f} ms"
@@ -456,7 +371,6 @@ def main() -> None:
         try:
             shadow_chain(cloud, folder, given.rounds)
             device_jobs(cloud, folder)
-            alarms(cloud, folder)
         except BaseException:
             for log in ("host.log", "ministack.log"):
                 if (folder / log).exists():

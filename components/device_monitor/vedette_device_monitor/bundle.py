@@ -32,10 +32,14 @@ _PATTERNS: Final = (
 
 @dataclass(frozen=True)
 class Source:
-    """A file of the bundle: its name there, and what gives its text."""
+    """A file of the bundle: its name there, and what gives its text, or bytes that hold none."""
 
     name: str
-    read: Callable[[], str]
+    read: Callable[[], str | bytes]
+
+
+class LeftOut(Exception):
+    """A file is left out for a reason that people are told."""
 
 
 def tail_of(path: Path, most: int = TAIL_BYTES) -> str:
@@ -67,7 +71,18 @@ def bundle(sources: Iterable[Source]) -> tuple[bytes, Sequence[str]]:
     with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as archive:
         for source in sources:
             try:
-                text = without_secrets(source.read())[: max(0, room)]
+                given = source.read()
+                if isinstance(given, bytes):
+                    if len(given) > room:
+                        raise LeftOut("the bundle is full")
+                    room -= len(given)
+                    archive.writestr(source.name, given, zipfile.ZIP_STORED)
+                    contents[source.name] = f"{len(given)} bytes"
+                    continue
+                text = without_secrets(given)[: max(0, room)]
+            except LeftOut as error:
+                contents[source.name] = f"left out: {error}"
+                continue
             except Exception as error:  # noqa: BLE001 - one file must not cost the others
                 contents[source.name] = f"left out: {type(error).__name__}"
                 continue

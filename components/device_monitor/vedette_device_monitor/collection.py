@@ -132,6 +132,10 @@ class Collection:
         self._forget()
         return data
 
+    def camera_sockets(self) -> dict[str, str]:
+        """Return name -> socket of the cameras that are wanted and have one."""
+        return {name: status.socket for name, status in self._camera_states() if status.socket}
+
     def cameras_down(self) -> list[str]:
         """Return the names of cameras that are wanted and give no picture."""
         return [name for name, status in self._camera_states() if status.state != CameraState.LIVE]

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from vedette.application.log_streams import GROUP_PREFIXES
-from vedette.metrics import GROUPS, Group
+from vedette.metrics import DEFAULT_GROUPS, Group
 from vedette_device_monitor.logs.destination import RETENTION_DAYS
 
 
@@ -22,7 +22,7 @@ class MonitorConfiguration(BaseModel):
     log_level: str = Field(default="INFO", alias="logLevel")
     metrics: bool = True
     interval_s: int = Field(default=60, alias="intervalS", ge=60, le=3600)
-    groups: tuple[Group, ...] = GROUPS
+    groups: tuple[Group, ...] = DEFAULT_GROUPS
     device_id: str = Field(default="", alias="deviceId", max_length=255)
     device_name: str = Field(default="", alias="deviceName", max_length=255)
     application_ids: dict[str, str] = Field(default_factory=dict, alias="applicationIds")
@@ -36,6 +36,7 @@ class MonitorConfiguration(BaseModel):
     health: bool = True
     jobs: bool = True
     diagnostics_bucket: str = Field(default="", alias="diagnosticsBucket")
+    diagnostics_pictures: bool = Field(default=False, alias="diagnosticsPictures")
 
     @field_validator("log_retention_days")
     @classmethod

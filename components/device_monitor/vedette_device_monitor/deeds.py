@@ -74,7 +74,7 @@ def doctor(run: Run = run_command) -> Deed:
 
 
 def diagnostics(
-    sources: Callable[[], Sequence[Source]], s3: AwsCaller, thing: str, bucket: str, *, now: Callable[[], float]
+    sources: Callable[[Job], Sequence[Source]], s3: AwsCaller, thing: str, bucket: str, *, now: Callable[[], float]
 ) -> Deed:
     """Return the deed of DIAGNOSTICS: a bundle, without passwords, in S3.
 
@@ -86,8 +86,8 @@ def diagnostics(
         if not isinstance(where, str) or not where.replace("-", "").replace(".", "").isalnum():
             return Outcome(False, {"reason": "no bucket: name one in the job, or configure diagnosticsBucket"})
         moment = datetime.fromtimestamp(now(), timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-        key = f"diagnostics/{_plain(thing)}/{moment}-{_plain(job.job_id)}.zip"
-        data, names = bundle(sources())
+        key = f"diagnostics/{plain(thing)}/{moment}-{plain(job.job_id)}.zip"
+        data, names = bundle(sources(job))
         try:
             s3.call("s3:PutObject", data, {"Content-Type": "application/zip"}, method="PUT", path=f"/{where}/{key}")
         except AwsError as error:
@@ -97,5 +97,6 @@ def diagnostics(
     return deed
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Return a text as part of a file's name."""
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in text)[:100]

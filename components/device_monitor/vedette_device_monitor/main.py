@@ -3,11 +3,13 @@
 import json
 import logging
 import os
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,19 +30,20 @@ from vedette.messages import (
 )
 from vedette.metrics import NAMESPACE, PANORAMA_NAMESPACE
 from vedette.shadows import ShadowKeeper
-from vedette_device_monitor.bundle import Source, log_sources
+from vedette_device_monitor.bundle import LeftOut, Source, log_sources
 from vedette_device_monitor.collection import Collection, Identity
 from vedette_device_monitor.configuration import ConfigurationError, MonitorConfiguration, read
 from vedette_device_monitor.counters import Counters
 from vedette_device_monitor.datum import pack
-from vedette_device_monitor.deeds import diagnostics, doctor, examined, reboot
+from vedette_device_monitor.deeds import diagnostics, doctor, examined, plain, reboot
 from vedette_device_monitor.deployments import Deployments
 from vedette_device_monitor.health import REPEAT_S, SHADOW, TOPIC, Telling, condensed, device_facts
-from vedette_device_monitor.jobs import JobLog, Jobs
+from vedette_device_monitor.jobs import Job, JobLog, Jobs
 from vedette_device_monitor.logs.setup import uploader
 from vedette_device_monitor.logs.uploader import Uploader
 from vedette_device_monitor.machine import Machine
 from vedette_device_monitor.network import NetworkWatch
+from vedette_device_monitor.pictures import take_pictures
 from vedette_device_monitor.sender import Sender
 from vedette_device_monitor.spool import Batch, Spool
 from vedette_device_monitor.uploads import Uploads
@@ -354,7 +357,7 @@ class Monitor:
         log = JobLog(self._work / "jobs.json")
         return Jobs(self._bus, self._thing, log, deeds, boot=self._boot, others=self._on_job)
 
-    def _sources(self) -> list[Source]:
+    def _sources(self, job: Job) -> list[Source]:
         """Return what a bundle of diagnostics holds."""
         with self._lock:
             document = self._book.document(self._components)
@@ -368,10 +371,25 @@ class Monitor:
             Source("device.json", lambda: json.dumps(self._facts, indent=2)),
             Source("health.json", document.to_json),
             Source("doctor.json", examined),
+            Source("versions.json", _versions),
             *(Source(f"configuration/{name}.json", configuration(name)) for name in names),
             # The component works in <root>/work/vedette.DeviceMonitor.
             *log_sources(self._work.absolute().parents[1]),
+            *(self._pictures() if job.document.get("pictures") is True else ()),
         ]
+
+    def _pictures(self) -> list[Source]:
+        """Return the cameras' last frames: only where the device's owner allows it, whatever the job asks for."""
+        if not self._configuration.diagnostics_pictures:
+            return [Source("pictures", _left_out("diagnosticsPictures of this device is false"))]
+        with self._lock:
+            sockets = self._collection.camera_sockets()
+        try:
+            taken = take_pictures(sockets)
+        except (OSError, subprocess.TimeoutExpired, ValueError) as error:
+            return [Source("pictures", _left_out(f"they could not be taken: {type(error).__name__}"))]
+        reads = {n: partial(bytes, each) if isinstance(each, bytes) else _left_out(each) for n, each in taken.items()}
+        return [Source(f"pictures/{plain(name)}.jpg", read) for name, read in reads.items()]
 
     def _hear(self, topic: str, payload: bytes) -> None:
         with self._lock:
@@ -385,3 +403,17 @@ class Monitor:
                     self._collection.hear_application(ApplicationStatus.model_validate_json(payload))
             except ValidationError:
                 self._malformed += 1  # the book has said so
+
+
+def _versions() -> str:
+    """Return the packages that the components run with."""
+    from importlib.metadata import distributions
+
+    return json.dumps({each.metadata["Name"]: each.version for each in distributions()}, indent=2, sort_keys=True)
+
+
+def _left_out(why: str) -> Callable[[], bytes]:
+    def read() -> bytes:
+        raise LeftOut(why)
+
+    return read

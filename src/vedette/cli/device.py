@@ -219,23 +219,6 @@ def change_description(name: str, text: str, caller: Caller, terminal: Terminal)
     return 0
 
 
-def reboot(targets: list[str], caller: Caller, terminal: Terminal) -> int:
-    """Ask devices to reboot; returns the exit code."""
-    from vedette.cloud.devices import reboot as ask
-    from vedette.cloud.targets import find_targets
-
-    with answering(SCHEMA, as_json=caller.as_json), speaking_to_aws():
-        cloud = caller.cloud()
-        found = find_targets(cloud, targets)
-        words = ", ".join(str(target) for target in found)
-        _confirm(f"reboot {words}", caller, terminal)
-        job = ask(cloud, found)
-    if caller.as_json:
-        print_json(SCHEMA, job_id=job, targets=[str(target) for target in found])
-    terminal.done("reboot", f"{words}: job {job}; a device that is away reboots when it is back")
-    return 0
-
-
 def decommission(name: str, caller: Caller, terminal: Terminal) -> int:
     """Take a device out of the account; returns the exit code."""
     from vedette.cloud.devices import decommission as take_out
@@ -282,7 +265,7 @@ def update(
                 terminal.line(f"  {change.kind} {change.what}   {change.before} → {change.after}")
         made = []
         if changed and not plan_only:
-            _confirm(f"update {', '.join(str(plan.target) for plan in changed)}", caller, terminal)
+            confirm(f"update {', '.join(str(plan.target) for plan in changed)}", caller, terminal)
             made = carry_out_updates(cloud, changed)
     if caller.as_json:
         document = {"targets": [p.document() for p in plans], "deployments": [m.document() for m in made]}
@@ -292,7 +275,11 @@ def update(
     return EXIT_CHANGES if changed and plan_only and detailed else 0
 
 
-def _confirm(what: str, caller: Caller, terminal: Terminal) -> None:
+def confirm(what: str, caller: Caller, terminal: Terminal) -> None:
+    """Ask whether to do it, unless ``--yes`` was given.
+
+    :raises Failure: if the answer is no, or nobody can be asked
+    """
     if caller.yes:
         return
     if not sys.stdin.isatty():

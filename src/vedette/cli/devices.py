@@ -20,6 +20,8 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 Nucleus = Annotated[str, typer.Option(metavar="java|lite", help="Which nucleus the machine gets.")]
 Out = Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Where the archive goes.")]
 Private = Annotated[bool, typer.Option("--private", help="For a site without internet, by VPC endpoints.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait for the devices.")]
+Limit = Annotated[float, typer.Option("--limit", metavar="SECONDS", min=0, help="How long to wait at most.")]
 NucleusFile = Annotated[
     Path | None,
     typer.Option("--nucleus-file", metavar="FILE", help="Nucleus (.zip, lite: .deb) to put into the archive."),
@@ -152,19 +154,107 @@ def describe(
 
 @device_app.command()
 def reboot(
-    target: Targets, yes: Yes = False, as_json: JsonFlag = False, profile: Profile = None, region: Region = None
+    target: Targets,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the machines have started again.")] = False,
+    limit: Limit = 600.0,
+    yes: Yes = False,
+    as_json: JsonFlag = False,
+    profile: Profile = None,
+    region: Region = None,
 ) -> None:
     """Reboot devices, by a job that vedette.DeviceMonitor carries out.
 
-    vedette device reboot shop-01
+    vedette device reboot shop-01 --wait
 
     vedette device reboot thing-group/shop --yes
     """
     from vedette.cli.device import Caller
-    from vedette.cli.device import reboot as run
+    from vedette.cli.device_jobs import Following
+    from vedette.cli.device_jobs import reboot as run
     from vedette.cli.terminal import Terminal
 
-    raise typer.Exit(run(target, Caller(profile, region, as_json, yes), Terminal()))
+    raise typer.Exit(run(target, Following(wait, limit), Caller(profile, region, as_json, yes), Terminal()))
+
+
+@device_app.command()
+def doctor(
+    target: Targets,
+    no_wait: NoWait = False,
+    limit: Limit = 600.0,
+    as_json: JsonFlag = False,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Ask devices what they lack to run applications.
+
+    vedette device doctor shop-01
+
+    vedette device doctor thing-group/shop --json
+    """
+    from vedette.cli.device import Caller
+    from vedette.cli.device_jobs import Following
+    from vedette.cli.device_jobs import doctor as run
+    from vedette.cli.terminal import Terminal
+
+    raise typer.Exit(run(target, Following(not no_wait, limit), Caller(profile, region, as_json), Terminal()))
+
+
+@device_app.command()
+def diagnose(
+    target: Targets,
+    bucket: Annotated[
+        str | None, typer.Option(metavar="NAME", help="S3 bucket; default: that of the device's configuration.")
+    ] = None,
+    pictures: Annotated[
+        bool, typer.Option("--pictures", help="With the cameras' last frames, where the device allows it.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="FOLDER", help="Fetch the bundles into this folder.")
+    ] = None,
+    no_wait: NoWait = False,
+    limit: Limit = 600.0,
+    as_json: JsonFlag = False,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Have devices put logs, health, configuration and versions, without passwords, into S3.
+
+    vedette device diagnose shop-01 --bucket my-diagnostics --out .
+
+    vedette device diagnose thing-group/shop --no-wait
+    """
+    from vedette.cli.device import Caller
+    from vedette.cli.device_jobs import Bundles, Following
+    from vedette.cli.device_jobs import diagnose as run
+    from vedette.cli.terminal import Terminal
+
+    bundles, following = Bundles(bucket, pictures, out), Following(not no_wait, limit)
+    raise typer.Exit(run(target, bundles, following, Caller(profile, region, as_json), Terminal()))
+
+
+@device_app.command()
+def job(
+    job_id: Annotated[str, typer.Argument(metavar="JOB", help="Id that reboot, doctor or diagnose told.")],
+    cancel: Annotated[bool, typer.Option("--cancel", help="Withdraw it from devices that have not begun.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow it to its end.")] = False,
+    limit: Limit = 600.0,
+    yes: Yes = False,
+    as_json: JsonFlag = False,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Tell what devices have made of a job.
+
+    vedette device job vedette-reboot-1a2b --wait
+
+    vedette device job vedette-reboot-1a2b --cancel
+    """
+    from vedette.cli.device import Caller
+    from vedette.cli.device_jobs import Following, show_job
+    from vedette.cli.terminal import Terminal
+
+    caller = Caller(profile, region, as_json, yes)
+    raise typer.Exit(show_job(job_id, Following(wait, limit), caller, Terminal(), cancel=cancel))
 
 
 @device_app.command()

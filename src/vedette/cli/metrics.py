@@ -23,21 +23,29 @@ def metrics(
         int, typer.Option(min=60, max=3600, metavar="SECONDS", help="intervalS of vedette.DeviceMonitor.")
     ] = 60,
     groups: Annotated[
-        str, typer.Option(metavar="NAMES", help="groups of vedette.DeviceMonitor, with commas between them.")
-    ] = "device,cameras,models,applications",
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="groups of vedette.DeviceMonitor, with commas between them; all: every one; default: the component's.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One document on standard output.")] = False,
 ) -> None:
     """List the metrics that devices send to CloudWatch; with --estimate, what a fleet's cost.
 
     vedette metrics
 
-    vedette metrics --estimate --devices 40 --cameras 8 --applications 2 --interval 300
+    vedette metrics --estimate --devices 40 --cameras 8 --applications 2 --groups all
     """
     from vedette.cli.failure import EXIT_USAGE, Failure
     from vedette.cli.output import Output
-    from vedette.metrics import GROUPS, METRICS
+    from vedette.metrics import DEFAULT_GROUPS, GROUPS, METRICS
     from vedette.metrics.estimate import PRICES, Fleet, estimate
 
+    if groups is None:
+        groups = ",".join(DEFAULT_GROUPS if wanted else GROUPS)
+    elif groups == "all":
+        groups = ",".join(GROUPS)
     names = [name.strip() for name in groups.split(",") if name.strip()]
     chosen = tuple(group for group in GROUPS if group in names)
     unknown = sorted(set(names) - set(chosen))
@@ -81,7 +89,7 @@ def metrics(
     )
     out.line(
         f"cost            about ${found.dollars_a_month_metrics:,.2f} a month for metrics and "
-        f"${found.dollars_a_month_calls:,.2f} for calls"
+        f"${found.dollars_a_month_calls:,.2f} for calls, ${found.dollars_a_device_and_month:,.2f} a device"
     )
     out.line(f"                {PRICES}")
     out.line("less            --interval (calls), --groups (metrics); Panorama's two metrics are always sent")

@@ -1,19 +1,18 @@
 """Core devices of an account: what AWS knows of them, in the words that Panorama's users know."""
 
-import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from vedette.cloud.access import Cloud
 from vedette.cloud.errors import CloudError, InvalidRequestError, NotFoundError
+from vedette.cloud.jobs import OPEN, create_job
 from vedette.cloud.targets import Target
 
 DESCRIPTION: Final = "description"
 _MAX_DESCRIPTION: Final = 255
 _MAX_ATTRIBUTE: Final = 800
 _SAFE: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.,@/:#-")
-_OPEN: Final = frozenset({"QUEUED", "IN_PROGRESS"})
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def status_of(*, known: bool, connected: bool | None, healthy: bool, deployment:
         return "OFFLINE"
     if job == "REBOOT":
         return "REBOOTING"
-    if deployment in _OPEN:
+    if deployment in OPEN:
         return "PENDING"
     if not healthy or deployment in {"FAILED", "REJECTED", "TIMED_OUT"}:
         return "ERROR"
@@ -173,7 +172,7 @@ def describe_device(cloud: Cloud, name: str) -> Device:
     ]
     jobs = list_jobs(cloud, name)
     newest = max(deployments, key=lambda item: item["changed"], default={"status": ""})["status"]
-    rebooting = any(job["status"] in _OPEN and str(job["job_id"]).startswith("vedette-reboot-") for job in jobs)
+    rebooting = any(job["status"] in OPEN and str(job["job_id"]).startswith("vedette-reboot-") for job in jobs)
     healthy = core["status"] == "HEALTHY"
     return Device(
         name,
@@ -223,16 +222,7 @@ def reboot(cloud: Cloud, targets: Iterable[Target], token: str | None = None) ->
 
     :raises CloudError: if AWS refuses
     """
-    job_id = f"vedette-reboot-{token or uuid.uuid4()}"
-    cloud.call(
-        "iot",
-        "create_job",
-        jobId=job_id,
-        targets=[target.arn for target in targets],
-        document='{"operation": "REBOOT"}',
-        description="Reboot, asked for by vedette",
-    )
-    return job_id
+    return create_job(cloud, "REBOOT", targets, token=token or "")
 
 
 def written_description(text: str) -> str:

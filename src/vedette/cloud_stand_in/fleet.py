@@ -37,6 +37,8 @@ class Device:
     groups: frozenset[str] = frozenset()
     """ARNs of thing groups."""
     online: bool = True
+    does: Mapping[str, str] = field(default_factory=dict)
+    """What it tells with the end of a job that is no deployment."""
     fails: str = ""
     """Why it cannot carry out deployments; empty if it can."""
     nucleus: str = "java"
@@ -52,6 +54,7 @@ class Execution:
 
     status: str = "QUEUED"
     reason: str = ""
+    details: dict[str, str] = field(default_factory=dict)
     changed: datetime = field(default_factory=_now)
 
     def end(self, status: str, reason: str = "") -> None:
@@ -254,6 +257,7 @@ class Fleet:
 
     def _carry_out(self, device: Device, job_id: str, execution: Execution) -> None:
         if job_id not in self.deployments:
+            execution.details = {} if device.fails else dict(device.does)
             execution.end("FAILED" if device.fails else "SUCCEEDED", device.fails)
             return
         outcome = device.fails or self._resolution(device)
@@ -334,6 +338,19 @@ class Fleet:
         for device in self._devices_of(made.targets):
             device.executions[made.job_id] = Execution()
         return made
+
+    def cancel_job(self, job_id: str) -> Job:
+        """CancelJob: devices that have begun go on.
+
+        :raises NotFoundError: if it is not there
+        """
+        job = self.job(job_id)
+        for device in self.devices.values():
+            execution = device.executions.get(job_id)
+            if execution is not None and execution.status == "QUEUED":
+                execution.end("CANCELED")
+        job.status = "CANCELED"
+        return job
 
     def counts(self, job_id: str) -> dict[str, int]:
         """Return how many things are in which state of a job."""

@@ -276,8 +276,7 @@ class StandIn:
         }
 
     def _cancel_job(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        job = self.fleet.job(arguments["jobId"])
-        job.status = "CANCELED"
+        job = self.fleet.cancel_job(arguments["jobId"])
         return {"jobArn": self._job_arn(job.job_id), "jobId": job.job_id}
 
     def _list_job_executions_for_job(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -305,12 +304,13 @@ class StandIn:
         execution = device.executions.get(arguments["jobId"])
         if execution is None:
             raise NotFoundError(f"Job {arguments['jobId']} was never given to {device.name}")
+        details = {**execution.details, **({"reason": execution.reason} if execution.reason else {})}
         return {
             "execution": {
                 "jobId": arguments["jobId"],
                 "thingArn": self.fleet.thing_arn(device.name),
                 **_summary(execution),
-                **({"statusDetails": {"detailsMap": {"reason": execution.reason}}} if execution.reason else {}),
+                **({"statusDetails": {"detailsMap": details}} if details else {}),
             }
         }
 

@@ -2,6 +2,7 @@
 
 from vedette.metrics.catalog import (
     APPLICATION_ERRORS,
+    DEFAULT_GROUPS,
     DEVICE_ACTIVE,
     GROUPS,
     METRICS,
@@ -13,6 +14,7 @@ from vedette.metrics.catalog import (
 
 __all__ = [
     "APPLICATION_ERRORS",
+    "DEFAULT_GROUPS",
     "DEVICE_ACTIVE",
     "GROUPS",
     "METRICS",

@@ -5,6 +5,8 @@ from typing import Final, Literal
 
 Group = Literal["device", "cameras", "models", "applications"]
 GROUPS: Final[tuple[Group, ...]] = ("device", "cameras", "models", "applications")
+DEFAULT_GROUPS: Final[tuple[Group, ...]] = ("device", "applications")
+"""Enough for every alarm and graph of infra/ but that of one model; those of cameras cost most and are asked for."""
 
 PANORAMA_NAMESPACE: Final = "PanoramaDeviceMetrics"
 """AWS Panorama's own: alarms and dashboards made for it go on working."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from vedette.metrics.catalog import APPLICATION_ERRORS, DEVICE_ACTIVE, GROUPS, METRICS, Group
+from vedette.metrics.catalog import APPLICATION_ERRORS, DEFAULT_GROUPS, DEVICE_ACTIVE, METRICS, Group
 
 PRICES: Final = "list prices of us-east-1 as of 2025: compare with https://aws.amazon.com/cloudwatch/pricing/"
 _METRIC_TIERS: Final = ((10_000, 0.30), (240_000, 0.10), (750_000, 0.05), (10**12, 0.02))
@@ -21,7 +21,7 @@ class Fleet:
     models: int
     applications: int
     interval_s: int = 60
-    groups: tuple[Group, ...] = GROUPS
+    groups: tuple[Group, ...] = DEFAULT_GROUPS
     temperature: bool = True
 
 
@@ -35,6 +35,8 @@ class Estimate:
     metrics: int
     calls_a_device_and_day: int
     calls_a_day: int
+    dollars_a_device_and_month: float
+    """Metrics and calls."""
     dollars_a_month_metrics: float
     dollars_a_month_calls: float
 
@@ -50,14 +52,16 @@ def estimate(fleet: Fleet) -> Estimate:
     # Panorama's go every minute in a request of their own, the others in one each interval.
     calls = 24 * 60 + (24 * 3600 // fleet.interval_s if any(by_group[group] for group in fleet.groups) else 0)
     metrics = a_device * fleet.devices
+    of_metrics, of_calls = _tiered(metrics), calls * fleet.devices * _DAYS * _DOLLARS_A_CALL
     return Estimate(
         metrics_by_group=by_group,
         metrics_a_device=a_device,
         metrics=metrics,
         calls_a_device_and_day=calls,
         calls_a_day=calls * fleet.devices,
-        dollars_a_month_metrics=round(_tiered(metrics), 2),
-        dollars_a_month_calls=round(calls * fleet.devices * _DAYS * _DOLLARS_A_CALL, 2),
+        dollars_a_device_and_month=round((of_metrics + of_calls) / fleet.devices, 2),
+        dollars_a_month_metrics=round(of_metrics, 2),
+        dollars_a_month_calls=round(of_calls, 2),
     )
 
 

@@ -15,6 +15,7 @@ from vedette_device_monitor.main import Clocks, Monitor
 
 from vedette.bus.memory import MemoryBroker, MemoryBus
 from vedette.messages import ApplicationState, ApplicationStatus, CameraState, CameraStatus
+from vedette.metrics import GROUPS
 
 from .conftest import SECRET_KEY, TokenExchange
 
@@ -32,7 +33,9 @@ class Running:
         begun = time.monotonic()
         # Twenty seconds to the second here, so that a minute passes in three of them.
         clocks = Clocks(monotonic=lambda: begun + (time.monotonic() - begun) * 20)
-        self.monitor = Monitor(self.bus, MonitorConfiguration(), "shop-7", folder, environ=environ, clocks=clocks)
+        self.monitor = Monitor(
+            self.bus, MonitorConfiguration(groups=GROUPS), "shop-7", folder, environ=environ, clocks=clocks
+        )
         self.thread = threading.Thread(target=self.monitor.run, args=(self.stop,))
         self.speaker = threading.Thread(target=self._speak)
         self.errors = 0

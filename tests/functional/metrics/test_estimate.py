@@ -17,6 +17,7 @@ from vedette_device_monitor.main import Clocks, Monitor
 
 from vedette.bus.memory import MemoryBus
 from vedette.messages import ApplicationState, ApplicationStatus, CameraState, CameraStatus, ModelState, ModelStatus
+from vedette.metrics import DEFAULT_GROUPS, GROUPS, Group
 from vedette.metrics.estimate import Fleet, estimate
 
 VEDETTE = Path(sys.executable).with_name("vedette")
@@ -53,13 +54,15 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         yield Path(name)
 
 
-@pytest.mark.parametrize("interval_s", [60, 300])
-def test_an_hour_has_other_calls_or_metrics_than_estimated(folder: Path, interval_s: int) -> None:
+@pytest.mark.parametrize(("interval_s", "groups"), [(60, DEFAULT_GROUPS), (300, GROUPS)])
+def test_an_hour_has_other_calls_or_metrics_than_estimated(
+    folder: Path, interval_s: int, groups: tuple[Group, ...]
+) -> None:
     clock = {"now": 0.0}
     clocks = Clocks(lambda: clock["now"], lambda: 1_800_000_000.0 + clock["now"], lambda: clock["now"])
     cloud = Cloud(clock)
     with MemoryBus() as bus:
-        configuration = MonitorConfiguration(interval_s=interval_s)
+        configuration = MonitorConfiguration(interval_s=interval_s, groups=groups)
         monitor = Monitor(bus, configuration, "shop-7", folder, clocks=clocks, caller=cloud)
         monitor.listen()
         heard: Any = monitor._hear
@@ -81,7 +84,7 @@ def test_an_hour_has_other_calls_or_metrics_than_estimated(folder: Path, interva
             clock["now"] += 60.0
         monitor.spool.close()
     warm = any(metric[0] == "Temperature" for metric in cloud.metrics)
-    found = estimate(Fleet(1, 3, 1, 2, interval_s, temperature=warm))
+    found = estimate(Fleet(1, 3, 1, 2, interval_s, groups, temperature=warm))
     assert cloud.calls == found.calls_a_device_and_day / 24
     assert len(cloud.metrics) == found.metrics_a_device
 
@@ -96,6 +99,8 @@ def test_prices_do_not_fall_with_the_number() -> None:
 def test_the_command_says_something_else() -> None:
     done = vedette("--estimate", "--devices", "40", "--json")
     assert json.loads(done.stdout)["estimate"]["metrics"] == 40 * estimate(Fleet(1, 1, 1, 1)).metrics_a_device
+    everything = json.loads(vedette("--estimate", "--devices", "40", "--groups", "all", "--json").stdout)
+    assert everything["estimate"]["metrics"] == 40 * estimate(Fleet(1, 1, 1, 1, groups=GROUPS)).metrics_a_device
     wrong = vedette("--groups", "cats")
     assert wrong.returncode == 2
     assert "cats" in wrong.stderr

@@ -1,10 +1,8 @@
 """The alarms of infra/ on what a device sends: they fire when something is wrong, and only then.
 
-CloudWatch's rule (M of N periods, missing data) is played here, since no emulator knows missing data.
+No emulator knows CloudWatch's rule for missing data: it is played (benchmarks/alarms.py plays it on real processes).
 """
 
-import operator
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +12,13 @@ from vedette_device_monitor.collection import Collection, Identity
 from vedette_device_monitor.counters import Counters
 from vedette_device_monitor.machine import Figures
 
+from vedette.cloud_stand_in.alarms import AlarmRule
 from vedette.messages import ApplicationState, ApplicationStatus, CameraState, CameraStatus
 from vedette.metrics import GROUPS
 
 INFRA = Path(__file__).parents[3] / "infra"
 Values = dict[tuple[str, int], float]
 """(metric, minute) -> value."""
-_COMPARE: dict[str, Callable[[float, float], bool]] = {
-    "LessThanThreshold": operator.lt,
-    "GreaterThanThreshold": operator.gt,
-    "GreaterThanOrEqualToThreshold": operator.ge,
-}
 
 
 class _Loader(yaml.SafeLoader):
@@ -48,14 +42,13 @@ def rules() -> dict[str, Any]:
 
 
 def fires_at(metric: str, values: Values, minutes: int, limit: float | None = None) -> list[int]:
-    """Return the minutes at which the alarm of a metric is in ALARM; its five minutes are all over then."""
-    rule = rules()[metric]
-    compare, limit = _COMPARE[rule["ComparisonOperator"]], float(rule["Threshold"]) if limit is None else limit
+    """Return the minutes at whose end the alarm of a metric is in ALARM."""
+    given = rules()[metric]
+    rule = AlarmRule.of(given if limit is None else {**given, "Threshold": limit})
     at = []
-    for now in range(4, minutes):
-        window = [values.get((metric, minute)) for minute in range(now - 4, now + 1)]
-        missing = rule["TreatMissingData"] == "breaching"
-        if all(missing if value is None else compare(value, limit) for value in window):
+    for now in range(rule.looks_at - 1, minutes):
+        window = [values.get((metric, minute)) for minute in range(now - rule.looks_at + 1, now + 1)]
+        if rule.state(window) == "ALARM":
             at.append(now)
     return at
 
@@ -113,9 +106,10 @@ def test_an_alarm_fires_although_all_is_well() -> None:
 def test_a_device_that_is_silent_wakes_nobody() -> None:
     device = Device()
     device.minutes(10)
-    device.minutes(7, sends=False)
+    device.minutes(8, sends=False)
     device.minutes(10)
-    assert device.alarms() == {"DeviceActive": [14, 15, 16], "ApplicationErrors": [14, 15, 16]}
+    # CloudWatch looks back two minutes more than the alarm's five before it calls anything missing.
+    assert device.alarms() == {"DeviceActive": [16, 17], "ApplicationErrors": [16, 17]}
 
 
 @pytest.mark.parametrize("state", [ApplicationState.CRASHED, ApplicationState.HELD_BACK])
@@ -131,8 +125,8 @@ def test_an_application_that_crashes_wakes_nobody(state: ApplicationState) -> No
 def test_an_application_that_is_gone_or_cannot_start_wakes_nobody(state: ApplicationState | None) -> None:
     device = Device()
     device.minutes(10)
-    device.minutes(6, application=state)
-    assert device.alarms() == {"ApplicationErrors": [14, 15], "ApplicationsDown": [14, 15]}
+    device.minutes(8, application=state)
+    assert device.alarms() == {"ApplicationErrors": [16, 17], "ApplicationsDown": [14, 15, 16, 17]}
 
 
 def test_a_dead_camera_or_a_full_disk_wakes_nobody() -> None:
@@ -148,3 +142,21 @@ def test_a_paused_camera_wakes_somebody() -> None:
     device = Device()
     device.minutes(20, camera=CameraState.PAUSED)
     assert device.alarms() == {}
+
+
+@pytest.mark.parametrize(
+    ("values", "breaching", "not_breaching"),
+    [
+        # The user guide's own examples, an alarm of three periods: 0 is well, 1 is wrong, None is missing.
+        ([0, None, 1, None, 1], "OK", "OK"),
+        ([0, None, None, None, None], "OK", "OK"),
+        ([None, None, None, None, None], "ALARM", "OK"),
+        ([0, 1, 1, None, 1], "ALARM", "ALARM"),
+        ([None, None, 1, None, None], "ALARM", "OK"),
+    ],
+)
+def test_missing_data_are_judged_otherwise_than_by_cloudwatch(
+    values: list[float | None], breaching: str, not_breaching: str
+) -> None:
+    for missing, state in (("breaching", breaching), ("notBreaching", not_breaching)):
+        assert AlarmRule(1, "GreaterThanOrEqualToThreshold", 3, 3, missing).state(values) == state

@@ -302,7 +302,7 @@ class S3:
 
 
 def collect(s3: S3, document: dict[str, Any], bucket: str = "") -> Outcome:
-    sources: Callable[[], list[Source]] = lambda: [Source("a", lambda: "b")]  # noqa: E731
+    sources: Callable[[Job], list[Source]] = lambda _job: [Source("a", lambda: "b")]  # noqa: E731
     deed = diagnostics(sources, s3, "shop/7", bucket, now=lambda: 1_800_000_000.0)  # type: ignore[arg-type]
     return deed(Job("job-1", 1, 1, "QUEUED", "DIAGNOSTICS", document))
 
