@@ -37,6 +37,8 @@ _log = logging.getLogger(__name__)
 _POLL_S: Final = 0.25
 _REFUSED: Final = (CameraState.WRONG_PASSWORD, CameraState.PASSWORD_NEEDED)
 _LOGIN_POLL_S: Final = 5.0
+# So long after its last packet a camera counts as sending.
+_SENDING_S: Final = 1.0
 
 OpenSession = Callable[[Source, Credentials], Session]
 
@@ -175,7 +177,7 @@ class Capture:
                 clock.arrived(event.pts_ns, event.camera_ns, event.mono_ns, event.wall_ns)
                 self._board.found_clock(clock.behind_ns)
                 self._take(event, gate, pace, decoder, progress, now)
-            self._judge(progress, opened, now)
+            self._judge(progress, opened, now, session.heard_at)
 
     def _take(self, event: Received, gate: Gate, pace: Pace, decoder: Decoder, progress: Progress, now: float) -> None:
         behind = gate.behind
@@ -211,10 +213,15 @@ class Capture:
             raise CaptureError(CameraState.FAILED, f"A picture could not be handed on: {error}") from error
         self._board.decoded((frame.width, frame.height), size, mono_ns / 1e9)
 
-    def _judge(self, progress: Progress, opened: Opened, now: float) -> None:
+    def _judge(self, progress: Progress, opened: Opened, now: float, heard_at: float | None) -> None:
         verdict = progress.verdict(now)
         if verdict is Verdict.STALLED:
             silent_s = progress.silent_s(now)
+            if heard_at is not None and now - heard_at < _SENDING_S and heard_at > now - silent_s:
+                raise CaptureError(
+                    CameraState.NO_KEY_FRAME,
+                    f"{opened.where} sends packets, but for {silent_s:.0f} s none of them has ended a picture",
+                )
             if not progress.packets:
                 raise CaptureError(
                     CameraState.STALLED,

@@ -58,9 +58,7 @@ class Decoder:
         self._await_key = False
         self._effort = Effort.ALL
         context.options = {**context.options, "max_pixels": str(MOST_DECODED_PIXELS)}
-        threads = threads_for(context.width or 0, context.height or 0, len(os.sched_getaffinity(0)))
-        context.thread_count = threads
-        context.thread_type = "FRAME" if threads > 1 else "SLICE"
+        self._threads_set = False
         self._context, self.name = context, SOFTWARE
         for each in hardware:
             try:
@@ -101,6 +99,8 @@ class Decoder:
 
     def _frames(self, packet: Any) -> list[Any]:
         if self.name == SOFTWARE:
+            if not self._threads_set:
+                self._set_threads(packet)
             return list(self._context.decode(packet))
         try:
             frames = list(self._context.decode(packet))
@@ -113,6 +113,14 @@ class Decoder:
             self._fail("no picture")
         return frames
 
+    def _set_threads(self, packet: Any) -> None:
+        """Choose how many threads decode by the size of the first picture, which a decoder of its own tells."""
+        self._threads_set = True
+        width, height = _size_of(packet, self._software)
+        threads = threads_for(width, height, len(os.sched_getaffinity(0)))
+        self._software.thread_count = threads
+        self._software.thread_type = "FRAME" if threads > 1 else "SLICE"
+
     def _fail(self, reason: str) -> None:
         """Count what hardware has not decoded; give it up when that goes on."""
         self._failures += 1
@@ -124,6 +132,20 @@ class Decoder:
         origin = self._received.pop(frame.pts, newest) if frame.pts is not None else newest
         mono_ns, wall_ns = self._clock.captured(origin.pts_ns, origin.mono_ns, origin.wall_ns)
         return Captured(frame, mono_ns, wall_ns)
+
+
+def _size_of(packet: Any, context: Any) -> tuple[int, int]:
+    """Return width and height of the picture in a packet; 0, 0 when it cannot be decoded by itself."""
+    if context.width and context.height:
+        return context.width, context.height
+    taster = av.CodecContext.create(context.name, "r")
+    taster.options, taster.extradata = context.options, context.extradata
+    taster.thread_count = 1
+    try:
+        frame = next(iter([*taster.decode(packet), *taster.decode(None)]), None)
+    except av.FFmpegError:
+        return 0, 0
+    return (frame.width, frame.height) if frame is not None else (0, 0)
 
 
 def threads_for(width: int, height: int, cores: int) -> int:

@@ -19,6 +19,7 @@ from vedette.rtsp import (
     RtspError,
     StreamNotFound,
     TlsFailed,
+    TransportRefused,
     Unreachable,
 )
 
@@ -44,6 +45,7 @@ _STATES: Final[dict[type[Exception], CameraState]] = {
     StreamNotFound: CameraState.NOT_FOUND,
     Busy: CameraState.BUSY,
     AnswerRefused: CameraState.FAILED,
+    TransportRefused: CameraState.FAILED,
     NoVideo: CameraState.NO_VIDEO,
     AddressError: CameraState.FAILED,
 }

@@ -1,11 +1,12 @@
-"""RTSP as far as Vedette speaks it itself: asking a camera what it offers, before libav plays it.
+"""RTSP as a client: asking a camera what it offers, and playing it.
 
-``message``, ``authentication`` and ``sdp`` are codecs without I/O; :func:`probe` asks over the network and separates
-the causes that libav reports alike.
+:func:`probe` asks, :func:`play` plays and gives coded pictures; both have a class of error for every cause. All modules
+but ``connection``, ``dialogue``, ``resolution``, ``client``, ``links`` and ``player`` are codecs without I/O.
 """
 
 from vedette.rtsp.address import Address
 from vedette.rtsp.client import ProbeResult, probe
+from vedette.rtsp.coded_picture import CodedPicture
 from vedette.rtsp.errors import (
     AddressError,
     AnswerRefused,
@@ -21,8 +22,10 @@ from vedette.rtsp.errors import (
     RtspError,
     StreamNotFound,
     TlsFailed,
+    TransportRefused,
     Unreachable,
 )
+from vedette.rtsp.player import Player, play
 from vedette.rtsp.sdp import Media, Session
 
 __all__ = [
@@ -30,6 +33,7 @@ __all__ = [
     "AddressError",
     "AnswerRefused",
     "Busy",
+    "CodedPicture",
     "ConnectionClosed",
     "LoginRefused",
     "Media",
@@ -37,6 +41,7 @@ __all__ = [
     "NoVideo",
     "NotRtsp",
     "PasswordNeeded",
+    "Player",
     "PortRefused",
     "ProbeError",
     "ProbeResult",
@@ -44,6 +49,8 @@ __all__ = [
     "Session",
     "StreamNotFound",
     "TlsFailed",
+    "TransportRefused",
     "Unreachable",
+    "play",
     "probe",
 ]

@@ -30,6 +30,11 @@ class Connection:
         """The IP address that is connected."""
         return str(self._sock.getpeername()[0])
 
+    @property
+    def sock(self) -> socket.socket:
+        """What the connection is made of."""
+        return self._sock
+
     def request(self, method: str, url: str, headers: "list[tuple[str, str]] | None" = None) -> Response:
         """Send a request and return its answer.
 
@@ -37,11 +42,9 @@ class Connection:
         :raises ConnectionClosed: when the server hangs up instead.
         :raises NotRtsp: when what comes is not RTSP.
         """
-        self._cseq += 1
         deadline = time.monotonic() + self._timeout_s
         try:
-            self._sock.settimeout(self._timeout_s)
-            self._sock.sendall(encode_request(method, url, self._cseq, headers or []))
+            self._send(method, url, headers or [])
             while (response := self._reader.next_response()) is None:
                 left_s = deadline - time.monotonic()
                 if left_s <= 0:  # a server that drips never lets a single wait become long
@@ -61,9 +64,30 @@ class Connection:
             raise NotRtsp(f"What answers at {self._where} is not an RTSP server: {error}") from error
         return response
 
+    def send(self, method: str, url: str, headers: "list[tuple[str, str]] | None" = None) -> None:
+        """Send a request and do not wait for its answer.
+
+        :raises ConnectionClosed: when it cannot be sent.
+        """
+        try:
+            self._send(method, url, headers or [])
+        except OSError as error:
+            raise ConnectionClosed(f"{self._where} closed the connection") from error
+
+    def give_up_reading(self) -> "tuple[socket.socket, bytes]":
+        """Return the socket, for whoever reads it from now on, and what of the stream has been read already."""
+        return self._sock, self._reader.rest()
+
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection, also under whoever waits for it in another thread."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
         self._sock.close()
+
+    def _send(self, method: str, url: str, headers: "list[tuple[str, str]]") -> None:
+        self._cseq += 1
+        self._sock.settimeout(self._timeout_s)
+        self._sock.sendall(encode_request(method, url, self._cseq, headers))
 
     def __enter__(self) -> "Connection":
         return self
@@ -83,8 +107,13 @@ def open_connection(
     targets: "list[tuple[socket.AddressFamily, tuple[Any, ...]]]",
     connect_timeout_s: float,
     answer_timeout_s: float,
+    *,
+    authority: str | None = None,
 ) -> Connection:
     """Connect to the first of ``targets`` that takes the connection, within ``connect_timeout_s`` for all of them.
+
+    ``authority`` is the certificate (PEM) that the server's has to be, or to be signed with, where TLS is wanted; None
+    trusts whom the device trusts.
 
     :raises PortRefused: when the last one refuses the port.
     :raises Unreachable: when nobody answers or there is no route.
@@ -102,7 +131,10 @@ def open_connection(
             sock.close()
             failure = error
             continue
-        return Connection(address, _secure(sock, address, answer_timeout_s) if address.tls else sock, answer_timeout_s)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if address.tls:
+            sock = _secure(sock, address, answer_timeout_s, authority)
+        return Connection(address, sock, answer_timeout_s)
     if isinstance(failure, ConnectionRefusedError):
         raise PortRefused(f"{address.host} refused port {address.port}: is RTSP switched on?") from failure
     if failure.errno in _NO_ROUTE:
@@ -110,13 +142,25 @@ def open_connection(
     raise Unreachable(f"No answer from {address.host} port {address.port} for {connect_timeout_s:g} s") from failure
 
 
-def _secure(sock: socket.socket, address: Address, timeout_s: float) -> socket.socket:
+def _secure(sock: socket.socket, address: Address, timeout_s: float, authority: str | None) -> socket.socket:
     # Only here: few cameras speak TLS, and it takes a megabyte of each process that plays one.
     import ssl
 
     try:
+        context = ssl.create_default_context(cadata=authority)
+    except (ssl.SSLError, ValueError) as error:
+        sock.close()
+        raise TlsFailed(f"The certificate that {address.host} is to be known by is none (expected PEM)") from error
+    try:
         sock.settimeout(timeout_s)
-        return ssl.create_default_context().wrap_socket(sock, server_hostname=address.host)
+        if authority is None:
+            return context.wrap_socket(sock, server_hostname=address.host)
+        # A camera's own certificate seldom names its address. The very certificate that was given needs no name.
+        context.check_hostname = False
+        given = ssl.PEM_cert_to_DER_cert(authority[authority.index("-----BEGIN CERTIFICATE") :].strip())
+        secured = context.wrap_socket(sock, server_hostname=address.host)
+        if secured.getpeercert(binary_form=True) != given:
+            _check_name(secured.getpeercert() or {}, address)
     except ssl.SSLCertVerificationError as error:
         sock.close()
         raise TlsFailed(
@@ -127,3 +171,16 @@ def _secure(sock: socket.socket, address: Address, timeout_s: float) -> socket.s
         with contextlib.suppress(OSError):
             sock.close()
         raise TlsFailed(f"{address.host} port {address.port} does not speak TLS: use rtsp://?") from error
+    return secured
+
+
+def _check_name(certificate: "dict[str, Any]", address: Address) -> None:
+    """Raise SSLCertVerificationError when a certificate of the pinned authority is another host's."""
+    import ssl
+
+    host = address.host.lower()
+    names = {value.lower() for _, value in certificate.get("subjectAltName", ())}
+    if host not in names and f"*.{host.partition('.')[2]}" not in names:
+        error = ssl.SSLCertVerificationError(1, "another host's")
+        error.verify_message = f"it is for {', '.join(sorted(names)) or 'no name'}"
+        raise error

@@ -14,6 +14,7 @@ ProbeError                a stream cannot be played; one class for each cause
   StreamNotFound          404
   Busy                    453, 503
   AnswerRefused           any other answer than 200
+  TransportRefused        461: not over TCP, or not over UDP
   NoVideo                 the stream has no video
 
 The texts name host, port, path and answer code, and the user; never a password.
@@ -79,6 +80,10 @@ class Busy(ProbeError):
 
 class AnswerRefused(ProbeError):
     """The server answered with an error that has no class of its own."""
+
+
+class TransportRefused(ProbeError):
+    """The server does not send over this transport."""
 
 
 class NoVideo(ProbeError):

@@ -8,6 +8,7 @@ from vedette.rtsp.errors import RtspError
 
 MAX_HEAD_BYTES: Final = 32 * 1024
 MAX_BODY_BYTES: Final = 256 * 1024
+MAX_MEDIA_BYTES: Final = 1024 * 1024
 _INTERLEAVED: Final = ord("$")
 
 
@@ -44,11 +45,20 @@ class ResponseReader:
     """Takes bytes as they come and hands out responses.
 
     Tolerates what cameras send: bare line feeds, folded headers, interleaved media packets (``$``) between responses.
+    The last such packets are kept: a stream's first ones may come before the answer that starts it.
     """
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._scanned = 0
+        self._media = bytearray()
+
+    def rest(self) -> bytes:
+        """Return the media packets that came between the responses and what has not been read yet; once."""
+        rest = bytes(self._media + self._buffer)
+        self._media.clear()
+        self._buffer.clear()
+        return rest
 
     def receive_data(self, data: bytes) -> None:
         """Add received bytes."""
@@ -82,6 +92,9 @@ class ResponseReader:
             packet = 4 + int.from_bytes(self._buffer[2:4], "big")
             if len(self._buffer) < packet:
                 return
+            if len(self._media) > MAX_MEDIA_BYTES:
+                self._media.clear()
+            self._media += self._buffer[:packet]
             del self._buffer[:packet]
             self._scanned = 0
 

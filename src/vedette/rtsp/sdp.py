@@ -1,5 +1,7 @@
 """What a server says about a stream: the Session Description Protocol (RFC 8866), the part that RTSP uses."""
 
+import base64
+import contextlib
 import re
 from dataclasses import dataclass, field
 from typing import Final
@@ -25,7 +27,10 @@ _NAMES: Final = {
 
 @dataclass(frozen=True)
 class Media:
-    """One ``m=`` section. ``codec`` is the RTP name in capitals (``H264``), empty when it is not said."""
+    """One ``m=`` section.
+
+    ``codec`` is the RTP name in capitals (``H264``), empty when it is not said; ``clock_hz`` counts its time stamps.
+    """
 
     kind: str
     payload_type: int | None
@@ -33,19 +38,32 @@ class Media:
     parameters: dict[str, str] = field(default_factory=dict)
     control: str | None = None
     frame_rate: float | None = None
+    clock_hz: int = 90_000
 
     @property
     def codec_name(self) -> str:
         """The codec for people: ``H.264``, ``MPEG-4 Part 2``."""
         return _NAMES.get(self.codec, self.codec or "an unnamed codec")
 
+    @property
+    def parameter_sets(self) -> bytes:
+        """The parameter sets of H.264 or H.265 as NAL units with start codes; empty when they are not told here."""
+        units = b""
+        for name in ("sprop-parameter-sets", "sprop-vps", "sprop-sps", "sprop-pps"):
+            for coded in self.parameters.get(name, "").split(","):
+                with contextlib.suppress(ValueError):
+                    unit = base64.b64decode(coded, validate=True)
+                    units += b"\x00\x00\x00\x01" + unit if unit else b""
+        return units
+
 
 @dataclass(frozen=True)
 class Session:
-    """A description; ``media`` in the order of the text."""
+    """A description; ``media`` in the order of the text, ``control`` the address of all of them, if it is said."""
 
     name: str
     media: tuple[Media, ...]
+    control: str | None = None
 
     @property
     def video(self) -> Media | None:
@@ -63,6 +81,7 @@ class _Section:
 def parse(text: str) -> Session:
     """Read a description; lines that mean nothing here, or nothing at all, are skipped, as players do."""
     name = ""
+    control: str | None = None
     sections: list[_Section] = []
     for raw in text.splitlines():
         line = raw.strip()
@@ -74,10 +93,13 @@ def parse(text: str) -> Session:
         elif kind == "m":
             words = value.split()
             sections.append(_Section(words[0].lower() if words else "", words[3:]))
-        elif kind == "a" and sections:
+        elif kind == "a":
             key, _, rest = value.partition(":")
-            sections[-1].attributes.append((key.strip().lower(), rest.strip()))
-    return Session(name, tuple(_media(section) for section in sections))
+            if sections:
+                sections[-1].attributes.append((key.strip().lower(), rest.strip()))
+            elif key.strip().lower() == "control":
+                control = rest.strip()
+    return Session(name, tuple(_media(section) for section in sections), control)
 
 
 def _media(section: _Section) -> Media:
@@ -86,17 +108,19 @@ def _media(section: _Section) -> Media:
     parameters: dict[str, str] = {}
     control: str | None = None
     frame_rate: float | None = None
+    clock_hz = 90_000
     for key, value in section.attributes:
         number, _, rest = value.partition(" ")
         if key == "rtpmap" and number == str(payload):
-            codec = rest.strip().partition("/")[0].upper()
+            codec, _, clock = rest.strip().upper().partition("/")
+            clock_hz = int(clock) if re.fullmatch(r"[1-9]\d{2,8}", clock) else clock_hz
         elif key == "fmtp" and number == str(payload):
             parameters.update(_format_parameters(rest))
         elif key == "control":
             control = value
         elif key == "framerate" and re.fullmatch(r"\d+(\.\d+)?", value):
             frame_rate = float(value)
-    return Media(section.kind, payload, codec, parameters, control, frame_rate)
+    return Media(section.kind, payload, codec, parameters, control, frame_rate, clock_hz)
 
 
 def _format_parameters(text: str) -> dict[str, str]:

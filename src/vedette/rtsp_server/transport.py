@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from vedette.rtsp.transport import pair
+
 
 @dataclass(frozen=True)
 class Interleaved:
@@ -33,18 +35,9 @@ def _parse_one(text: str) -> Interleaved | Datagrams | None:
         return None
     if protocol == "RTP/AVP/TCP":
         # A viewer that names no channels gets the usual ones.
-        channels = _pair(options.get("interleaved", "0-1"), 255)
+        channels = pair(options.get("interleaved", "0-1"), 255)
         return None if channels is None else Interleaved(*channels)
     if protocol in ("RTP/AVP", "RTP/AVP/UDP"):
-        ports = _pair(options.get("client_port", ""), 65535)
+        ports = pair(options.get("client_port", ""), 65535)
         return None if ports is None or min(ports) < 1024 else Datagrams(*ports)
     return None
-
-
-def _pair(text: str, most: int) -> tuple[int, int] | None:
-    first, dash, second = text.partition("-")
-    if not first.isascii() or not first.isdigit() or (dash and not second.isdigit()):
-        return None
-    low = int(first)
-    high = int(second) if dash else low + 1
-    return (low, high) if max(low, high) <= most and low != high else None

@@ -1,11 +1,14 @@
 """One state for each cause, against servers that misbehave."""
 
+from functools import partial
+
 import pytest
 from vedette_camera_ingest.credentials import Credentials
 from vedette_camera_ingest.events import Over
 from vedette_camera_ingest.session import Session
 
 from vedette.messages import CameraSource, CameraState
+from vedette.rtsp import play
 
 from .conftest import Stand
 from .fake_rtsp import VIDEO_SDP, answer, fake_server
@@ -52,10 +55,10 @@ def test_address_that_is_none_of_a_camera(stand: Stand, url: str) -> None:
 
 
 def test_stream_that_is_promised_and_never_comes() -> None:
-    """The server answers the probe and then nothing: libav's silence has a bound of its own."""
+    """The server describes the stream and then answers nothing more."""
     with fake_server(answer(200, "OK", VIDEO_SDP), replies=1) as port:
         url = f"rtsp://127.0.0.1:{port}/s"
-        session = Session(CameraSource(name="dock", url=url), Credentials(url), open_timeout_s=0.5)
+        session = Session(CameraSource(name="dock", url=url), Credentials(url), player=partial(play, timeout_s=0.5))
         session.start()
         event = session.next(5.0)
         session.close()

@@ -81,7 +81,7 @@ def test_wrong_password_is_tried_once() -> None:
         (453, None, rtsp.Busy),
         (503, None, rtsp.Busy),
         (500, None, rtsp.AnswerRefused),
-        (461, None, rtsp.AnswerRefused),
+        (461, None, rtsp.TransportRefused),
     ],
 )
 def test_answers_by_code(code: int, user: str | None, kind: type[rtsp.ProbeError]) -> None:
