@@ -32,11 +32,12 @@ from vedette_camera_ingest.ingest import CameraIngest
 
 from vedette.bus.memory import MemoryBroker, MemoryBus
 from vedette.messages import REPEAT_S, CameraDemand, CameraSource, CameraStatus
-from vedette.rings import RingReader, connect
+from vedette.rings import Lease, RingReader, connect
 from vedette.rtsp_server import RtspServer
 
 _SETTLE_S = 6.0
-_STATUS_S = 0.5
+# How long panoramasdk waits for the frames of the other cameras.
+_GRACE_S = 0.002
 
 
 def serve(urls: list[str], max_fps: float | None, work: str, *, hardware: bool) -> None:
@@ -95,22 +96,36 @@ class Consumer:
         self.ages_ms: list[float] = []
 
     def run(self, seconds: float) -> None:
-        """Take frames; how old each is when it is taken is kept."""
+        """Take frames; how old each is when it is taken is kept.
+
+        As panoramasdk does: a lease is held from one round to the next, and when it is given back the ring answers with
+        its newest frame. Then the model runs on each of them.
+        """
         until = time.monotonic() + seconds
         self.ages_ms.clear()
+        leases: dict[int, Lease] = {}
         while time.monotonic() < until:
-            # As an application does: every camera's newest frame, then the model on each of them.
-            taken = []
-            for reader in self._readers:
-                lease = reader.receive(0.0)
-                if lease is not None:
-                    self.ages_ms.append((time.monotonic_ns() - lease.header.capture_mono_ns) / 1e6)
-                    taken.append(self._shrunk(lease) if self._infer else None)
-                    lease.release()
-            if not taken:
-                time.sleep(0.002)
-            for small in taken if self._infer else ():
-                self._infer(small)  # type: ignore[misc]
+            for lease in leases.values():
+                lease.release()
+            asked, leases = set(leases), {}
+            grace_end = until
+            while not leases or (asked - set(leases) and time.monotonic() < grace_end):
+                self._take(leases)
+                if time.monotonic() > until:
+                    break
+                grace_end = min(grace_end, time.monotonic() + _GRACE_S) if leases else until
+                time.sleep(0.0005)
+            for index in leases if self._infer else ():
+                self._infer(self._shrunk(leases[index]))  # type: ignore[misc]
+        for lease in leases.values():
+            lease.release()
+
+    def _take(self, leases: dict[int, Lease]) -> None:
+        for index, reader in enumerate(self._readers):
+            lease = reader.receive(0.0) if index not in leases else None
+            if lease is not None:
+                self.ages_ms.append((time.monotonic_ns() - lease.header.capture_mono_ns) / 1e6)
+                leases[index] = lease
 
     @staticmethod
     def _shrunk(lease: Any) -> Any:
