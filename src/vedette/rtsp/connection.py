@@ -160,7 +160,11 @@ def _secure(sock: socket.socket, address: Address, timeout_s: float, authority: 
         given = ssl.PEM_cert_to_DER_cert(authority[authority.index("-----BEGIN CERTIFICATE") :].strip())
         secured = context.wrap_socket(sock, server_hostname=address.host)
         if secured.getpeercert(binary_form=True) != given:
-            _check_name(secured.getpeercert() or {}, address)
+            try:
+                _check_name(secured.getpeercert() or {}, address)
+            except ssl.SSLCertVerificationError:
+                secured.close()
+                raise
     except ssl.SSLCertVerificationError as error:
         sock.close()
         raise TlsFailed(

@@ -18,7 +18,7 @@ from vedette.rings import RingClosed, RingError, RingReader, connect
 from vedette.rtsp_server import StreamServer
 
 from .conftest import Stand
-from .hostile import FAULTS, GOOD_GREYS, HostileMount, pause, resident_mib
+from .hostile import FAULTS, GOOD_GREYS, EndlessPicture, HostileMount, pause, resident_mib
 
 STREAMS = int(os.environ.get("VEDETTE_HOSTILE_STREAMS", "26"))
 CAMERAS = 4 if STREAMS > 1000 else 2
@@ -143,6 +143,23 @@ def _figures(everything: list[Told], played: list[list[Told]]) -> str:
         memory = [told.memory_mib for told in each]
         lines.append(f"memory MiB: first {memory[0]:.0f}, most {max(memory):.0f}, last {memory[-1]:.0f}")
     return "\n".join(lines) + "\n"
+
+
+def test_picture_without_an_end_is_called_silence(stand: Stand) -> None:
+    mount = HostileMount()
+    with StreamServer(port=0) as server:
+        server.add("cam", mount)
+        stand.want(CameraSource(name="cam", url=server.url("cam")))
+        reader = stand.reader_of("cam")
+        deadline = time.monotonic() + 30
+        while reader.receive(0.1) is None and time.monotonic() < deadline:
+            mount.behave(GOOD_GREYS[0])
+        while not any("none of them has ended a picture" in status.detail for status in stand.heard):
+            assert time.monotonic() < deadline
+            mount.misbehave(EndlessPicture(random.Random(1)), pause)
+        reader.close()
+    told = stand.wait_for(lambda status: "none of them has ended a picture" in status.detail)
+    assert told.state is CameraState.NO_KEY_FRAME
 
 
 def test_server_that_answers_a_byte_at_a_time_holds_the_worker(stand: Stand) -> None:
