@@ -320,7 +320,7 @@ class Monitor:
             told.append(self._uploads.metrics(self.sender, self.spool, self._lock, self._region))
         if self.uploader is not None:
             told.append(self._uploads.logs(self.uploader))
-        payload = self._uploads.due(told)
+        payload = self._uploads.due(told, self._network.facts)
         if payload is None:
             return
         topic = MonitorStatus.topic()

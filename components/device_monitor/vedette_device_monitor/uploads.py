@@ -1,10 +1,10 @@
 """What the monitor tells of its own uploads: when the last one was, and why something waits."""
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
-from vedette.messages import TTL_S, MonitorStatus, UploadStatus
+from vedette.messages import TTL_S, MonitorStatus, NetworkStatus, UploadStatus
 from vedette.metrics import NAMESPACE
 from vedette_device_monitor.logs.uploader import Uploader
 from vedette_device_monitor.sender import Sender
@@ -37,14 +37,21 @@ class Uploads:
             "logs", uploader.where, uploader.last_success_at, uploader.last_error, uploader.waiting_bytes, uploader.lost
         )
 
-    def due(self, uploads: Sequence[UploadStatus]) -> bytes | None:
-        """Return the message where it is time to tell it, at once when something has begun or ended to wait."""
+    def due(self, uploads: Sequence[UploadStatus], network: Mapping[str, Any] | None = None) -> bytes | None:
+        """Return the message where it is time to tell it, at once when something has begun or ended to wait.
+
+        :param network: the device's network as the health document has it
+        """
         key = [(upload.what, upload.last_error) for upload in uploads]
         now = self._clock()
-        if not uploads or (self._told is not None and self._told[0] == key and now - self._told[1] < _REPEAT_S):
+        if not (uploads or network):
+            return None
+        if self._told is not None and self._told[0] == key and now - self._told[1] < _REPEAT_S:
             return None
         self._told = (key, now)
-        return MonitorStatus(uploads=list(uploads)).encode()
+        return MonitorStatus(
+            uploads=list(uploads), network=NetworkStatus.model_validate(network) if network else None
+        ).encode()
 
     def _status(
         self, what: str, where: str, success: float | None, error: str, waiting: int, lost: int

@@ -298,16 +298,19 @@ def new(
 
 
 @app.command()
-def status(as_json: JsonFlag = False) -> None:
+def status(
+    nodes: Annotated[bool, typer.Option("--nodes", help="With every node of the applications' graphs.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
     """Show the state of what runs here: cameras, models, applications, outputs.
 
-    vedette status
+    vedette status --nodes
 
     vedette status --json
     """
     from vedette.cli.status import show_status
 
-    raise typer.Exit(show_status(Terminal(), as_json=as_json))
+    raise typer.Exit(show_status(Terminal(), as_json=as_json, nodes=nodes))
 
 
 @app.command()

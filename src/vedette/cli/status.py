@@ -8,12 +8,13 @@ from vedette.cli.failure import EXIT_FAILED
 from vedette.cli.tables import table
 from vedette.cli.terminal import Terminal
 from vedette.health import HealthDocument, UploadHealth
+from vedette.messages import NetworkStatus
 from vedette.nucleus.control import request
 from vedette.nucleus.errors import ControlError, NucleusError
 from vedette.nucleus.instances import Instance, find_instances
 
 
-def show_status(terminal: Terminal, *, as_json: bool) -> int:
+def show_status(terminal: Terminal, *, as_json: bool, nodes: bool = False) -> int:
     """Print the state of every running instance; 0 when something runs and nothing is wrong, else 1."""
     answers: list[tuple[Instance, dict[str, Any]]] = []
     failures = []
@@ -50,7 +51,7 @@ def show_status(terminal: Terminal, *, as_json: bool) -> int:
     healths = [HealthDocument.model_validate(health) for _, health in answers]
     if not as_json:
         for (instance, _), health in zip(answers, healths, strict=True):
-            sys.stdout.write(render(instance, health, _page_of(instance)))
+            sys.stdout.write(render(instance, health, _page_of(instance), nodes=nodes))
     return EXIT_FAILED if failures or any(health.problems for health in healths) else 0
 
 
@@ -63,8 +64,8 @@ def _page_of(instance: Instance) -> str | None:
     return str(answer) if answer else None
 
 
-def render(instance: Instance, health: HealthDocument, page: str | None = None) -> str:
-    """Return the document as tables for a person."""
+def render(instance: Instance, health: HealthDocument, page: str | None = None, *, nodes: bool = False) -> str:
+    """Return the document as tables for a person; ``nodes``: with every node of the applications' graphs."""
     if page is None:
         page = health.display.page if health.display is not None else "no page yet"
     lines = [f"{instance.thing_name}   {health.summary.words}   page {page}"]
@@ -73,9 +74,9 @@ def render(instance: Instance, health: HealthDocument, page: str | None = None) 
         size = f"{screen.width}x{screen.height}, " if screen.width else ""
         lines.append(f"screen   {size}{screen.owner or screen.detail or screen.state}")
     lines += table(
-        ("APPLICATION", "STATE", "FPS", "MODEL", "RESTARTS"),
+        ("APPLICATION", "STATE", "HEALTH", "FPS", "MODEL", "RESTARTS"),
         [
-            (a.instance, a.words, number(a.fps, 1), number(a.model_ms, 1, " ms"), str(a.restarts))
+            (a.instance, a.words, a.health, number(a.fps, 1), number(a.model_ms, 1, " ms"), str(a.restarts))
             for a in health.applications
         ],
     )
@@ -97,10 +98,39 @@ def render(instance: Instance, health: HealthDocument, page: str | None = None) 
             for o in health.outputs
         ],
     )
+    opened = [(a.instance, port) for a in health.applications for port in a.ports]
+    if opened:
+        lines += table(
+            ("PORT", "OF", "LEADS TO", "STATE"),
+            [(str(p.host_port), instance, str(p.container_port), p.detail or "open") for instance, p in opened],
+        )
+    if nodes:
+        lines += table(
+            ("NODE", "OF", "KIND", "HEALTH"),
+            [(node.name, a.instance, node.kind, node.health) for a in health.applications for node in a.nodes],
+        )
+    if health.deployment is not None:
+        lines.append(f"update   {health.deployment.title}: {health.deployment.detail}")
+    if health.network is not None:
+        lines += _network(health.network)
     lines += [f"{upload.what:<8} {_sent(upload)}" for upload in health.uploads]
     for problem in health.problems:
         lines.append(f"! {problem.subject}: {problem.title}. {problem.detail}".rstrip())
     return "\n".join(lines) + "\n"
+
+
+def _network(network: NetworkStatus) -> list[str]:
+    """Return a line for each port of the device, and one for its clock."""
+    lines = []
+    for port in network.interfaces:
+        speed = f", {port.mbps} Mbit/s" if port.mbps else ""
+        out = ", the way out" if port.name == network.uplink else ""
+        link = "connected" if port.state == "CONNECTED" else "not connected"
+        lines.append(f"network  {port.name} {link}{speed}{out} {' '.join(port.addresses)}".rstrip())
+    if network.time is not None:
+        by = f" by {network.time.server}" if network.time.server else ""
+        lines.append(f"clock    {'set' + by if network.time.state == 'CONNECTED' else 'not set by any time service'}")
+    return lines
 
 
 def _sent(upload: UploadHealth) -> str:

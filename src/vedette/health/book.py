@@ -176,6 +176,7 @@ class HealthBook:
             components=listed,
             deployment=deployment,
             uploads=uploads,
+            network=None if self._monitor is None else self._monitor.message.network,
         )
 
     def output(self, output_id: str) -> OutputStatus | None:

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from vedette.health.conditions import Severity
-from vedette.messages import ParameterStatus, PortStatus, ScreenStatus
+from vedette.messages import NetworkStatus, ParameterStatus, PortStatus, ScreenStatus
 
 SCHEMA = "vedette.health/1"
 NodeState = Literal["RUNNING", "ERROR", "NOT_AVAILABLE", "PAUSED"]
@@ -200,6 +200,7 @@ class HealthDocument(BaseModel):
     components: list[ComponentHealth] = Field(default_factory=list)
     deployment: DeploymentHealth | None = None
     uploads: list[UploadHealth] = Field(default_factory=list, description="empty: no monitor, or it sends nothing")
+    network: NetworkStatus | None = Field(default=None, description="None: no monitor")
 
     def to_json(self) -> str:
         """Return the document as JSON, with the key ``schema`` and without the fields that are None."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vedette.messages.limits import MAX_BYTES, REPEAT_S, TTL_S
     from vedette.messages.message import Message
     from vedette.messages.model import ModelDemand, ModelState, ModelStatus, Tensor
-    from vedette.messages.monitor import MonitorStatus, UploadStatus
+    from vedette.messages.monitor import MonitorStatus, NetworkStatus, UploadStatus
 
 __all__ = [
     "MAX_BYTES",
@@ -46,6 +46,7 @@ __all__ = [
     "ModelState",
     "ModelStatus",
     "MonitorStatus",
+    "NetworkStatus",
     "OutputStatus",
     "ParameterStatus",
     "PortStatus",
@@ -63,7 +64,7 @@ _MODULES: Final = {
     "limits": ("MAX_BYTES", "REPEAT_S", "TTL_S"),
     "message": ("Message",),
     "model": ("ModelDemand", "ModelState", "ModelStatus", "Tensor"),
-    "monitor": ("MonitorStatus", "UploadStatus"),
+    "monitor": ("MonitorStatus", "NetworkStatus", "UploadStatus"),
 }
 _MODULE_OF: Final = {name: module for module, names in _MODULES.items() for name in names}
 

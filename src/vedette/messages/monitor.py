@@ -19,10 +19,42 @@ class UploadStatus(BaseModel):
     lost: int = Field(default=0, description="of these, what was given up since the start")
 
 
+class InterfaceStatus(BaseModel):
+    """One port of the device."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    mac: str = ""
+    state: str = Field(description="CONNECTED or NOT_CONNECTED, as Panorama called a port with and without a cable")
+    addresses: list[str] = Field(default_factory=list, description="with the length of the prefix: 192.0.2.7/24")
+    mbps: int | None = Field(default=None, description="speed of the link")
+
+
+class TimeStatus(BaseModel):
+    """The device's clock."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    state: str = Field(description="CONNECTED: a time service sets it; NOT_CONNECTED")
+    server: str = Field(default="", description="which one, where the time service tells")
+
+
+class NetworkStatus(BaseModel):
+    """The device's network."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    interfaces: list[InterfaceStatus] = Field(default_factory=list)
+    uplink: str = Field(default="", description="name of the port that is the way out")
+    time: TimeStatus | None = None
+
+
 class MonitorStatus(Message):
     """What the monitor knows."""
 
     uploads: list[UploadStatus] = Field(default_factory=list)
+    network: NetworkStatus | None = None
     pid: int | None = None
 
     @staticmethod

@@ -2,6 +2,7 @@
 
 import { card, condition, keep, number } from "./cards.js";
 import { Chart } from "./chart.js";
+import { deviceCard } from "./device.js";
 import { Figures } from "./figures.js";
 import { Log } from "./log.js";
 import { Cards, modelsOf } from "./panel.js";
@@ -16,11 +17,14 @@ export class Applications {
     this.actions = actions;
     this.title = "Applications";
     this.list = element("ul", { class: "subjects" });
-    this.root = element("div", {}, element("h1", {}, "Applications"), this.list);
+    this.device = element("div", { class: "device-facts" });
+    this.root = element("div", {}, element("h1", {}, "Applications"), this.list, element("h2", {}, "This device"), this.device);
   }
 
   /** @param {any} state */
-  show({ health }) {
+  show(state) {
+    const { health } = state;
+    keep(this.device, [["device", deviceCard(state)]]);
     keep(this.list, health.applications.map((/** @type {any} */ a) => [a.instance, this.row(a, health)]));
     if (!health.applications.length) keep(this.list, [["none", element("li", { class: "note" }, "No application runs here. Start one: ", element("code", {}, "vedette run my-app"))]]);
   }

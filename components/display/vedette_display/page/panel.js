@@ -68,6 +68,9 @@ export class Cards {
         ["Python", a.environment],
         ["Last exit code", a.exit_code],
         ["Errors", a.errors || ""],
+        ["Health", a.nodes?.length ? a.health : ""],
+        ["Nodes", a.nodes?.length ? element("span", {}, ...a.nodes.flatMap((/** @type {any} */ n, /** @type {number} */ i) => [i ? ", " : "", `${n.name} `, element("b", {}, n.health)])) : ""],
+        ["Ports", (a.ports ?? []).map((/** @type {any} */ p) => `${p.host_port} → ${p.container_port}${p.detail ? ` (${p.detail})` : ""}`).join(", ")],
       ]),
       element("p", { class: "actions" }, this.actions.restart(a),
         more.link ? element("a", { class: "action", href: `${address("application", a.instance)}` }, icon("log"), "Charts and log") : null));
