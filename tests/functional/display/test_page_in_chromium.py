@@ -1,12 +1,15 @@
 """The page in a real browser: what a person sees when cameras, applications and the display itself fail."""
 
 import threading
+import time
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page
 
-from vedette.messages import CameraState, ModelState
+from vedette.bus.memory import MemoryBroker, MemoryBus
+from vedette.messages import CameraState, DeploymentState, DeploymentStatus, ModelState, MonitorStatus, NetworkStatus
+from vedette.messages.monitor import InterfaceStatus, TimeStatus
 
 from .conftest import CHROMIUM, NO_CHROMIUM, wait_for_text
 
@@ -230,3 +233,34 @@ def test_words_are_too_faint(display: Any, start_application: Any, open_browser:
     page.evaluate("location.hash = '#/application/people-counter'")
     wait_for_text(page, ".page .card-parameters", "Threshold")
     assert page.evaluate(FAINT) == []
+
+
+def test_facts_of_the_device_are_not_on_the_page(
+    broker: MemoryBroker, display: Any, start_application: Any, open_browser: Any
+) -> None:
+    start_application()
+    port = InterfaceStatus(name="eth0", state="CONNECTED", addresses=["192.0.2.7/24"], mbps=1000)
+    network = NetworkStatus(interfaces=[port], uplink="eth0", time=TimeStatus(state="NOT_CONNECTED"))
+    update = DeploymentStatus(
+        deployment_id="d", name="shops", state=DeploymentState.IN_PROGRESS, since=time.time() - 12
+    )
+    stop = threading.Event()
+    with MemoryBus(broker, "vedette.DeviceMonitor") as monitor:
+
+        def tell() -> None:
+            while not stop.wait(0.5):
+                monitor.publish(MonitorStatus.topic(), MonitorStatus(network=network).encode())
+                monitor.publish(DeploymentStatus.topic(), update.encode())
+
+        telling = threading.Thread(target=tell)
+        telling.start()
+        try:
+            page = open_browser(display.page)
+            wait_for_text(page, "#health", "Updating this device: shops")
+            page.locator('[data-place="applications"]').click()
+            wait_for_text(page, ".device-facts", "connected, 1000 Mbit/s, the way out, 192.0.2.7/24")
+            wait_for_text(page, ".device-facts", "not set by any time service")
+            wait_for_text(page, ".device-facts", "Updating this device: shops")
+        finally:
+            stop.set()
+            telling.join(10)
