@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +50,7 @@ class ModelHandler(CallHandler):
     """Runs a loaded model on what applications send; ``times`` is what the runs took.
 
     :param gate: lets as many runs at once as there are processor threads
-    :param lanes: so many calls are run side by side, where the engine can and they are not run as one
+    :param lanes: so many calls may run side by side, where the engine can and they are not run as one
     """
 
     def __init__(
@@ -69,10 +68,8 @@ class ModelHandler(CallHandler):
         self._names = [spec.name for spec in model.session.outputs]
         self._clock = clock
         self._gate = gate
-        self._batch = model.batch
-        lanes = lanes if model.session.concurrent and model.batch == 1 else 1
-        self._lanes = ThreadPoolExecutor(lanes - 1, thread_name_prefix="lane") if lanes > 1 else None
-        self.max_batch = max(model.batch, lanes)
+        self.lanes = lanes if model.session.concurrent and model.batch == 1 else 1
+        self.max_batch = model.batch
         self.times = RunTimes()
 
     @property
@@ -122,8 +119,6 @@ class ModelHandler(CallHandler):
     def interrupt(self) -> None:
         """End a run that goes on; from any thread."""
         self._session.interrupt()
-        if self._lanes is not None:
-            self._lanes.shutdown(wait=False, cancel_futures=True)
 
     def _job(self, call: CallInput) -> _Job:
         if not isinstance(call, FrameView):
@@ -133,9 +128,6 @@ class ModelHandler(CallHandler):
         return _Job(*self._frames.inputs(call))
 
     def _run(self, jobs: list[_Job]) -> Sequence[CallOutcome]:
-        if len(jobs) > 1 and self._lanes is not None:
-            others = [self._lanes.submit(self._run, [job]) for job in jobs[1:]]
-            return [self._run(jobs[:1])[0], *(other.result()[0] for other in others)]
         if len(jobs) > 1:
             try:
                 return self._run_together(jobs)

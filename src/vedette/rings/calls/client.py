@@ -184,7 +184,7 @@ class CallClient:
                 else:
                     self._wait_for_slot(memory, deadline)
 
-    def _reserve(self, memory: SlotMemory, inputs: Sequence[Placed]) -> PreparedCall:
+    def _reserve(self, memory: SlotMemory, inputs: Tuple[Placed, ...]) -> PreparedCall:
         slot = memory.take()
         return PreparedCall(
             memory,

@@ -51,8 +51,8 @@ class Connection:
         self._memories: Dict[int, _Memory] = {}
         self._generation = 0
         self._shared: Dict[int, mmap.mmap] = {}
-        # Taken when a call comes: the memory may be unshared before its turn.
-        self._frames: Dict[int, FrameView] = {}
+        # By generation and slot, taken when a call comes: a frame's memory may be unshared before its turn.
+        self._begun: Dict[Tuple[int, int], Union[Tuple[TensorView, ...], FrameView]] = {}
 
     def open(self, packet: wire.Open) -> Tuple[wire.Memory, int]:
         """Make a new generation; return what to tell the client and the descriptor, which the caller closes.
@@ -121,29 +121,23 @@ class Connection:
         if call.slot >= memory.slots or call.slot in memory.busy or memory.closing:
             raise RingError("slot {} is not the client's to call with".format(call.slot))
         if isinstance(call, wire.Frame):
-            self._frames[call.call] = self.frame_view(call)
+            given: Union[Tuple[TensorView, ...], FrameView] = self.frame_view(call)
         else:
-            place_views(memory.area(call.slot, outputs=False), call.inputs)
+            given = place_views(memory.area(call.slot, outputs=False), call.inputs)
+        self._begun[call.generation, call.slot] = given
         memory.busy.add(call.slot)
 
     def inputs(self, call: wire.AnyCall) -> "Union[Tuple[TensorView, ...], FrameView]":
         """Return what a call that was begun brings."""
-        if isinstance(call, wire.Frame):
-            return self._frames[call.call]
-        return self.input_views(call)
+        return self._begun[call.generation, call.slot]
 
     def finish(self, call: wire.AnyCall) -> None:
         """Note that the slot is the client's again."""
-        if isinstance(call, wire.Frame):
-            self._frames.pop(call.call, None)
+        del self._begun[call.generation, call.slot]
         memory = self._memory(call.generation)
         memory.busy.discard(call.slot)
         if memory.closing and not memory.busy:
             del self._memories[call.generation]
-
-    def input_views(self, call: wire.Call) -> Tuple[TensorView, ...]:
-        """Return the inputs of a call that was begun."""
-        return place_views(self._memory(call.generation).area(call.slot, outputs=False), call.inputs)
 
     def write_outputs(self, call: wire.AnyCall, outputs: Sequence[TensorBuffer]) -> Tuple[wire.Answer, int]:
         """Write the outputs into the slot, or into a memory of their own when they do not fit.
@@ -158,7 +152,7 @@ class Connection:
         memory = self._memory(call.generation)
         if nbytes <= memory.output_bytes:
             self._copy(memory.area(call.slot, outputs=True), placed, contents)
-            return wire.Answer(call.call, 0, tuple(placed)), -1
+            return wire.Answer(call.call, 0, placed), -1
         if nbytes > self._max_bytes:
             raise RingError("{} bytes of outputs, at most {} are allowed".format(nbytes, self._max_bytes))
         descriptor = create_memory(nbytes, "vedette-outputs")
@@ -168,7 +162,7 @@ class Connection:
         except BaseException:
             os.close(descriptor)
             raise
-        return wire.Answer(call.call, nbytes, tuple(placed)), descriptor
+        return wire.Answer(call.call, nbytes, placed), descriptor
 
     @staticmethod
     def _copy(area: memoryview, placed: Sequence[Placed], contents: Sequence[memoryview]) -> None:

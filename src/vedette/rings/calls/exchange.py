@@ -104,14 +104,14 @@ class Exchange:
             if remaining is not None and remaining <= 0:
                 # What has come by now counts although the time is over: another reader would have taken it in.
                 if not self._reading:
-                    self._read()
+                    self._read(done)
                 return bool(done())
             if self._reading:
                 self.changed.wait(remaining)
             else:
                 self._reader_looks_here = looks_here
                 self._poll(deadline)
-                self._read()
+                self._read(done)
         return True
 
     def lose(self, reason: str) -> None:
@@ -146,10 +146,10 @@ class Exchange:
             # Whoever wakes takes over the reading, should this thread be done or be interrupted.
             self.changed.notify_all()
 
-    def _read(self) -> None:
-        """Take in every packet that has come."""
+    def _read(self, done: Callable[[], object]) -> None:
+        """Take in the packets that have come, until this thread has what it waits for: others then read on."""
         try:
-            while self._lost is None:
+            while self._lost is None and not done():
                 packet, descriptors = receive_packet(self._sock)
                 try:
                     self._apply(packet, descriptors)

@@ -1,6 +1,6 @@
 """A slot between its reservation and its call."""
 
-from typing import Callable, List, Optional, Sequence
+from typing import Callable, List, Optional, Tuple
 
 from .errors import CallError
 from .result import CallResult
@@ -22,14 +22,14 @@ class PreparedCall:
         self,
         memory: SlotMemory,
         slot: int,
-        inputs: Sequence[Placed],
+        inputs: Tuple[Placed, ...],
         run: "Callable[[PreparedCall, Optional[float], Optional[MakePacket]], CallResult]",
         free: Callable[[], None],
         drop: Callable[[], None],
     ) -> None:
         self.memory = memory
         self.slot = slot
-        self.inputs = tuple(inputs)
+        self.inputs = inputs
         self._run = run
         self._free = free
         self._drop = drop

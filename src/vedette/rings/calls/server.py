@@ -7,7 +7,9 @@ import selectors
 import socket
 import time
 from abc import ABC, abstractmethod
-from typing import Collection, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import Collection, Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from ..endpoint import peer_allowed
 from ..errors import RingClosed, RingError
@@ -16,7 +18,7 @@ from .connection import Connection
 from .errors import EXPIRED, NO_FRAMES, RUN_FAILED, TOO_LARGE, CallError
 from .fair_queue import FairQueue
 from .tensors import Description, FrameView, TensorBuffer, TensorView
-from .transport import close_descriptors, receive_packet, send_packet
+from .transport import close_descriptors, receive_packet, send_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -35,13 +37,16 @@ class CallRefused(CallError):
 CallInput = Union[Tuple[TensorView, ...], FrameView]
 """Tensors, or a frame. They are the client's memory, which may change them at any time, to its own harm."""
 CallOutcome = Union[Sequence[TensorBuffer], CallError]
+_Turns = List[Tuple[Connection, wire.AnyCall]]
 
 
 class CallHandler(ABC):
-    """Runs the calls of a :class:`CallServer` on the thread that serves."""
+    """Runs the calls of a :class:`CallServer`: on the thread that serves, or on one of its lanes."""
 
     max_batch = 1
     """So many calls at most are given to one :meth:`run_many`."""
+    lanes = 1
+    """So many :meth:`run_many` may be under way at once, each on a thread of its own."""
 
     @property
     @abstractmethod
@@ -92,7 +97,9 @@ class CallServer:
     """Serves calls to clients that connect at ``listener``, which is closed at the end.
 
     Clients are served round robin. Where the handler runs several calls as one, a call waits up to ``batch_wait_s``
-    for those of other clients that called a moment ago, never for its own client's.
+    for those of other clients that called a moment ago, never for its own client's. Where it has several lanes, calls
+    that come while others run are run beside them, each answered when it is done; a caller alone is served without a
+    change of threads.
 
     ``max_bytes`` bounds the shared memory of one client; a client with large tensors
     gets fewer slots. ``allowed_uids``: who may connect; None is our own user and root.
@@ -125,7 +132,12 @@ class CallServer:
         self._queue: FairQueue[int, wire.AnyCall] = FairQueue()
         self._calls = self._errors = self._expired = 0
         self._closed = False
+        self._lanes = ThreadPoolExecutor(handler.lanes, thread_name_prefix="lane") if handler.lanes > 1 else None
+        self._running = 0
+        self._done: Deque[Tuple[_Turns, Sequence[CallOutcome]]] = deque()
+        self._crowded_until = 0.0
         self._wake_r, self._wake_w = os.pipe()
+        os.set_blocking(self._wake_r, False)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._selector.register(self._wake_r, selectors.EVENT_READ)
@@ -139,11 +151,13 @@ class CallServer:
         """Serve until :meth:`close`; the caller's thread does the work. To be called once."""
         try:
             while not self._closed:
-                self._listen(0 if len(self._queue) else None)
+                may_run = self._running < self._handler.lanes
+                self._listen(0 if len(self._queue) and may_run else None)
+                self._answer_done()
                 if self._handler.max_batch > 1 and len(self._queue):
                     self._gather()
-                if not self._closed:
-                    self._serve_turn()
+                while not self._closed and self._serve_turn():
+                    pass
         finally:
             self._shut()
 
@@ -152,6 +166,8 @@ class CallServer:
         for key, _ in self._selector.select(timeout_s):
             if key.fileobj is self._listener:
                 self._accept()
+            elif key.fd == self._wake_r:
+                os.read(self._wake_r, 4096)
             elif key.fd in self._clients:
                 self._hear(self._clients[key.fd])
 
@@ -238,9 +254,29 @@ class CallServer:
         else:
             raise RingError("a client sent {}".format(type(packet).__name__))
 
-    def _serve_turn(self) -> None:
-        """Run the calls whose turn it is: one, or as many as the handler takes at once."""
-        turns: List[Tuple[Connection, wire.AnyCall]] = []
+    def _serve_turn(self) -> bool:
+        """Run the calls whose turn it is, one or as many as the handler takes at once; False when nothing may run."""
+        if self._running >= self._handler.lanes:
+            return False
+        turns = self._turns()
+        if not turns:
+            return False
+        inputs = [connection.inputs(call) for connection, call in turns]
+        if self._lanes is not None and (self._running or len(self._queue) or time.monotonic() < self._crowded_until):
+            self._running += 1
+            self._lanes.submit(self._run_in_lane, turns, inputs)
+            return True
+        self._answer_all(turns, self._run(inputs))
+        if self._lanes is not None:
+            self._listen(0)
+            if len(self._queue):
+                # Somebody called in the meantime and could have been served beside this one.
+                self._crowded_until = time.monotonic() + _ACTIVE_S
+        return False
+
+    def _turns(self) -> _Turns:
+        """Take the next calls from the queue; those whose time is over are answered so."""
+        turns: _Turns = []
         while len(turns) < self._handler.max_batch:
             turn = self._queue.pop()
             if turn is None:
@@ -249,56 +285,72 @@ class CallServer:
             if call.deadline_ns and time.monotonic_ns() >= call.deadline_ns:
                 self._expired += 1
                 message = "the call's time was over before its turn came: {} calls wait".format(len(self._queue))
-                self._finish(connection, call, wire.Fault(call.call, EXPIRED, message))
+                self._finish(connection, call, wire.encode(wire.Fault(call.call, EXPIRED, message)))
                 continue
             turns.append((connection, call))
-        if turns:
-            outcomes = self._run(turns)
-            for (connection, call), outcome in zip(turns, outcomes):  # noqa: B905 - Python 3.10
-                if connection.sock.fileno() >= 0:
-                    self._answer(connection, call, outcome)
+        return turns
+
+    def _run_in_lane(self, turns: _Turns, inputs: Sequence[CallInput]) -> None:
+        """Run on a thread of the lanes; the thread that serves gives the answers."""
+        self._done.append((turns, self._run(inputs)))
+        os.write(self._wake_w, b"d")
+
+    def _answer_done(self) -> None:
+        """Answer what the lanes have done."""
+        while self._done:
+            turns, outcomes = self._done.popleft()
+            self._running -= 1
+            if self._running or len(self._queue):
+                self._crowded_until = time.monotonic() + _ACTIVE_S
+            self._answer_all(turns, outcomes)
+
+    def _answer_all(self, turns: _Turns, outcomes: Sequence[CallOutcome]) -> None:
+        for (connection, call), outcome in zip(turns, outcomes):  # noqa: B905 - Python 3.10
+            if connection.sock.fileno() >= 0:
+                self._answer(connection, call, outcome)
 
     def _answer(self, connection: Connection, call: wire.AnyCall, outcome: CallOutcome) -> None:
-        descriptor = -1
-        answer: wire.Packet
+        descriptor = beside = -1
         try:
             if isinstance(outcome, CallError):
                 raise outcome
             answer, descriptor = connection.write_outputs(call, outcome)
-            wire.encode(answer)
+            data, beside = wire.encode(answer), descriptor
             self._calls += 1
         except CallError as error:
             self._errors += 1
-            answer = wire.Fault(call.call, error.code, error.message)
+            data = wire.encode(wire.Fault(call.call, error.code, error.message))
         except RingError as error:
             self._errors += 1
-            answer = wire.Fault(call.call, TOO_LARGE, str(error))
+            data = wire.encode(wire.Fault(call.call, TOO_LARGE, str(error)))
         try:
-            self._finish(connection, call, answer, descriptor if isinstance(answer, wire.Answer) else -1)
+            self._finish(connection, call, data, beside)
         finally:
             if descriptor >= 0:
                 os.close(descriptor)
 
-    def _run(self, turns: Sequence[Tuple[Connection, wire.AnyCall]]) -> Sequence[CallOutcome]:
+    def _run(self, inputs: Sequence[CallInput]) -> Sequence[CallOutcome]:
         try:
-            inputs = [connection.inputs(call) for connection, call in turns]
             outcomes = self._handler.run_many(inputs)
-            if len(outcomes) != len(turns):
-                raise RuntimeError("{} outcomes for {} calls".format(len(outcomes), len(turns)))
+            if len(outcomes) != len(inputs):
+                raise RuntimeError("{} outcomes for {} calls".format(len(outcomes), len(inputs)))
             return outcomes
         except CallError as error:
-            return [error] * len(turns)
+            return [error] * len(inputs)
         except Exception as error:
             logger.exception("a call of %s failed", self._name)
-            return [CallRefused(RUN_FAILED, "the model run failed: {}".format(type(error).__name__))] * len(turns)
+            return [CallRefused(RUN_FAILED, "the model run failed: {}".format(type(error).__name__))] * len(inputs)
 
-    def _finish(self, connection: Connection, call: wire.AnyCall, answer: wire.Packet, descriptor: int = -1) -> None:
+    def _finish(self, connection: Connection, call: wire.AnyCall, answer: bytes, descriptor: int = -1) -> None:
         connection.finish(call)
-        self._send(connection, answer, descriptor)
+        self._send_bytes(connection, answer, descriptor)
 
     def _send(self, connection: Connection, packet: wire.Packet, descriptor: int = -1) -> None:
+        self._send_bytes(connection, wire.encode(packet), descriptor)
+
+    def _send_bytes(self, connection: Connection, data: bytes, descriptor: int) -> None:
         try:
-            send_packet(connection.sock, packet, descriptor)
+            send_bytes(connection.sock, data, descriptor)
         except BlockingIOError:
             # Answers are bounded by the slots, so its buffer is full only when it asks and asks and never reads.
             logger.warning("disconnected a caller of %s: it does not read its answers", self._name)
@@ -318,6 +370,9 @@ class CallServer:
 
     def _shut(self) -> None:
         self._closed = True
+        if self._lanes is not None:
+            # The handler's owner ends what runs early.
+            self._lanes.shutdown(wait=True)
         clients: List[Connection] = list(self._clients.values())
         for connection in clients:
             self._forget(connection)

@@ -1,5 +1,6 @@
 """Tensors as the call channel knows them: a name, an element type, a shape and bytes in C order."""
 
+from functools import lru_cache
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple, Union
 
 from .errors import BAD_BUFFER, WRONG_DTYPE, WRONG_SHAPE, CallError
@@ -110,14 +111,20 @@ def aligned(nbytes: int, alignment: int = ALIGNMENT) -> int:
     return (nbytes + alignment - 1) // alignment * alignment
 
 
-def lay_out(tensors: Sequence[Tuple[str, str, Sequence[int]]]) -> Tuple[List[Placed], int]:
+def lay_out(tensors: Sequence[Tuple[str, str, Sequence[int]]]) -> Tuple[Tuple[Placed, ...], int]:
     """Return where each (name, dtype, shape) goes, one after the other, and the bytes all of them take."""
+    return _lay_out(tuple([(name, dtype, tuple(shape)) for name, dtype, shape in tensors]))
+
+
+@lru_cache(maxsize=64)
+def _lay_out(tensors: Tuple[Tuple[str, str, Tuple[int, ...]], ...]) -> Tuple[Tuple[Placed, ...], int]:
+    """Lay out what is mostly the same from call to call: after a model's run the caches hold nothing of ours."""
     placed: List[Placed] = []
     end = 0
     for name, dtype, shape in tensors:
         placed.append(Placed(name, dtype_name(dtype), tuple(int(d) for d in shape), end))
         end += aligned(tensor_bytes(dtype, placed[-1].shape))
-    return placed, end
+    return tuple(placed), end
 
 
 def flat_bytes(tensor: TensorBuffer) -> memoryview:

@@ -8,8 +8,12 @@ from typing import List, Tuple
 from ..errors import RingClosed, RingError
 from .wire import MAX_PACKET_BYTES, Packet, decode, encode
 
-_CMSG_CLOEXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+# As plain numbers: or-ing the socket module's enumerations took longer than the system call.
+_RECEIVE = int(socket.MSG_DONTWAIT) | int(getattr(socket, "MSG_CMSG_CLOEXEC", 0))
+_SEND = int(socket.MSG_DONTWAIT) | int(socket.MSG_NOSIGNAL)
+_CUT_SHORT = int(socket.MSG_TRUNC) | int(socket.MSG_CTRUNC)
 _DESCRIPTOR_BYTES = array.array("i").itemsize
+_CMSG_BYTES = socket.CMSG_SPACE(_DESCRIPTOR_BYTES)
 
 
 def send_packet(sock: socket.socket, packet: Packet, descriptor: int = -1) -> None:
@@ -18,11 +22,16 @@ def send_packet(sock: socket.socket, packet: Packet, descriptor: int = -1) -> No
     :raises BlockingIOError: when the other side's buffer is full.
     :raises RingClosed: when the other side is gone.
     """
+    send_bytes(sock, encode(packet), descriptor)
+
+
+def send_bytes(sock: socket.socket, data: bytes, descriptor: int = -1) -> None:
+    """Send an encoded packet; see :func:`send_packet`."""
     rights = []
     if descriptor >= 0:
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))]
     try:
-        sock.sendmsg([encode(packet)], rights, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+        sock.sendmsg([data], rights, _SEND)
     except BlockingIOError:
         raise
     except OSError as error:
@@ -37,9 +46,7 @@ def receive_packet(sock: socket.socket) -> Tuple[Packet, List[int]]:
     :raises RingError: when the packet is malformed.
     """
     try:
-        data, ancillary, flags, _ = sock.recvmsg(
-            MAX_PACKET_BYTES, socket.CMSG_SPACE(_DESCRIPTOR_BYTES), socket.MSG_DONTWAIT | _CMSG_CLOEXEC
-        )
+        data, ancillary, flags, _ = sock.recvmsg(MAX_PACKET_BYTES, _CMSG_BYTES, _RECEIVE)
     except BlockingIOError:
         raise
     except OSError as error:
@@ -53,7 +60,7 @@ def receive_packet(sock: socket.socket) -> Tuple[Packet, List[int]]:
     try:
         if not data:
             raise RingClosed("the other side closed the connection")
-        if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+        if flags & _CUT_SHORT:
             raise RingError("call packet is cut short: over {} bytes".format(MAX_PACKET_BYTES))
         return decode(data), descriptors
     except RingError:

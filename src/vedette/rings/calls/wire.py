@@ -22,7 +22,8 @@ offset u64. A slot is its input area followed by its output area; offsets count 
 
 import json
 import struct
-from typing import Any, List, NamedTuple, Sequence, Tuple, Union
+from functools import lru_cache
+from typing import Any, List, NamedTuple, Tuple, Union
 
 from ..errors import RingError
 from .tensors import DTYPES, ITEM_BYTES, MAX_DIMENSIONS, Description, Placed, TensorSpec
@@ -30,6 +31,7 @@ from .tensors import DTYPES, ITEM_BYTES, MAX_DIMENSIONS, Description, Placed, Te
 VERSION = 2
 MAX_PACKET_BYTES = 128 * 1024
 MAX_TENSORS = 256
+_USUAL_BYTES = 4096
 MAX_MESSAGE_CHARACTERS = 2000
 
 _KIND_DESCRIBE, _KIND_MEMORY, _KIND_REFUSED, _KIND_ANSWER, _KIND_FAULT = 1, 2, 3, 4, 5
@@ -262,7 +264,9 @@ def _encode_reason(code: str, message: str) -> bytes:
     return _encode_text(code) + _encode_text(message[:MAX_MESSAGE_CHARACTERS])
 
 
-def _encode_tensors(tensors: Sequence[Placed]) -> bytes:
+@lru_cache(maxsize=64)
+def _encode_tensors(tensors: Tuple[Placed, ...]) -> bytes:
+    """Encode what is mostly the same from call to call."""
     if len(tensors) > MAX_TENSORS:
         raise RingError("{} tensors in one call, expected at most {}".format(len(tensors), MAX_TENSORS))
     parts = [_LENGTH.pack(len(tensors))]
@@ -289,6 +293,13 @@ def _decode_reason(data: bytes, at: int) -> Tuple[str, str]:
 
 
 def _decode_tensors(data: bytes, at: int) -> Tuple[Placed, ...]:
+    tail = data[at:]
+    # Mostly the same from call to call; what a stranger makes large is not kept.
+    return _decode_usual(tail) if len(tail) <= _USUAL_BYTES else _decode_placed(tail)
+
+
+def _decode_placed(data: bytes) -> Tuple[Placed, ...]:
+    at = 0
     (count,) = _LENGTH.unpack_from(data, at)
     at += _LENGTH.size
     if count > MAX_TENSORS:
@@ -304,6 +315,9 @@ def _decode_tensors(data: bytes, at: int) -> Tuple[Placed, ...]:
         tensors.append(Placed(name, DTYPES[code], numbers[:-1], numbers[-1]))
     _check_end(data, at)
     return tuple(tensors)
+
+
+_decode_usual = lru_cache(maxsize=64)(_decode_placed)
 
 
 def _check_end(data: bytes, at: int) -> None:
