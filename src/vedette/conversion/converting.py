@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,7 @@ from vedette.conversion.environments import Progress
 from vedette.conversion.errors import ConversionError, ConversionFailed, ProofFailed
 from vedette.conversion.folders import cache_folder
 from vedette.conversion.frameworks import Framework
+from vedette.conversion.parting import parting_words
 from vedette.conversion.pictures import write_pictures
 from vedette.conversion.proof import TOLERANCE, Proof, compare, read_reference, run_model
 from vedette.conversion.raw_model import RawModel, read_raw_model
@@ -119,6 +120,7 @@ class Converter:
         toolchain = CONVERTERS.get(model.framework)
         raw, reference = model.main, work / "reference.npz"
         rename: dict[str, str] = {}
+        record: Callable[[], None] | None = None
         if toolchain is not None:
             raw = work / "raw.onnx"
             pictures = work / "pictures.npy"
@@ -134,9 +136,15 @@ class Converter:
             }
             said = self._run_tool(toolchain, request, work, progress)
             rename = said.get("rename") or {}
+
+            def record() -> None:
+                progress("running the original again, to see where the difference begins")
+                asked = {**request, "options": {"values": str(work / "values.npz")}, "output": str(work / "again.onnx")}
+                self._run_tool(toolchain, asked, work, lambda _: None)
+
         shapes = _constant_shapes(reference) if toolchain is not None else []
         finished = self._finish(raw, rename, shapes, wanted, work, progress)
-        proof, free = self._prove(model, finished, reference if toolchain is not None else None, wanted, work, progress)
+        proof, free = self._prove(model, finished, record, wanted, work, progress)
         result = work / "free.onnx" if free else work / "fixed.onnx"
         precision = self._precision(result, wanted, reference if toolchain is not None else None, work, progress)
         return {
@@ -179,29 +187,44 @@ class Converter:
         self,
         model: RawModel,
         finished: dict[str, Any],
-        reference: Path | None,
+        record: Callable[[], None] | None,
         wanted: Wanted,
         work: Path,
         progress: Progress,
     ) -> tuple[Proof | None, bool]:
-        """Return the comparison with the original, None for ONNX itself; and whether the free batch holds, too."""
+        """Return the comparison with the original, None for ONNX itself; and whether the free batch holds, too.
+
+        :param record: writes values.npz, what flows inside of the original; None for ONNX, which has no other original
+        """
         operators = finished["operators"]
-        if reference is None:
+        if record is None:
             samples = _samples_of(finished, wanted)
             _, original = run_model(work / "fixed.onnx", samples)
             return None, finished["free_batch"] and _batch_holds(work / "free.onnx", samples, original, operators)
         progress("comparing with the original")
-        samples, original = read_reference(reference)
+        samples, original = read_reference(work / "reference.npz")
         names, result = run_model(work / "fixed.onnx", samples)
         proof = compare(names, original, result, operators)
         if not proof.holds(wanted.tolerance):
             worst = max(proof.outputs, key=lambda output: output.relative)
             raise ProofFailed(
                 f"the converted model does not compute what the {model.words} does: output {worst.name} differs by "
-                f"{worst.largest:.3g}, {worst.relative:.1e} of its range, allowed {wanted.tolerance:.0e}",
+                f"{worst.largest:.3g}, {worst.relative:.1e} of its range, allowed {wanted.tolerance:.0e}"
+                f"{self._parting(record, wanted.tolerance, work)}",
                 "`--tolerance` allows more; the file was not kept",
             )
         return proof, finished["free_batch"] and _batch_holds(work / "free.onnx", samples, result, operators)
+
+    def _parting(self, record: Callable[[], None], tolerance: float, work: Path) -> str:
+        try:
+            record()
+        except ConversionError:
+            # Converted once already: what keeps it from a second time is not what is to be told.
+            return ""
+        if not (work / "values.npz").exists():
+            return ""
+        sources = {"values": str(work / "values.npz"), "sample": str(work / "reference.npz")}
+        return parting_words(self._run_tool, work / "fixed.onnx", work, sources, limit=tolerance)
 
     def _precision(
         self, model: Path, wanted: Wanted, reference: Path | None, work: Path, progress: Progress

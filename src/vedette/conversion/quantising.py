@@ -13,6 +13,7 @@ import numpy.typing as npt
 from vedette.conversion.environments import Progress
 from vedette.conversion.errors import ConversionFailed, ProofFailed
 from vedette.conversion.folders import cache_folder
+from vedette.conversion.parting import parting_words
 from vedette.conversion.proof import open_model
 from vedette.conversion.tool import InOwnEnvironment, RunTool
 from vedette.conversion.toolchains import ONNX
@@ -130,7 +131,7 @@ def quantise(
     tool: RunTool = run_tool or InOwnEnvironment(cache_folder())
     frames = read_frames(video, CALIBRATION_FRAMES + CHECK_FRAMES, document, model)
     calibration, check = _halves(frames)
-    loss = None
+    loss, where = None, ""
     with tempfile.TemporaryDirectory(prefix="vedette-int8-") as folder:
         work = Path(folder)
         arrays: dict[str, Any] = {f"in/{n}/{frames.name}": tensor for n, tensor in enumerate(calibration)}
@@ -153,10 +154,12 @@ def quantise(
             if loss.mean <= WORST_LOSS and (loss.found is None or loss.found >= 1 - 2 * WORST_LOSS):
                 shutil.copyfile(work / "int8.onnx", target)
                 return loss
-            progress(f"int8 of {', '.join(operators)} loses too much ({loss.words()})")
+            sources = {"original": str(model.absolute()), "sample": str(work / "calibration.npz")}
+            where = parting_words(tool, work / "int8.onnx", work, sources, limit=WORST_LOSS, mean=True)
+            progress(f"int8 of {', '.join(operators)} loses too much ({loss.words()}){where}")
     assert loss is not None  # noqa: S101 - the loop ran
     raise ProofFailed(
-        f"the int8 model loses too much: {loss.words()}",
+        f"the int8 model loses too much: {loss.words()}{where}",
         "keep FP32 or FP16, or give a video that shows what the cameras see",
     )
 
@@ -201,7 +204,7 @@ def loss_of(full: Path, variant: Path, tensors: "list[Array]", frames: Frames, d
         if post is not None:
             wanted = detections(post, names, a, frames.placement)
             boxes += len(wanted[1])
-            found += _found(wanted, detections(post, names, b, frames.placement))
+            found += found_again(wanted, detections(post, names, b, frames.placement))
     spans = [max(high - low, 1e-9) if np.isfinite(high) else 1.0 for low, high in zip(lows, highs, strict=True)]
     means = [float(np.mean(gap)) / span if gap else 0.0 for gap, span in zip(gaps, spans, strict=True)]
     tops = [value / span for value, span in zip(largest, spans, strict=True)]
@@ -209,7 +212,7 @@ def loss_of(full: Path, variant: Path, tensors: "list[Array]", frames: Frames, d
     return Loss(len(tensors), max(tops), max(means), None if post is None else boxes, part)
 
 
-def _found(wanted: Detections, got: Detections) -> int:
+def found_again(wanted: Detections, got: Detections) -> int:
     """Return how many of ``wanted`` have a box of the same class at the same place in ``got``."""
     count = 0
     for box, kind in zip(wanted[0], wanted[2], strict=True):

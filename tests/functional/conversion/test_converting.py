@@ -35,8 +35,10 @@ def test_the_original_is_not_compared_or_the_descriptors_name_is_lost(converter:
 
 def test_a_wrong_result_is_kept(converter: Converter, tools: Any, raw: Path, tmp_path: Path) -> None:
     tools.written_factor = 2.01
-    with pytest.raises(ProofFailed, match="does not compute what the TorchScript does: output out differs by"):
+    with pytest.raises(ProofFailed, match="does not compute what the TorchScript does: output out differs by") as told:
         converter.convert(raw, WANTED, silent)
+    # AND it is told where that begins: the reshaping before it is the same.
+    assert "it begins at Mul `out` (0.0e+00 of the range before it" in str(told.value)
     assert not list((tmp_path / "cache" / "models").glob("*/model.onnx"))
 
 

@@ -17,6 +17,7 @@ from vedette.cli.model_bench import BenchOptions, bench_models
 from vedette.cli.terminal import Terminal
 from vedette.conversion import ConversionFailed
 from vedette.conversion.environments import Progress
+from vedette.conversion.parting import parting_words
 from vedette.conversion.quantising import quantise
 from vedette.conversion.tool import run_tool
 from vedette.conversion.toolchains import Toolchain
@@ -57,6 +58,37 @@ def test_int8_is_not_calibrated_or_its_loss_is_not_measured(convolution: Path, t
     assert 0 < loss.mean < 0.01
     assert loss.frames > 20
     assert any(node.op_type == "QuantizeLinear" for node in onnx.load(str(target)).graph.node)
+
+
+def test_an_int8_model_that_is_worse_does_not_say_where(tmp_path: Path) -> None:
+    # GIVEN two layers, and the same with the second one's result in steps of a quarter of its range
+    def network(name: str, *, coarse: bool) -> Path:
+        last = "y_float" if coarse else "y"
+        nodes = [
+            helper.make_node("Relu", ["data"], ["r"], "first"),
+            helper.make_node("Mul", ["r", "three"], [last], "second"),
+        ]
+        weights = [numpy_helper.from_array(np.full(1, 3, np.float32), "three")]
+        if coarse:
+            nodes.append(helper.make_node("QuantizeLinear", ["y_float", "scale", "zero"], ["q"]))
+            nodes.append(helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["y"]))
+            weights.append(numpy_helper.from_array(np.array(0.75, np.float32), "scale"))
+            weights.append(numpy_helper.from_array(np.array(0, np.uint8), "zero"))
+        ends = [helper.make_tensor_value_info(end, TensorProto.FLOAT, [1, 64]) for end in ("data", "y")]
+        graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], weights)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
+        model.ir_version = 8
+        onnx.save(model, str(tmp_path / name))
+        return tmp_path / name
+
+    np.savez(tmp_path / "in.npz", **{"in/0/data": np.linspace(0, 1, 64, dtype=np.float32)[None]})  # type: ignore[arg-type]
+    sources = {"original": str(network("float.onnx", coarse=False)), "sample": str(tmp_path / "in.npz")}
+    # WHEN it is asked where they part THEN the layer is named, not what was put behind it
+    said = parting_words(in_our_python, network("int8.onnx", coarse=True), tmp_path, sources, limit=0.05, mean=True)
+    assert said.startswith("; it begins at Mul `second` (0.0e+00 of the range before it, 6.")
+    # AND nothing is made up where they do not
+    same = Path(sources["original"])
+    assert parting_words(in_our_python, same, tmp_path, sources, limit=0.05, mean=True) == ""
 
 
 def test_a_video_that_is_none_gives_a_traceback(convolution: Path, tmp_path: Path) -> None:

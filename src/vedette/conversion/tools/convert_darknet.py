@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from toolkit import Refused, Request, run, sample_inputs, tell, write_reference
+from toolkit import Refused, Request, run, sample_inputs, tell, write_reference, write_values
 
 Section = Dict[str, str]
 _OPSET = 13
@@ -37,6 +37,8 @@ def convert(request: Request) -> Dict[str, Any]:
     tell("running the original on {} inputs, with OpenCV".format(len(samples)))
     outputs = [network.reference(request.other, request.main, sample[name]) for sample in samples]
     write_reference(request, samples, outputs)
+    if request.options.get("values"):
+        write_values(request, network.values(request.other, request.main, samples[0][name]))
     onnx.save(model, request.output)
     return {"outputs": len(outputs[0])}
 
@@ -160,6 +162,22 @@ class Network:
         names = ["conv_{}".format(index - 1) for index, _, _, _ in self._heads]
         raws = net.forward(names)
         return [np.concatenate([self._decoded(raw, head[2]) for raw, head in zip(raws, self._heads)], axis=1)]
+
+    def values(self, cfg: str, weights: str, picture: np.ndarray) -> Dict[str, np.ndarray]:
+        """Return what OpenCV has after each layer, by this network's name for it."""
+        opencv: Any = cv2
+        net = opencv.dnn.readNetFromDarknet(cfg, weights)
+        # Fused, a layer has the result of the one after it.
+        net.enableFusion(False)
+        net.setInput(picture)
+        last: Dict[int, str] = {}
+        for name in net.getLayerNames():
+            number = name.rsplit("_", 1)[-1]
+            if number.isdigit():
+                last[int(number)] = name
+        known = [index for index in range(len(self._outputs)) if index in last]
+        given = net.forward([last[index] for index in known])
+        return {self._outputs[index][0]: value for index, value in zip(known, given)}
 
     def _decoded(self, raw: np.ndarray, section: Section) -> np.ndarray:
         anchors = _anchors(section)

@@ -7,7 +7,7 @@ from typing import Any, Dict, List
 import mxnet
 import numpy as np
 from mxnet import onnx as exporter
-from toolkit import Refused, Request, first_line, run, sample_inputs, tell, write_reference
+from toolkit import Refused, Request, first_line, run, sample_inputs, tell, write_reference, write_values
 
 
 def convert(request: Request) -> Dict[str, Any]:
@@ -30,6 +30,10 @@ def convert(request: Request) -> Dict[str, Any]:
     tell("running the original on {} inputs".format(len(samples)))
     outputs = [_run(symbol, parameters, names, sample) for sample in samples]
     write_reference(request, [_renamed(request, names, sample) for sample in samples], outputs)
+    if request.options.get("values"):
+        inside = symbol.get_internals()
+        given = _run(inside, parameters, names, samples[0])
+        write_values(request, {n.replace("_output", ""): value for n, value in zip(inside.list_outputs(), given)})
     tell("writing ONNX")
     try:
         exporter.export_model(

@@ -22,6 +22,7 @@ from toolkit import (
     sample_inputs,
     tell,
     write_reference,
+    write_values,
 )
 
 _IGNORED = {"Assert", "NoOp", "Const", "Placeholder", "PlaceholderV2", "PlaceholderWithDefault", "Print", "PrintV2"}
@@ -36,12 +37,15 @@ class Original:
         inputs: List[Tuple[str, List[Optional[int]], str]],
         call: Callable[[Dict[str, np.ndarray]], Outputs],
         write: Callable[[str, List[str]], None],
+        values: Callable[[Dict[str, np.ndarray]], Dict[str, np.ndarray]],
     ) -> None:
         self.inputs = inputs
         """(name, shape with None where free, dtype)"""
         self.call = call
         self.write = write
         """(ONNX file, inputs to be taken as NCHW)"""
+        self.values = values
+        """What flows inside, by TensorFlow's names, which tf2onnx keeps."""
 
 
 class _Errors(logging.Handler):
@@ -69,12 +73,14 @@ def convert(request: Request) -> Dict[str, Any]:
     samples = sample_inputs(request, inputs)
     tell("running the original on {} inputs".format(len(samples)))
     outputs = []
+    fed: List[Dict[str, np.ndarray]] = []
     for sample in samples:
         given = {}
         for name, _, _ in inputs:
             own = names.get(name, name)
             values = sample[name]
             given[own] = values.transpose(0, 2, 3, 1) if name in swapped else values
+        fed.append(given)
         try:
             outputs.append(original.call(given))
         except Exception as error:
@@ -85,6 +91,8 @@ def convert(request: Request) -> Dict[str, Any]:
             ) from error
     shown = [{name.split(":")[0]: values for name, values in sample.items()} for sample in samples]
     write_reference(request, samples if request.inputs else shown, outputs)
+    if request.options.get("values"):
+        write_values(request, original.values(fed[0]))
     tell("writing ONNX")
     errors = _Errors()
     for name in ("tf2onnx", "tf2onnx.tfonnx"):
@@ -191,9 +199,26 @@ def _of_function(function: Any, outputs: Sequence[Any], call: Callable[[Dict[str
     def write(path: str, as_nchw: List[str]) -> None:
         _write_graph(graph_def, names, ends, path, as_nchw)
 
+    def values(given: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
+        graph = tf.Graph()
+        with graph.as_default():
+            tf.import_graph_def(graph_def, name="")
+        with tf.compat.v1.Session(graph=graph) as session:
+            return _values_in(graph, session, given)
+
     shapes = [list(tensor.shape) if tensor.shape.rank is not None else [] for tensor in inputs]
     specs = [(name, shape, _dtype(tensor.dtype)) for name, shape, tensor in zip(names, shapes, inputs)]
-    return Original(specs, call, write)
+    return Original(specs, call, write, values)
+
+
+def _values_in(graph: Any, session: Any, given: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
+    wanted = [
+        tensor
+        for operation in graph.get_operations()
+        for tensor in operation.outputs
+        if tensor.dtype in (tf.float32, tf.float16, tf.float64) and operation.type not in _IGNORED
+    ]
+    return dict(zip([tensor.name for tensor in wanted], session.run(wanted, given)))
 
 
 def _index_of(tensors: Sequence[Any], wanted: Any) -> int:
@@ -286,7 +311,7 @@ def _frozen_graph(request: Request) -> Original:
         _write_graph(graph_def, [t.name for t in starts], [t.name for t in ends], path, as_nchw)
 
     specs: List[Any] = [(t.name, list(t.shape) if t.shape.rank is not None else [], _dtype(t.dtype)) for t in starts]
-    return Original(specs, call, write)
+    return Original(specs, call, write, lambda given: _values_in(graph, session, given))
 
 
 def _ends(request: Request, operations: Sequence[Any]) -> List[Any]:
@@ -374,8 +399,24 @@ def _tflite(request: Request) -> Original:
             output_path=path,
         )
 
+    def values(given: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
+        every = tf.lite.Interpreter(request.main, num_threads=1, experimental_preserve_all_tensors=True)
+        every.allocate_tensors()
+        for detail in inputs:
+            every.set_tensor(detail["index"], given[detail["name"]])
+        every.invoke()
+        details = [d for d in every.get_tensor_details() if d["dtype"] == np.float32 and len(d["shape"])]
+        found = {}
+        for detail in details:
+            try:
+                found[detail["name"]] = every.get_tensor(detail["index"])
+            except ValueError:
+                # A tensor that nothing computed.
+                continue
+        return found
+
     specs: List[Any] = [(d["name"], [int(s) for s in d["shape"]], str(np.dtype(d["dtype"]))) for d in inputs]
-    return Original(specs, call, write)
+    return Original(specs, call, write, values)
 
 
 if __name__ == "__main__":

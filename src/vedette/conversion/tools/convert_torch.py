@@ -7,7 +7,17 @@ from typing import Any, Dict, List, Sequence
 
 import numpy as np
 import torch
-from toolkit import Refused, Request, first_line, named_operators, run, sample_inputs, tell, write_reference
+from toolkit import (
+    Refused,
+    Request,
+    first_line,
+    named_operators,
+    run,
+    sample_inputs,
+    tell,
+    write_reference,
+    write_values,
+)
 
 _NOT_A_PROGRAM = (
     "it holds {what}, not a program: Panorama, too, took TorchScript only. Save it where it was trained: "
@@ -25,6 +35,8 @@ def convert(request: Request) -> Dict[str, Any]:
     runner = model.module() if exported else model
     outputs = [_run(runner, [sample[name] for name, _, _ in inputs]) for sample in samples]
     write_reference(request, samples, outputs)
+    if request.options.get("values") and exported:
+        write_values(request, _values(runner, [samples[0][name] for name, _, _ in inputs]))
     example = tuple(torch.from_numpy(samples[0][name]) for name, _, _ in inputs)
     names = [name for name, _, _ in inputs]
     tell("writing ONNX")
@@ -52,6 +64,22 @@ def convert(request: Request) -> Dict[str, Any]:
         name = " (operator {})".format(", ".join(operators[:3])) if operators else ""
         raise Refused("PyTorch's exporter does not take the model{}: {}".format(name, first_line(error))) from error
     return {"outputs": len(outputs[0])}
+
+
+def _values(module: Any, arrays: Sequence[np.ndarray]) -> Dict[str, np.ndarray]:
+    """Return what each node gives: the exporter names ONNX's values after them. TorchScript's have no such names."""
+    found: Dict[str, np.ndarray] = {}
+
+    class Recorder(torch.fx.Interpreter):
+        def run_node(self, node: Any) -> Any:
+            result = super().run_node(node)
+            if isinstance(result, torch.Tensor):
+                found[node.name] = result.detach().cpu().numpy()
+            return result
+
+    with torch.no_grad():
+        Recorder(module).run(*[torch.from_numpy(array) for array in arrays])
+    return found
 
 
 class _Flat(torch.nn.Module):

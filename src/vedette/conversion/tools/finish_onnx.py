@@ -1,9 +1,10 @@
 """What is done to ONNX files: inputs' names, a free batch dimension, FP16 weights, int8 with calibration.
 
-``options.step``: ``finish`` (names, one file, and beside it the candidate with a free batch), ``fp16`` or ``int8``.
+``options.step``: ``finish`` (names, one file, and beside it the candidate with a free batch), ``fp16``, ``int8``, or
+``locate``: where a model parts from its original.
 """
 
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, Optional
 
 import numpy as np
 import onnx
@@ -16,7 +17,7 @@ _LARGEST_FP16 = 65504.0
 
 def convert(request: Request) -> Dict[str, Any]:
     """Do one step."""
-    steps = {"finish": finish, "fp16": halve, "int8": quantise}
+    steps = {"finish": finish, "fp16": halve, "int8": quantise, "locate": locate}
     return steps[request.options["step"]](request)
 
 
@@ -267,6 +268,98 @@ def quantise(request: Request) -> Dict[str, Any]:
         raise Refused("the model cannot be quantised: {}".format(first_line(error))) from error
     model = onnx.load(request.output)
     return {"quantised": sum(node.op_type == "QuantizeLinear" for node in model.graph.node)}
+
+
+_TRACED_BYTES = 2 << 30
+
+
+def locate(request: Request) -> Dict[str, Any]:
+    """Name the node at which the model in ``main`` parts from its original, or nothing where that cannot be told.
+
+    The original is what ``options.values`` recorded of it, or the ONNX file ``options.original``; both on the input in
+    ``options.sample``. Differences are parts of a value's range: the largest, or with ``options.mean`` the mean.
+    """
+    model = _load(request.main)
+    with np.load(request.options["sample"]) as stored:
+        prefix = "in/0/"
+        sample = {key[len(prefix) :]: stored[key] for key in stored.files if key.startswith(prefix)}
+    if request.options.get("original"):
+        original = _load(request.options["original"])
+        inner = {name for node in original.graph.node for name in node.output}
+        wanted = _trace(original, sample, inner & {name for node in model.graph.node for name in node.output})
+    else:
+        with np.load(request.options["values"]) as stored:
+            wanted = {key.split("/", 1)[1]: stored[key] for key in stored.files}
+    got = _trace(model, sample, set(wanted))
+    limit, mean = request.options["limit"], request.options.get("mean", False)
+    gaps: Dict[str, float] = {}
+    reached: Dict[str, float] = {}
+    for node in model.graph.node:
+        # What lies between two values that are known is as far off as the last of them.
+        before = max([reached.get(name, 0.0) for name in node.input] or [0.0])
+        for name in node.output:
+            gap = _gap(wanted.get(name), got.get(name), mean)
+            reached[name] = before if gap is None else gap
+            if gap is not None:
+                gaps[name] = gap
+            if gap is not None and gap > limit:
+                at = _quantised(node, model.graph.node)
+                return {"operator": at.op_type, "node": at.name or at.output[0], "before": before, "after": gap}
+    return {"compared": len(gaps)}
+
+
+def _quantised(node: Any, nodes: Any) -> Any:
+    """Return the node whose result a QuantizeLinear or DequantizeLinear carries on; the node itself for any other."""
+    makers = {name: each for each in nodes for name in each.output}
+    while node.op_type in ("QuantizeLinear", "DequantizeLinear") and node.input[0] in makers:
+        node = makers[node.input[0]]
+    return node
+
+
+def _trace(model: Any, sample: Dict[str, np.ndarray], names: "set[str]") -> Dict[str, np.ndarray]:
+    """Return those of the values that the model computes, without the optimisations that would merge them."""
+    import onnxruntime
+
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    known = {value.name for value in copy.graph.output}
+    inner = [name for node in copy.graph.node for name in node.output if name in names and name not in known]
+    copy.graph.output.extend(onnx.ValueInfoProto(name=name) for name in inner)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(copy.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    every = [output.name for output in session.get_outputs()]
+    found: Dict[str, np.ndarray] = {}
+    total = 0
+    for begin in range(0, len(every), 32):
+        part = every[begin : begin + 32]
+        for name, value in zip(part, session.run(part, sample)):
+            if name in names and isinstance(value, np.ndarray) and value.dtype.kind == "f":
+                found[name] = value
+                total += value.nbytes
+        if total > _TRACED_BYTES:
+            break
+    return found
+
+
+def _gap(one: Optional[np.ndarray], other: Optional[np.ndarray], mean: bool) -> Optional[float]:
+    """Return the difference as a part of the range; None where there is nothing to compare."""
+    if one is None or other is None or one.size != other.size or not one.size:
+        return None
+    if one.shape != other.shape:
+        # TensorFlow's NHWC where ONNX has NCHW, or the other way.
+        turned = [one.transpose(order) for order in ((0, 3, 1, 2), (0, 2, 3, 1)) if one.ndim == 4]
+        fitting = [each for each in turned if each.shape == other.shape]
+        if not fitting:
+            return None
+        one = fitting[0]
+    finite = np.isfinite(one)
+    if not finite.any() or (np.isfinite(other) != finite).any():
+        return float("inf") if finite.any() else None
+    gap = np.abs(one[finite].astype(np.float64) - other[finite])
+    span = float(np.ptp(one[finite])) or 1.0
+    return float(gap.mean() if mean else gap.max()) / span
 
 
 if __name__ == "__main__":

@@ -155,6 +155,15 @@ def write_reference(
     np.savez(request.reference, **arrays)
 
 
+def write_values(request: Request, values: Dict[str, np.ndarray]) -> None:
+    """Write what flows inside of the original on the first sample, by the names that the ONNX file has for it.
+
+    Only where ``options.values`` names a file for it: after a comparison that failed.
+    """
+    kept: Dict[str, Any] = {"value/" + name: array for name, array in values.items() if array.dtype.kind == "f"}
+    np.savez(request.options["values"], **kept)
+
+
 def declared_shape(request: Request, name: str, only: bool) -> Optional[List[int]]:
     """Return the shape that the descriptor gives an input of this name, or to its only one."""
     for entry in request.inputs:
