@@ -56,6 +56,9 @@ class LiteRtSession:
     def interrupt(self) -> None:
         """See :class:`Session`; LiteRT has no way to end a run, which the process's end does."""
 
+    def share(self) -> None:
+        """See :class:`Session`; an interpreter holds one user's tensors."""
+
     def _resize(self, inputs: Mapping[str, Array]) -> None:
         changed = [name for name, array in inputs.items() if array.shape != self._shapes[name]]
         for name in changed:

@@ -4,6 +4,7 @@ import ctypes
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -70,6 +71,7 @@ class Loader:
         self._clock = clock
         self._loading = threading.Semaphore(1)
         self._verifying = threading.Semaphore(_VERIFICATIONS_AT_ONCE)
+        self._loaded: dict[str, weakref.WeakSet[Session]] = {}
 
     def load(self, demand: ModelDemand, paths: Sequence[Path], cancelled: threading.Event) -> LoadedModel:
         """Return the model that ``demand`` describes, from the first of ``paths`` that is there.
@@ -88,7 +90,7 @@ class Loader:
             self._check_unchanged(files, before)
             self._verdicts.mark_verified(key)
         with self._turn(self._loading, cancelled), self._verdicts.attempt(key):
-            session = self._open_session(path, demand.format, self._configuration)
+            session = self._session(key, path, demand.format)
             self._check_unchanged(files, before)
             output_bytes, note = _first_run(session, demand.inputs)
             batch = 1 if note else best_batch(session, demand.inputs, self._configuration.max_batch)
@@ -97,6 +99,14 @@ class Loader:
         self._check(cancelled)
         load_s = round(self._clock() - begin, 3)
         return LoadedModel(session, tuple(demand.inputs), output_bytes, load_s, note, batch, frames)
+
+    def _session(self, key: str, path: Path, model_format: str) -> Session:
+        """Return the model, loaded once for all whose files are the same; their preprocess.json may differ."""
+        loaded = self._loaded.setdefault(key, weakref.WeakSet())
+        shared = next((other for other in (each.share() for each in list(loaded)) if other is not None), None)
+        session = shared or self._open_session(path, model_format, self._configuration)
+        loaded.add(session)
+        return session
 
     @contextmanager
     def _turn(self, gate: threading.Semaphore, cancelled: threading.Event) -> Iterator[None]:

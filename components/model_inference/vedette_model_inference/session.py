@@ -40,6 +40,12 @@ class Session(Protocol):
     def interrupt(self) -> None:
         """Make a run that goes on end early, with an error; from any thread."""
 
+    def share(self) -> "Session | None":
+        """Return the same loaded model for another user, whom ``interrupt`` does not touch; None where that cannot be.
+
+        Users may be on threads of their own.
+        """
+
 
 class RunError(Exception):
     """The engine could not run the model; the text says why, in one line."""

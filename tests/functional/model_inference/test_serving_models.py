@@ -11,9 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 from vedette_app_runtime.sdk_folder import SOURCE
+from vedette_model_inference.configuration import Configuration
+from vedette_model_inference.engines import open_session
+from vedette_model_inference.loading import Loader
+from vedette_model_inference.session import RunError
+from vedette_model_inference.verdicts import Verdicts
 
 from vedette.bus.component import ComponentFailed
-from vedette.messages import ModelState, ModelStatus, Tensor
+from vedette.messages import ModelDemand, ModelState, ModelStatus, Tensor
 from vedette.rings import connect
 from vedette.rings.calls import CallClient, CallError, CallLost, CallTimeout, TensorBuffer
 
@@ -87,6 +92,33 @@ def test_the_status_tells_what_is_served(world: Worlds, scaled: Path, call: Call
     assert status.latency_ms is not None
     assert status.load_s is not None
     assert status.users == ["lobby/model_node"]
+
+
+def test_another_way_of_frames_loads_the_model_again(tmp_path: Path, onnx: Any) -> None:
+    # GIVEN one file under two ids, as two packages have it whose preprocess.json differ
+    path, opened = tmp_path / "m.onnx", []
+    path.write_bytes(onnx.scaled())
+
+    def opening(*given: Any) -> Any:
+        opened.append(given)
+        return open_session(*given)
+
+    configuration = Configuration(threads=1, verify=False)
+    loader = Loader(configuration, Verdicts(tmp_path / "v.json"), threading.Event(), open_session=opening)
+    demands = [ModelDemand(model_id=name, path=str(path), instance="i", node="n") for name in ("m1", "m2")]
+    # WHEN both are loaded THEN the engine has it once
+    one, other = (loader.load(demand, [path], threading.Event()) for demand in demands)
+    assert len(opened) == 1
+    # AND ending the first one's calls leaves the second alone
+    one.session.interrupt()
+    given = {"x": np.ones((1, 3, 4, 5), np.float32)}
+    with pytest.raises(RunError):
+        one.session.run(given)
+    assert (other.session.run(given)[0] == 2).all()
+    # AND a model that nobody has any more is loaded anew
+    del one, other
+    loader.load(demands[0], [path], threading.Event())
+    assert len(opened) == 2
 
 
 def test_two_applications_share_one_session(world: Worlds, scaled: Path, call: Call) -> None:
