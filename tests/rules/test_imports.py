@@ -77,6 +77,7 @@ STANDARD_LIBRARY_OF_37 = frozenset(
         "atexit",
         "builtins",
         "collections",
+        "concurrent",
         "contextlib",
         "ctypes",
         "enum",

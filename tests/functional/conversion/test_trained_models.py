@@ -92,6 +92,8 @@ def found(model: Path, shape: Sequence[int]) -> Iterator[Detections]:
         outputs = session.run(None, {name: tensor})
         if len(outputs) == 1:
             outputs = strides_of(outputs[0])
+        # TFLite's converter orders outputs by itself: scores first, the finest stride first.
+        outputs = sorted(outputs, key=lambda output: (-output.shape[2], -output.shape[1]))
         yield detections(DOCUMENT.postprocess, [str(n) for n in range(len(outputs))], outputs, placement)
 
 
