@@ -90,8 +90,10 @@ class Loader:
             self._check_unchanged(files, before)
             self._verdicts.mark_verified(key)
         with self._turn(self._loading, cancelled), self._verdicts.attempt(key):
-            session = self._session(key, path, demand.format)
+            loaded = self._loaded.setdefault(key, weakref.WeakSet())
+            session = _shared(loaded) or self._open_session(path, demand.format, self._configuration)
             self._check_unchanged(files, before)
+            loaded.add(session)
             output_bytes, note = _first_run(session, demand.inputs)
             batch = 1 if note else best_batch(session, demand.inputs, self._configuration.max_batch)
             frames = _frame_path(demand, session)
@@ -99,14 +101,6 @@ class Loader:
         self._check(cancelled)
         load_s = round(self._clock() - begin, 3)
         return LoadedModel(session, tuple(demand.inputs), output_bytes, load_s, note, batch, frames)
-
-    def _session(self, key: str, path: Path, model_format: str) -> Session:
-        """Return the model, loaded once for all whose files are the same; their preprocess.json may differ."""
-        loaded = self._loaded.setdefault(key, weakref.WeakSet())
-        shared = next((other for other in (each.share() for each in list(loaded)) if other is not None), None)
-        session = shared or self._open_session(path, model_format, self._configuration)
-        loaded.add(session)
-        return session
 
     @contextmanager
     def _turn(self, gate: threading.Semaphore, cancelled: threading.Event) -> Iterator[None]:
@@ -126,6 +120,11 @@ class Loader:
     def _check_unchanged(files: Sequence[Path], before: Fingerprint) -> None:
         if fingerprint(files) != before:
             raise LoadError(f"{files[0].name} changed while it was loaded", retry_after_s=_CHANGED_RETRY_S)
+
+
+def _shared(loaded: "weakref.WeakSet[Session]") -> Session | None:
+    """Return another user's hold of a model that is loaded: its files are the same, its preprocess.json may differ."""
+    return next((other for other in (each.share() for each in list(loaded)) if other is not None), None)
 
 
 def _frame_path(demand: ModelDemand, session: Session) -> "FramePath | None":

@@ -12,6 +12,12 @@ from vedette_model_inference.errors import LoadError
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MAX_DEPTH = 64
+_MAX_BYTES = 2 << 30
+"""What protobuf parses at most; larger models have their weights in files beside them."""
+_MAX_FIELDS = 4_000_000
+"""A model of 200,000 operators has about as many; a file made of nothing but fields would keep us busy for minutes."""
+_CONTEXT = b"EPContext"
+"""An operator that holds or names what a GPU's compiler made: machine code, not a model."""
 
 # Message -> field -> the message in it. Only what leads to a TensorProto.
 _FIELDS: dict[str, dict[int, str]] = {
@@ -25,6 +31,7 @@ _FIELDS: dict[str, dict[int, str]] = {
     "Tensor": {13: "Entry"},
 }
 _GRAPH_OF_MODEL = 7
+_OPERATOR_OF_NODE = 4
 
 
 class _Malformed(Exception):
@@ -38,12 +45,17 @@ def external_files(path: Path) -> tuple[Path, ...]:
     """
     locations: list[str] = []
     graphs = 0
+    budget = [_MAX_FIELDS]
     try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise LoadError(
+                f"{path.name} is over 2 GiB, which no ONNX file can be: weights belong into a file beside it"
+            )
         with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
             with memoryview(content) as data:
-                for number, kind, begin, end in _fields(data, 0, len(data)):
+                for number, kind, begin, end in _fields(data, 0, len(data), budget):
                     graphs += number == _GRAPH_OF_MODEL and kind == _BYTES
-                    _follow("Model", number, kind, data, begin, end, locations, 0)
+                    _follow("Model", number, kind, data, begin, end, locations, 0, budget)
     except _Malformed as error:
         raise LoadError(f"{path.name} is not an ONNX model: {error}") from error
     except ValueError as error:
@@ -69,34 +81,47 @@ def _resolve(path: Path, location: str) -> Path:
 
 
 def _follow(
-    message: str, number: int, kind: int, data: memoryview, begin: int, end: int, locations: list[str], depth: int
+    message: str,
+    number: int,
+    kind: int,
+    data: memoryview,
+    begin: int,
+    end: int,
+    locations: list[str],
+    depth: int,
+    budget: list[int],
 ) -> None:
+    if message == "Node" and number == _OPERATOR_OF_NODE and bytes(data[begin:end]) == _CONTEXT:
+        raise _Malformed("it holds code for one kind of GPU (EPContext): give the model that it was compiled from")
     if kind != _BYTES or number not in _FIELDS[message]:
         return
     if depth > _MAX_DEPTH:
         raise _Malformed(f"graphs nested over {_MAX_DEPTH} deep")
     inner = _FIELDS[message][number]
     if inner == "Entry":
-        location = _location(data, begin, end)
+        location = _location(data, begin, end, budget)
         if location is not None:
             locations.append(location)
         return
-    for inner_number, inner_kind, inner_begin, inner_end in _fields(data, begin, end):
-        _follow(inner, inner_number, inner_kind, data, inner_begin, inner_end, locations, depth + 1)
+    for inner_number, inner_kind, inner_begin, inner_end in _fields(data, begin, end, budget):
+        _follow(inner, inner_number, inner_kind, data, inner_begin, inner_end, locations, depth + 1, budget)
 
 
-def _location(data: memoryview, begin: int, end: int) -> str | None:
+def _location(data: memoryview, begin: int, end: int, budget: list[int]) -> str | None:
     """Return the value of a StringStringEntry whose key is ``location``, else None."""
     texts = {1: "", 2: ""}
-    for number, kind, at, stop in _fields(data, begin, end):
+    for number, kind, at, stop in _fields(data, begin, end, budget):
         if kind == _BYTES and number in texts:
             texts[number] = bytes(data[at:stop]).decode("utf-8", "surrogateescape")
     return texts[2] if texts[1] == "location" else None
 
 
-def _fields(data: memoryview, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
-    """Yield (number, wire type, begin, end) of each field between ``at`` and ``end``."""
+def _fields(data: memoryview, at: int, end: int, budget: list[int]) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (number, wire type, begin, end) of each field between ``at`` and ``end``; ``budget`` counts them down."""
     while at < end:
+        budget[0] -= 1
+        if budget[0] < 0:
+            raise _Malformed(f"it has over {_MAX_FIELDS} fields")
         key, at = _varint(data, at, end)
         number, kind = key >> 3, key & 7
         begin = at

@@ -49,14 +49,26 @@ def _become_expendable(parent: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.nice(5)
     if not has_nvidia():
-        # A tensor of terabytes then fails in good order; CUDA's own address space is larger than any memory.
-        limit = max(_LEAST_BYTES, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+        # What is too large then fails in good order, before the rest of the device is short of memory; CUDA's own
+        # address space is larger than any memory.
+        limit = max(_LEAST_BYTES, _available_bytes())
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     try:
         Path("/proc/self/oom_score_adj").write_text("1000")
     except OSError:
         # A kernel or container without it: then memory is judged as usual.
         return
+
+
+def _available_bytes() -> int:
+    """Return what the kernel says that may still be used without swapping; all of the memory where it does not say."""
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) << 10
+    except (OSError, ValueError, IndexError):
+        pass
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 if __name__ == "__main__":

@@ -153,6 +153,26 @@ def test_weights_hidden_in_the_branch_of_a_condition_are_found(tmp_path: Path, o
         external_files(path)
 
 
+def test_a_file_that_only_costs_time_is_read_to_its_end(tmp_path: Path, onnx: Any) -> None:
+    path = tmp_path / "model.onnx"
+    # 10 MB of the shortest fields: read to the end they were half a minute of the server's time a 100 MB.
+    path.write_bytes(onnx.field(1, 8) * 5_000_000)
+    with pytest.raises(LoadError, match="has over 4000000 fields"):
+        external_files(path)
+    with path.open("r+b") as stream:
+        stream.truncate((2 << 30) + 1)
+    with pytest.raises(LoadError, match="is over 2 GiB"):
+        external_files(path)
+
+
+def test_what_a_gpus_compiler_made_is_loaded(tmp_path: Path, onnx: Any) -> None:
+    path = tmp_path / "model.onnx"
+    value = ("x", "float32", (4,))
+    path.write_bytes(onnx.model([onnx.node("EPContext", ["x"], ["y"])], [value], [("y", "float32", (4,))]))
+    with pytest.raises(LoadError, match="holds code for one kind of GPU"):
+        external_files(path)
+
+
 def test_a_bomb_of_nested_graphs_is_refused(tmp_path: Path, onnx: Any) -> None:
     graph = onnx.field(2, "innermost")
     for _ in range(200):
