@@ -201,7 +201,8 @@ class ServedModel:
 
     @property
     def _name(self) -> str:
-        return f"{Path(self.demand.path).name} ({self.demand.model_id})"
+        """What the log calls it: the node that asked first, which people know, then the file and the id."""
+        return f"{self.demand.instance}/{self.demand.node} ({Path(self.demand.path).name}, {self.demand.model_id})"
 
     @staticmethod
     def _watched(paths: Sequence[Path]) -> Fingerprint:

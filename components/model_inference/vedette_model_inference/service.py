@@ -57,6 +57,7 @@ class ModelService:
         self._models: dict[str, ServedModel] = {}
         self._idle_since: dict[str, float] = {}
         self._stopping: list[ServedModel] = []
+        self._told_users: dict[str, tuple[str, ...]] = {}
         self._last_states: dict[str, tuple[ModelState, str]] = {}
         self._last_publish = float("-inf")
         self.rejected = 0
@@ -132,6 +133,10 @@ class ModelService:
         demands = self._demands.demands(model_id)
         paths = [Path(path) for path in dict.fromkeys(demand.path for demand in demands)]
         model = self._models.get(model_id)
+        users = tuple(self._demands.users(model_id))
+        if users != self._told_users.get(model_id):
+            self._told_users[model_id] = users
+            logger.info("model %s (%s): wanted by %s", paths[0].name, model_id, ", ".join(users))
         if model is None:
             if any(old.demand.model_id == model_id for old in self._stopping):
                 # Its socket is still there; the next step finds it gone.
@@ -151,6 +156,7 @@ class ModelService:
             self._stopping.append(self._models.pop(model_id))
             self._idle_since.pop(model_id, None)
             self._last_states.pop(model_id, None)
+            self._told_users.pop(model_id, None)
 
     def _publish(self) -> None:
         """Tell every model's status when it is time to, and at once those whose state changed."""

@@ -94,6 +94,32 @@ def test_the_status_tells_what_is_served(world: Worlds, scaled: Path, call: Call
     assert status.users == ["lobby/model_node"]
 
 
+def test_the_log_does_not_say_which_node_loads_or_fails(
+    world: Worlds, scaled: Path, tmp_path: Path, call: Call, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    # GIVEN a model of two applications' nodes, and one that cannot be loaded
+    (tmp_path / "bad.onnx").write_bytes(b"")
+    here = world()
+    here.want(scaled, instance="lobby")
+    here.want(tmp_path / "bad.onnx", model_id="m2", instance="gate")
+    client = here.ready()
+    here.wait(ModelState.FAILED, "m2")
+    here.want(scaled, instance="yard")
+    here.wait(ModelState.READY, such=lambda status: len(status.users) == 2)
+    # WHEN one calls wrongly, again and again
+    for _ in range(5):
+        with pytest.raises(CallError):
+            call(client, x=np.zeros(7, np.float32))
+    # THEN load time, failure and the error stand there by the nodes' names, the error once
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line for line in lines if line.startswith("model lobby/model_node (scaled.onnx, m1): ready after ")]
+    assert [line for line in lines if line.startswith("model gate/model_node (bad.onnx, m2): bad.onnx is not an ONNX")]
+    assert "model scaled.onnx (m1): wanted by lobby/model_node, yard/model_node" in lines
+    (refused,) = [line for line in lines if "was refused" in line]
+    assert refused.startswith("a call of lobby/model_node (scaled.onnx, m1) was refused: input 'x' has the shape 7, ")
+
+
 def test_another_way_of_frames_loads_the_model_again(tmp_path: Path, onnx: Any) -> None:
     # GIVEN one file under two ids, as two packages have it whose preprocess.json differ
     path, opened = tmp_path / "m.onnx", []

@@ -26,6 +26,8 @@ DEFAULT_SLOTS = 4
 DEFAULT_MAX_BYTES = 512 * 1024 * 1024
 _PACKETS_A_TURN = 16
 _ACCEPT_RETRY_S = 0.2
+_COMPLAINT_S = 60.0
+"""How often one kind of error is logged: an application that calls wrongly does so at every frame."""
 _ACTIVE_S = 0.5
 """A client that called within this time is expected to call again."""
 
@@ -131,6 +133,7 @@ class CallServer:
         self._clients: Dict[int, Connection] = {}
         self._queue: FairQueue[int, wire.AnyCall] = FairQueue()
         self._calls = self._errors = self._expired = 0
+        self._complaints: Dict[str, Tuple[float, int]] = {}
         self._closed = False
         self._lanes = ThreadPoolExecutor(handler.lanes, thread_name_prefix="lane") if handler.lanes > 1 else None
         self._running = 0
@@ -285,6 +288,7 @@ class CallServer:
             if call.deadline_ns and time.monotonic_ns() >= call.deadline_ns:
                 self._expired += 1
                 message = "the call's time was over before its turn came: {} calls wait".format(len(self._queue))
+                self._complain(EXPIRED, message)
                 self._finish(connection, call, wire.encode(wire.Fault(call.call, EXPIRED, message)))
                 continue
             turns.append((connection, call))
@@ -319,15 +323,28 @@ class CallServer:
             self._calls += 1
         except CallError as error:
             self._errors += 1
+            self._complain(error.code, error.message)
             data = wire.encode(wire.Fault(call.call, error.code, error.message))
         except RingError as error:
             self._errors += 1
+            self._complain(TOO_LARGE, str(error))
             data = wire.encode(wire.Fault(call.call, TOO_LARGE, str(error)))
         try:
             self._finish(connection, call, data, beside)
         finally:
             if descriptor >= 0:
                 os.close(descriptor)
+
+    def _complain(self, code: str, message: str) -> None:
+        """Log why a call got no outputs: each kind at once, then not more than once a minute, with their number."""
+        now = time.monotonic()
+        since, count = self._complaints.get(code, (0.0, 0))
+        if since and now - since < _COMPLAINT_S:
+            self._complaints[code] = (since, count + 1)
+            return
+        self._complaints[code] = (now, 0)
+        more = ", {} more like it in the last {:.0f} s".format(count, now - since) if count else ""
+        logger.warning("a call of %s was refused: %s (%s)%s", self._name, message, code, more)
 
     def _run(self, inputs: Sequence[CallInput]) -> Sequence[CallOutcome]:
         try:
