@@ -78,3 +78,17 @@ def test_a_script_or_template_is_named_that_does_not_exist() -> None:
     assert len(named) >= 5
     for name in named:
         assert (ROOT / name).exists(), name
+
+
+def test_a_page_for_a_chapter_of_awss_guide_is_not_there() -> None:
+    chapters = PAGE.split("## The developer guide, chapter by chapter")[1].split("\n## ")[0]
+    links = re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", chapters)
+    assert len(links) > 30
+    for path, anchor in links:
+        page = (
+            (ROOT / "docs" / "guide" / path).resolve() if path else ROOT / "docs" / "guide" / "migrate-from-panorama.md"
+        )
+        assert page.is_file(), path
+        headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+        anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+        assert not anchor or anchor in anchors, (path, anchor)
