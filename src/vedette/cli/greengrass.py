@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
 
 
 @nucleus_app.command("start")
-def nucleus_start(
+def nucleus_start(  # noqa: PLR0917 -- typer reads the options off the signature
     root: Annotated[
         Path | None,
         typer.Option(
@@ -70,6 +70,14 @@ def nucleus_start(
             "--sync-shadow", metavar="NAME", help="Shadow to keep equal with AWS's; `classic` is the unnamed one."
         ),
     ] = None,
+    credentials_of: Annotated[
+        str | None,
+        typer.Option(
+            "--credentials-of",
+            metavar="PROFILE",
+            help="AWS profile whose short-lived credentials components get that depend on TokenExchangeService.",
+        ),
+    ] = None,
 ) -> None:
     """Start a nucleus; what ran before on its root runs again.
 
@@ -78,14 +86,21 @@ def nucleus_start(
     vedette nucleus start --root ./greengrass --nucleus lite
 
     vedette nucleus start --thing front --iot ENDPOINT --iot-cert front.pem --iot-key front.key --sync-shadow cfg
+
+    vedette nucleus start --credentials-of dev
     """
-    from vedette.cli.nucleus import IotOptions, start
+    from vedette.cli.nucleus import IotOptions, StartOptions, start
     from vedette.cli.terminal import Terminal
 
-    options = IotOptions(iot, iot_cert, iot_key, iot_ca, tuple(sync_shadow or ()))
-    raise typer.Exit(
-        start(Terminal(), root=root, personality=nucleus, thing=thing, region=region, detach=detach, iot=options)
+    options = StartOptions(
+        root=root,
+        personality=nucleus,
+        thing=thing,
+        region=region,
+        iot=IotOptions(iot, iot_cert, iot_key, iot_ca, tuple(sync_shadow or ())),
+        credentials_of=credentials_of,
     )
+    raise typer.Exit(start(Terminal(), options, detach=detach))
 
 
 @nucleus_app.command("stop")

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
+from vedette.cli.aws import speaking_to_aws
 from vedette.cli.failure import EXIT_FAILED, EXIT_USAGE, Failure
 from vedette.cli.instance import answering, ask, chosen, print_json
 from vedette.cli.stopping import StopOnSignal
@@ -22,6 +23,7 @@ from vedette.nucleus.instances import Instance, find_instances
 from vedette.nucleus.iot_link import IotSettings
 from vedette.nucleus.nucleus import Nucleus
 from vedette.nucleus.states import ComponentState
+from vedette.nucleus.token_exchange import Lend
 
 _START_LIMIT_S: Final = 20.0
 _STOP_LIMIT_S: Final = 20.0
@@ -77,40 +79,73 @@ class IotOptions:
         return [*found, *(part for name in self.shadows for part in ("--sync-shadow", name))]
 
 
-def start(
-    terminal: Terminal,
-    *,
-    root: Path | None,
-    personality: str,
-    thing: str,
-    region: str,
-    detach: bool,
-    iot: IotOptions | None = None,
-) -> int:
+@dataclass(frozen=True)
+class StartOptions:
+    """What ``vedette nucleus start`` was asked for."""
+
+    root: Path | None = None
+    personality: str = "java"
+    thing: str = "local"
+    region: str = "us-east-1"
+    iot: IotOptions = IotOptions()
+    credentials_of: str | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Return the root folder."""
+        return (self.root or default_root()).resolve()
+
+    def lend(self) -> Lend | None:
+        """Return what gives out credentials, None where none are to be; Failure for a profile that is not there."""
+        if self.credentials_of is None:
+            return None
+        from vedette.cloud.access import Cloud
+        from vedette.cloud.errors import CloudError
+        from vedette.cloud.lending import lend
+
+        with speaking_to_aws():
+            cloud = Cloud(profile=self.credentials_of, region=self.region, attempts=2)
+
+        def give() -> Mapping[str, str]:
+            try:
+                return lend(cloud)
+            except CloudError as error:
+                raise NucleusError(str(error)) from error
+
+        return give
+
+    def arguments(self) -> list[str]:
+        """Return the options for another process."""
+        found = ["--root", str(self.folder), "--nucleus", self.personality, "--thing", self.thing]
+        found += ["--region", self.region, *self.iot.arguments()]
+        return found if self.credentials_of is None else [*found, "--credentials-of", self.credentials_of]
+
+
+def start(terminal: Terminal, options: StartOptions, *, detach: bool) -> int:
     """Run a nucleus until it is told to stop; with ``detach`` leave it running in the background."""
-    folder = (root or default_root()).resolve()
-    iot = iot or IotOptions()
-    settings = iot.settings()
+    folder = options.folder
+    settings, lend = options.iot.settings(), options.lend()
     if detach:
-        return _start_detached(terminal, folder, personality, thing, region, iot)
+        return _start_detached(terminal, options)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         nucleus = Nucleus(
             folder,
-            thing_name=thing,
-            region=region,
+            thing_name=options.thing,
+            region=options.region,
             secrets_file=folder / "secrets.json",
             listeners=[lambda event: _tell(terminal, event)],
-            personality=personality,
+            personality=options.personality,
             persistent=True,
             iot=settings,
-            synchronised_shadows=iot.shadows,
+            synchronised_shadows=options.iot.shadows,
+            lend=lend,
         )
         with StopOnSignal() as stop:
             begun = time.monotonic()
             nucleus.start()
             try:
-                _greet(terminal, nucleus, personality, time.monotonic() - begun)
+                _greet(terminal, nucleus, options, time.monotonic() - begun)
                 while not stop.wait(_POLL_S * 4) and not nucleus.stop_requested.is_set():
                     pass
                 terminal.waiting("stopping")
@@ -177,9 +212,9 @@ def state_words(component: Mapping[str, Any]) -> str:
     return f"{component['state']}{paused}{detail}"
 
 
-def _start_detached(terminal: Terminal, root: Path, personality: str, thing: str, region: str, iot: IotOptions) -> int:
-    command = [sys.executable, "-m", "vedette.cli.main", "nucleus", "start", "--root", str(root)]
-    command += ["--nucleus", personality, "--thing", thing, "--region", region, *iot.arguments()]
+def _start_detached(terminal: Terminal, options: StartOptions) -> int:
+    root = options.folder
+    command = [sys.executable, "-m", "vedette.cli.main", "nucleus", "start", *options.arguments()]
     log = root / "logs" / "nucleus.out"
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -197,7 +232,7 @@ def _start_detached(terminal: Terminal, root: Path, personality: str, thing: str
             raise Failure(_plain(last[0]) if last else "the nucleus ended at once", hint=f"its output: {log}")
         instance = next((found for found in find_instances() if found.pid == process.pid), None)
         if instance is not None and instance.control_socket.exists():
-            terminal.done("nucleus", f"{personality}, pid {process.pid}, root {root}")
+            terminal.done("nucleus", f"{options.personality}, pid {process.pid}, root {root}")
             terminal.line("next: vedette deployment create --recipe-dir DIR --merge NAME=VERSION")
             return 0
         pause.wait(_POLL_S)
@@ -208,12 +243,14 @@ def _plain(line: str) -> str:
     return line.removeprefix("error: ")
 
 
-def _greet(terminal: Terminal, nucleus: Nucleus, personality: str, took_s: float) -> None:
-    terminal.done("nucleus", f"{personality}, started in {took_s:.2f} s, root {nucleus.root}")
+def _greet(terminal: Terminal, nucleus: Nucleus, options: StartOptions, took_s: float) -> None:
+    terminal.done("nucleus", f"{options.personality}, started in {took_s:.2f} s, root {nucleus.root}")
     if nucleus.resume_error is not None:
         terminal.warn("before", f"what ran before cannot be started again: {nucleus.resume_error}")
     elif nucleus.components():
         terminal.done("before", f"{len(nucleus.components())} components of the run before start again")
+    if options.credentials_of is not None:
+        terminal.done("AWS", f"credentials of profile {options.credentials_of} for who depends on TokenExchangeService")
     terminal.line("  Ctrl-C ends it")
 
 

@@ -5,7 +5,8 @@ import random
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from vedette.cloud.errors import (
@@ -78,6 +79,18 @@ class Identity:
     partition: str
 
 
+@dataclass(frozen=True)
+class HeldCredentials:
+    """The credentials that calls are signed with; only the id of the key may be shown."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+    """None: lasting keys."""
+    expires_at: datetime | None = None
+    """None: not known, or never."""
+
+
 class Cloud:
     """AWS as one caller sees it. May be used by several threads."""
 
@@ -126,6 +139,20 @@ class Cloud:
             partition = answer["Arn"].split(":")[1]
             self._identity = Identity(answer["Account"], answer["Arn"], self.region, partition)
         return self._identity
+
+    def credentials(self) -> HeldCredentials:
+        """Return the credentials that hold now; those of roles and single sign-on are renewed when they must be.
+
+        :raises CredentialsError: if there are none
+        """
+        try:
+            found = self._session.get_credentials()
+            held = None if found is None else found.get_frozen_credentials()
+        except Exception as error:
+            raise _translated(error, "sts", "", 1) from error
+        if held is None:
+            raise CredentialsError("the profile has no credentials", hint="aws configure, aws sso login")
+        return HeldCredentials(held.access_key, held.secret_key, held.token, getattr(found, "_expiry_time", None))
 
     def call(self, service: str, operation: str, **arguments: Any) -> dict[str, Any]:
         """Call one operation, again after throttling, server errors and lost connections; return its answer.

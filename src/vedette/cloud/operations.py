@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
-    "sts": frozenset({"get_caller_identity"}),
+    "sts": frozenset({"get_caller_identity", "get_session_token"}),
     "s3": frozenset(
         {
             "head_bucket",

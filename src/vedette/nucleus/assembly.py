@@ -29,6 +29,7 @@ from vedette.nucleus.states import ComponentState
 from vedette.nucleus.steps import StepRunner
 from vedette.nucleus.store import ComponentStore
 from vedette.nucleus.supervisor import Supervisor
+from vedette.nucleus.token_exchange import Lend, TokenExchange
 from vedette.nucleus.view import ComponentView
 
 __all__ = ["Parts", "Settings", "assemble"]
@@ -46,17 +47,19 @@ class Settings:
     environment: Mapping[str, str] | None
     iot: IotSettings | None
     synchronised_shadows: Sequence[str]
+    lend: Lend | None = None
 
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts that run; ``cloud`` is None without a connection to IoT Core."""
+    """The parts that run; ``cloud`` is None without a connection to IoT Core, ``exchange`` without credentials."""
 
     ipc: IpcServer
     supervisor: Supervisor
     deployer: Deployer
     local_deployments: LocalDeployments
     cloud: CloudSide | None
+    exchange: TokenExchange | None
 
 
 async def assemble(
@@ -95,8 +98,17 @@ async def assemble(
         on_state=report,
         personality=settings.personality,
     )
+    exchange, credentials = None, None
+    if settings.lend is not None:
+
+        def entitled(component: str) -> bool:
+            plan = None if supervisor is None else supervisor.plans().get(component)
+            return plan is not None and plan.exchanges_tokens
+
+        exchange = TokenExchange(settings.lend, component=ipc.tokens.component, entitled=entitled)
+        credentials = await exchange.start()
     supervisor = Supervisor(
-        runner=_runner(settings, root, socket, events, guard),
+        runner=_runner(settings, root, socket, events, guard, credentials),
         tokens=ipc.tokens,
         events=events,
         bootstrapped=Bootstrapped(keeping.path("bootstrap.json")),
@@ -109,6 +121,7 @@ async def assemble(
             thing_name=settings.thing_name,
             platform=Platform.of_this_machine(settings.personality.runtime, strict=lite),
             lite=lite,
+            lends=exchange is not None,
         ),
         configuration=configuration,
         supervisor=supervisor,
@@ -143,11 +156,15 @@ async def assemble(
     except BaseException:
         desk.close()
         await ipc.stop()
+        if exchange is not None:
+            await exchange.stop()
         raise
-    return Parts(ipc, supervisor, deployer, desk, cloud)
+    return Parts(ipc, supervisor, deployer, desk, cloud, exchange)
 
 
-def _runner(settings: Settings, root: Root, socket: Path, events: Events, guard: Guard) -> StepRunner:
+def _runner(
+    settings: Settings, root: Root, socket: Path, events: Events, guard: Guard, credentials: str | None
+) -> StepRunner:
     return StepRunner(
         run_id=settings.run_id,
         environment=base_environment(
@@ -161,6 +178,7 @@ def _runner(settings: Settings, root: Root, socket: Path, events: Events, guard:
         ),
         logs=root.logs,
         guard=guard,
+        credentials=credentials,
         output=lambda component, stream, line: events.emit(ComponentOutput(component, stream, line)),
     )
 

@@ -15,6 +15,8 @@ _KEPT: Final = frozenset(
 )  # fmt: skip
 """A developer's shell holds AWS keys and tokens; a component would not see them on a device, so it does not here."""
 _KEPT_PREFIXES: Final = ("LC_", "CUDA_", "NVIDIA_")
+CREDENTIALS: Final = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+"""Where AWS's SDKs ask for credentials; they show ``AWS_CONTAINER_AUTHORIZATION_TOKEN`` there."""
 _DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 

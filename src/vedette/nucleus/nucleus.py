@@ -32,6 +32,7 @@ from vedette.nucleus.keeping import Keeping
 from vedette.nucleus.local_deployments import LocalDeployments
 from vedette.nucleus.root import Root
 from vedette.nucleus.store import ComponentStore
+from vedette.nucleus.token_exchange import Lend
 from vedette.nucleus.view import ComponentView, Outlook
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class Nucleus:
         persistent: bool = False,
         iot: IotSettings | None = None,
         synchronised_shadows: Sequence[str] = (),
+        lend: Lend | None = None,
     ) -> None:
         """Prepare a nucleus; nothing is opened before ``start``.
 
@@ -71,6 +73,7 @@ class Nucleus:
         :param persistent: keep deployments and configuration in the root, and begin with those of the run before
         :param iot: connect to AWS IoT Core; without it IoT Core topics are a loop-back on this machine
         :param synchronised_shadows: names of shadows of this thing to keep equal with AWS's; ``classic`` is unnamed
+        :param lend: returns AWS credentials for components that depend on the token exchange service
         :raises NucleusError: for another personality, and for shadows to synchronise without a connection
         """
         self.run_id = run_id or new_run_id()
@@ -96,6 +99,7 @@ class Nucleus:
             environment=environment,
             iot=iot,
             synchronised_shadows=synchronised_shadows,
+            lend=lend,
         )
         self._keeping = Keeping(self._root.state if persistent else None)
         self._changed = threading.Condition()
@@ -316,4 +320,6 @@ async def _close(parts: Parts, deadline_s: float) -> None:
     await parts.supervisor.stop(deadline_s)
     if parts.cloud is not None:
         await parts.cloud.stop()
+    if parts.exchange is not None:
+        await parts.exchange.stop()
     await parts.ipc.stop()

@@ -44,6 +44,8 @@ class ComponentPlan:
     work_folder: Path
     content: str = ""
     hard_dependencies: Sequence[str] = ()
+    exchanges_tokens: bool = False
+    """Whether it depends on the token exchange service, and so may have AWS credentials."""
     configured_by: str = ""
     """The deployment that last changed its configuration, where such a change restarts it (nucleus lite)."""
 

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vedette.nucleus.aws_components import PROVIDED, TOKEN_EXCHANGE, why_type_does_not_run
 from vedette.nucleus.configuration import ConfigurationStore
 from vedette.nucleus.deployment import ComponentDeployment
 from vedette.nucleus.errors import NucleusError
 from vedette.nucleus.plan import ComponentPlan, plan_steps
 from vedette.nucleus.recipe import (
     Artifact,
-    DependencyType,
     Lifecycle,
     Platform,
     Recipe,
@@ -20,12 +20,10 @@ from vedette.nucleus.recipe import (
     interpolate_names,
     lifecycle_for,
 )
-from vedette.nucleus.resolution import PROVIDED, Resolution, resolve
+from vedette.nucleus.resolution import Resolution, resolve
 from vedette.nucleus.store import ComponentStore
 
 logger = logging.getLogger(__name__)
-
-_TOKEN_EXCHANGE = "aws.greengrass.TokenExchangeService"
 
 
 @dataclass(frozen=True)
@@ -54,9 +52,16 @@ class Planner:
         thing_name: str,
         platform: Platform,
         lite: bool = False,
+        lends: bool = False,
     ) -> None:
-        """``lite``: plan as nucleus lite does; a change of configuration by a deployment restarts a component."""
+        """Prepare.
+
+        :param lite: plan as nucleus lite does; a change of configuration by a deployment restarts a component
+        :param lends: whether components that ask for AWS credentials get any
+        """
         self._lite = lite
+        self._lends = lends
+        self._said = False
         self._configured_by: dict[str, str] = {}
         self._root = root
         self._store = store
@@ -104,17 +109,21 @@ class Planner:
 
     def _prepare(self, recipe: Recipe) -> _Prepared | Sequence[str]:
         """Return lifecycle and content of a component, or what is wrong."""
+        unfit = why_type_does_not_run(recipe.component_type)
+        if unfit is not None:
+            return [f"{recipe.component_name} is of type {recipe.component_type}: {unfit}"]
         try:
             lifecycle, artifacts = lifecycle_for(recipe, self._platform)
             content = self._store.prepare(recipe, _distinct(artifacts))
         except NucleusError as error:
             return error.findings
-        exchange = recipe.component_dependencies.get(_TOKEN_EXCHANGE)
-        if exchange is not None and exchange.dependency_type is DependencyType.HARD:
+        if TOKEN_EXCHANGE in recipe.component_dependencies and not self._lends and not self._said:
+            self._said = True
             logger.warning(
-                "%s depends on %s: there are no AWS credentials under the local nucleus",
+                "%s depends on %s: it gets no AWS credentials, as this nucleus was given none to lend "
+                "(vedette nucleus start --credentials-of PROFILE)",
                 recipe.component_name,
-                _TOKEN_EXCHANGE,
+                TOKEN_EXCHANGE,
             )
         return _Prepared(lifecycle, content)
 
@@ -146,6 +155,7 @@ class Planner:
             work_folder=self._root / "work" / name,
             content=prepared.content,
             hard_dependencies=resolution.hard_dependencies(name),
+            exchanges_tokens=TOKEN_EXCHANGE in recipe.component_dependencies,
             configured_by=self._configured_by.get(name, ""),
         )
 

@@ -8,18 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from vedette.nucleus.aws_components import PROVIDED, way_out
 from vedette.nucleus.errors import NucleusError, ResolutionError
 from vedette.nucleus.recipe import DependencyType, Recipe, VersionRequirement
 
-PROVIDED: Final[Mapping[str, str]] = {
-    "aws.greengrass.Nucleus": "the local nucleus itself",
-    "aws.greengrass.Cli": "the vedette command line",
-    "aws.greengrass.SecretManager": "secrets from the secrets file",
-    "aws.greengrass.ShadowManager": "shadows kept on this machine",
-    "aws.greengrass.TokenExchangeService": "no AWS credentials on this machine",
-    "aws.greengrass.LogManager": "logs stay on this machine",
-}
-"""AWS's own components that a recipe may depend on here, and what stands in for them."""
 _MAX_ROUNDS: Final = 100
 
 
@@ -109,7 +101,7 @@ def _choose(name: str, asked: Sequence[Requirement], source: RecipeSource) -> Re
         return error.findings
     wanted = ", ".join(f"{item.asked_by} asks for {item.requirement}" for item in asked)
     if not recipes:
-        return [f"{name} is not in the component store ({wanted}): build it or add its recipe"]
+        return [f"{name} is not in the component store ({wanted}): {way_out(name)}"]
     fitting = (recipe for recipe in recipes if all(item.requirement.allows(recipe.version) for item in asked))
     found = next(fitting, None)
     if found is None:

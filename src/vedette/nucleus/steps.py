@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from vedette.nucleus.environment import with_token
+from vedette.nucleus.environment import CREDENTIALS, with_token
 from vedette.nucleus.lines import ComponentLog
 from vedette.nucleus.plan import ComponentPlan, PlannedStep
 from vedette.nucleus.process import PROCESS_MARKER, ScriptProcess
@@ -42,8 +42,15 @@ class StepRunner:
         logs: Path,
         guard: SessionRecorder,
         output: Callable[[str, str, str], None],
+        credentials: str | None = None,
     ) -> None:
-        """``environment`` is what every process gets; ``output`` is told (component, stream, line)."""
+        """Prepare.
+
+        :param environment: what every process gets
+        :param output: told (component, stream, line)
+        :param credentials: address of the token exchange, for components that depend on it
+        """
+        self._credentials = credentials
         self._run_id = run_id
         self._environment = environment
         self._logs = logs
@@ -64,8 +71,10 @@ class StepRunner:
                 f"{step.name} has RequiresPrivilege, but the local nucleus does not run as root; "
                 "run it as root, or take RequiresPrivilege out of the recipe"
             )
+        lent = {} if self._credentials is None or not plan.exchanges_tokens else {CREDENTIALS: self._credentials}
         environment = {
             **with_token(self._environment, token),
+            **lent,
             **step.environment,
             PROCESS_MARKER: f"{self._run_id}/{plan.name}/{step.name}/{next(self._numbers)}",
         }

@@ -1,5 +1,6 @@
 """Real processes under the nucleus: order, restarts, errors, environment, second deployments."""
 
+import json
 import os
 import signal
 import time
@@ -216,6 +217,19 @@ def test_a_bad_deployment_changes_something(bench: Bench) -> None:
     assert len(caught.value.findings) == 2
     assert [view.name for view in bench.nucleus.components()] == ["a"]
     assert bench.nucleus.configuration.get("a") == {}
+
+
+def test_plugin_or_lambda_function_is_said_to_run(bench: Bench) -> None:
+    for name, kind in {"plug": "aws.greengrass.plugin", "func": "aws.greengrass.lambda"}.items():
+        bench.recipe(name, {"run": "true"})
+        file = bench.root / "packages" / "recipes" / f"{name}-1.0.0.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), "ComponentType": kind}))
+    with pytest.raises(NucleusError) as caught:
+        bench.deploy("plug", "func")
+    assert sorted(finding.partition(":")[0] for finding in caught.value.findings) == [
+        "func is of type aws.greengrass.lambda",
+        "plug is of type aws.greengrass.plugin",
+    ]
 
 
 def test_a_component_s_good_report_does_not_clear_its_errors(bench: Bench) -> None:

@@ -90,6 +90,22 @@ def test_an_error_does_not_say_who_asked_for_what() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("aws.greengrass.StreamManager", "no stream manager here"),
+        ("aws.greengrass.DockerApplicationManager", "`docker pull`"),
+        ("aws.greengrass.LambdaLauncher", "make the function a component"),
+        ("aws.greengrass.telemetry.NucleusEmitter", "one of AWS's own components"),
+        ("aws.greengrass.labs.Other", "build it or add its recipe"),
+    ],
+)
+def test_missing_component_of_aws_leaves_the_user_helpless(name: str, words: str) -> None:
+    with pytest.raises(ResolutionError, match=words) as caught:
+        chosen({"a": "*"}, {"a@1.0.0": {name: "^2.0.0"}})
+    assert str(caught.value).startswith(f"{name} is not in the component store (a 1.0.0 asks for ^2.0.0)")
+
+
 def test_a_circle_has_no_end() -> None:
     with pytest.raises(ResolutionError, match="in a circle: a -> b -> a"):
         chosen({"a": "*"}, {"a@1.0.0": {"b": "*"}, "b@1.0.0": {"a": "*"}})
