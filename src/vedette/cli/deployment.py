@@ -30,6 +30,8 @@ class CreateOptions:
     remove: Sequence[str]
     update_config: str | None
     document: Path | None
+    run_with: Sequence[str]
+    system_limits: str | None
     group: str
     on_failure: str
     notify_s: float | None
@@ -136,10 +138,11 @@ def _request(options: CreateOptions) -> dict[str, Any]:
             )
         add[name] = version or "*"
     if options.document is not None:
-        if add or options.remove or options.update_config or options.group:
+        said = (add, options.remove, options.update_config, options.group, options.run_with, options.system_limits)
+        if any(said):
             raise Failure(
                 "--document says all that its target has",
-                hint="leave out --merge, --remove, --update-config and --group",
+                hint="leave out --merge, --remove, --update-config, --group, --run-with and --system-limits",
                 exit_code=EXIT_USAGE,
             )
         return {"document": _document(options.document), **_folders(options)}
@@ -147,12 +150,13 @@ def _request(options: CreateOptions) -> dict[str, Any]:
         "add": add,
         "remove": list(options.remove),
         "configuration": _configuration(options.update_config),
+        "run_with": _run_with(options.run_with, options.system_limits),
         "group": options.group,
         "roll_back": _POLICIES[options.on_failure],
         "notify_s": options.notify_s,
         **_folders(options),
     }
-    if not any(request[key] for key in ("add", "remove", "configuration", "recipe_folder")):
+    if not any(request[key] for key in ("add", "remove", "configuration", "run_with", "recipe_folder")):
         raise Failure("nothing to deploy", hint="--merge NAME=VERSION, --remove NAME or --update-config JSON")
     return request
 
@@ -174,23 +178,43 @@ def _document(path: Path) -> Any:
 
 
 def _configuration(text: str | None) -> dict[str, Any]:
-    """Return ``{component: {"MERGE": {}, "RESET": []}}`` of a JSON text, or of a file named as ``@file``."""
+    """Return ``{component: {"MERGE": {}, "RESET": []}}``."""
+    hint = '--update-config \'{"NAME": {"MERGE": {"fps": 10}, "RESET": ["/old"]}}\''
+    return _by_component(text, "configuration", {"MERGE", "RESET"}, hint)
+
+
+def _run_with(users: Sequence[str], limits: str | None) -> dict[str, dict[str, Any]]:
+    """Return ``{component: {"posixUser": TEXT, "systemResourceLimits": {}}}``."""
+    found: dict[str, dict[str, Any]] = {}
+    for text in users:
+        name, colon, user = text.partition(":posixUser=")
+        if not name or not colon:
+            raise Failure(
+                f"`{text}` names no component and user", hint="--run-with NAME:posixUser=USER", exit_code=EXIT_USAGE
+            )
+        found[name] = {"posixUser": user}
+    hint = '--system-limits \'{"NAME": {"memory": 512000, "cpus": 1.5}}\''
+    for name, said in _by_component(limits, "limit", {"memory", "cpus"}, hint).items():
+        found.setdefault(name, {})["systemResourceLimits"] = said
+    return found
+
+
+def _by_component(text: str | None, what: str, keys: set[str], hint: str) -> dict[str, Any]:
+    """Return what a JSON text, or a file named as ``@file``, says of each component."""
     if text is None:
         return {}
-    example = '\'{"NAME": {"MERGE": {"fps": 10}, "RESET": ["/old"]}}\''
     try:
         document = json.loads(Path(text[1:]).read_text() if text.startswith("@") else text)
     except OSError as error:
-        raise Failure(f"`{text[1:]}` cannot be read: {error.strerror}", hint=f"--update-config {example}") from error
+        raise Failure(f"`{text[1:]}` cannot be read: {error.strerror}", hint=hint) from error
     except ValueError as error:
-        raise Failure(f"the configuration is not JSON: {error}", hint=f"--update-config {example}") from error
+        raise Failure(f"the {what} is not JSON: {error}", hint=hint) from error
     good = isinstance(document, dict) and all(
-        isinstance(change, dict) and change.keys() <= {"MERGE", "RESET"} for change in document.values()
+        isinstance(change, dict) and change.keys() <= keys for change in document.values()
     )
     if not good:
-        raise Failure("the configuration has another form than expected", hint=f"--update-config {example}")
-    configuration: dict[str, Any] = document
-    return configuration
+        raise Failure(f"the {what} has another form than expected", hint=hint)
+    return dict(document)
 
 
 def _tell_created(deployment_id: str, terminal: Terminal, options: CreateOptions) -> int:

@@ -220,6 +220,14 @@ def deployment_create(  # noqa: PLR0917 -- typer reads the options off the signa
         typer.Option(metavar="FILE", help="Deployment document: a device's, or the input of CreateDeployment."),
     ] = None,
     group: Annotated[str, typer.Option(metavar="NAME", help="Thing group that the deployment is for.")] = "",
+    run_with: Annotated[
+        list[str] | None,
+        typer.Option("--run-with", metavar="NAME:posixUser=USER[:GROUP]", help="User that a component runs as."),
+    ] = None,
+    system_limits: Annotated[
+        str | None,
+        typer.Option(metavar="JSON|@FILE", help='Limits: {"NAME": {"memory": 512000, "cpus": 1.5}}; memory in kB.'),
+    ] = None,
     on_failure: Annotated[
         str, typer.Option(metavar="rollback|keep", help="What runs after a deployment that failed.")
     ] = "rollback",
@@ -246,6 +254,8 @@ def deployment_create(  # noqa: PLR0917 -- typer reads the options off the signa
         remove=tuple(remove or ()),
         update_config=update_config,
         document=document,
+        run_with=tuple(run_with or ()),
+        system_limits=system_limits,
         group=group,
         on_failure=on_failure,
         notify_s=notify,

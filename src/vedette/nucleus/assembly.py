@@ -1,6 +1,7 @@
 """Puts the parts of a nucleus together, on its event loop."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from vedette.nucleus.guard import Guard
 from vedette.nucleus.iot_link import IotSettings
 from vedette.nucleus.ipc import IpcServer, Personality
 from vedette.nucleus.keeping import Keeping
+from vedette.nucleus.limits import ControlGroups
 from vedette.nucleus.local_deployments import LocalDeployments
 from vedette.nucleus.plan import ComponentPlan
 from vedette.nucleus.planner import Planner
@@ -144,6 +146,7 @@ async def assemble(
         records=keeping.records,
         changed=keeping.keep_records,
         rolls_back=not lite,
+        runs_with=os.geteuid() == 0 and not lite,
     )
     ipc.serve_components(supervisor)
     ipc.serve_deployments(desk)
@@ -178,6 +181,8 @@ def _runner(
         ),
         logs=root.logs,
         guard=guard,
+        groups=None if settings.personality.lite else ControlGroups(settings.run_id),
+        reached=(socket.parent, root.work),
         credentials=credentials,
         output=lambda component, stream, line: events.emit(ComponentOutput(component, stream, line)),
     )

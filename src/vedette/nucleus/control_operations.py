@@ -17,6 +17,7 @@ from vedette.nucleus.errors import ControlError, NucleusError
 from vedette.nucleus.ipc.deployment_desk import ConfigurationChange, DeploymentRecord, LocalDeploymentRequest
 from vedette.nucleus.ipc.errors import IpcRefusal
 from vedette.nucleus.ipc.operations.deployments import deployment_document
+from vedette.nucleus.run_with import read_run_with
 from vedette.nucleus.secret_editing import list_secrets, set_secret
 from vedette.nucleus.view import ComponentView
 
@@ -115,6 +116,7 @@ def create(nucleus: "Nucleus", request: Mapping[str, Any]) -> str:
             artifact_folder=request.get("artifact_folder"),
             roll_back=bool(request.get("roll_back", True)),
             notify_s=request.get("notify_s"),
+            run_with={name: read_run_with(said) for name, said in (request.get("run_with") or {}).items()},
         )
     except (AttributeError, TypeError, ValueError) as error:
         raise ControlError(f"the deployment cannot be read: {error}") from error

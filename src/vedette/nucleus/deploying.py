@@ -9,7 +9,7 @@ import concurrent.futures
 import logging
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from vedette.nucleus.configuration import ConfigurationStore
@@ -19,6 +19,7 @@ from vedette.nucleus.ipc.component_updates import ComponentUpdates
 from vedette.nucleus.ipc.configuration_validation import ConfigurationValidation
 from vedette.nucleus.plan import ComponentPlan
 from vedette.nucleus.planner import Draft, Planner
+from vedette.nucleus.run_with import RunWith
 from vedette.nucleus.state_store import Change, Deployed, SavedState, StateStore
 from vedette.nucleus.supervisor import Supervisor
 
@@ -42,8 +43,12 @@ class DeployedState:
 
     def saved(self) -> Deployed:
         """Return it as it is kept on disk."""
-        versions = {plan.name: plan.version for plan in self.plans}
-        return Deployed(targets=self.targets, versions=versions, configuration=self.configuration)
+        return Deployed(
+            targets=self.targets,
+            versions={plan.name: plan.version for plan in self.plans},
+            configuration=self.configuration,
+            run_with={plan.name: asdict(plan.run_with) for plan in self.plans if plan.run_with != RunWith()},
+        )
 
 
 class Deployer:
@@ -134,7 +139,8 @@ class Deployer:
             changed = [] if not self._supervisor.plans() else list(self._proposed(deployment, draft))
             self._planner.note_configured(changed, deployment.deployment_id)
             self._planner.configure(draft, deployment.components, self._configuration)
-            plans, targets = self._planner.plans(draft), self._targets_with(deployment)
+            plans = self._planner.plans(draft, self._run_with(deployment))
+            targets = self._targets_with(deployment)
             self._forget_others(plans)
             self._keep(plans, targets, deployment.deployment_id, before)
             self._apply(plans, targets)
@@ -147,6 +153,11 @@ class Deployer:
             self._keep(plans, self.targets)
             self._planner.tidy(plans)
 
+    def tidy(self) -> None:
+        """Remove what the store has of components and versions that do not run."""
+        with self._one_at_a_time:
+            self._planner.tidy(self._supervisor.plans_in_order())
+
     def resume(self, deployed: Deployed, changes: Sequence[Change] = ()) -> None:
         """Make the run what was kept on disk, and carry out what components changed since.
 
@@ -157,7 +168,8 @@ class Deployer:
             for change in changes:
                 self._configuration.replay(change.component, change.path, change.value, change.stamp_ms)
             plans = self._planner.plans(
-                self._planner.draft({name: [version] for name, version in deployed.versions.items()})
+                self._planner.draft({name: [version] for name, version in deployed.versions.items()}),
+                {name: RunWith(**entry) for name, entry in deployed.run_with.items()},
             )
             self._apply(plans, deployed.targets)
 
@@ -201,6 +213,13 @@ class Deployer:
             state = DeployedState(targets, self._configuration.snapshot(), plans)
             previous = None if before is None else before.saved()
             self._kept.save(SavedState(state.saved(), deployment_id, previous))
+
+    def _run_with(self, deployment: Deployment) -> dict[str, RunWith]:
+        found = {name: plan.run_with for name, plan in self._supervisor.plans().items()}
+        for name, component in deployment.components.items():
+            if component.run_with is not None:
+                found[name] = component.run_with.applied(found.get(name, RunWith()))
+        return found
 
     def _targets_with(self, deployment: Deployment) -> Targets:
         roots = {name: component.version for name, component in deployment.components.items() if component.root}

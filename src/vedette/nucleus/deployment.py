@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from vedette.nucleus.recipe import VersionRequirement, check_name
+from vedette.nucleus.run_with import RunWithChange
 
 
 def _requirement(text: str) -> str:
@@ -31,6 +32,7 @@ class ComponentDeployment(BaseModel):
     merge: Mapping[str, Any] = Field(
         default_factory=dict, description="merged into the configuration; lists replaced whole"
     )
+    run_with: RunWithChange | None = Field(default=None, description="as whom and within which limits it runs")
     root: bool = Field(default=True, description="False: only changes the configuration of somebody's dependency")
     reset: Sequence[Annotated[str, AfterValidator(_pointer)]] = Field(
         default=(), description="JSON pointers set back to the recipe's defaults; '' is everything"

@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from vedette.nucleus.errors import NucleusError
 from vedette.nucleus.ipc.deployment_desk import ConfigurationChange, LocalDeploymentRequest
+from vedette.nucleus.run_with import RunWithChange, read_run_with
 
 __all__ = ["read_document"]
 
@@ -39,7 +40,7 @@ _ACTIONS: Final = frozenset({"NOTIFY_COMPONENTS", "SKIP_NOTIFY_COMPONENTS"})
 class _Component:
     version: str
     change: ConfigurationChange | None
-    run_with: bool = False
+    run_with: RunWithChange | None
 
 
 def read_document(document: Any) -> LocalDeploymentRequest:
@@ -79,7 +80,7 @@ def read_document(document: Any) -> LocalDeploymentRequest:
         configuration={name: found.change for name, found in components.items() if found.change is not None},
         target=target,
         whole=True,
-        run_with=tuple(name for name, found in components.items() if found.run_with),
+        run_with={name: found.run_with for name, found in components.items() if found.run_with is not None},
         roll_back=failure == "ROLLBACK",
         notify_s=notify_s if action == "NOTIFY_COMPONENTS" else None,
         validation_s=validation_s,
@@ -92,7 +93,8 @@ def _component(said: Any) -> _Component:
     version = said.get("version", said.get("componentVersion"))
     if not isinstance(version, str) or not version:
         raise ValueError("`version` is missing, expected a text")
-    run_with = bool(_object(said, "runWith"))
+    run_with_said = _object(said, "runWith")
+    run_with = None if not run_with_said else read_run_with(run_with_said)
     update = _object(said, "configurationUpdate")
     if update is None:
         return _Component(version, None, run_with)

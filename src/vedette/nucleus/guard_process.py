@@ -160,6 +160,25 @@ def remove_sockets(work: str) -> None:
         _remove_sockets_of(folder)
 
 
+def remove_groups(run_id: str, root: str = "/sys/fs/cgroup") -> None:
+    """Delete the control groups of a run, which must have no processes any more."""
+    try:
+        bases = [root, *(entry.path for entry in os.scandir(root) if entry.is_dir(follow_symlinks=False))]
+    except OSError:
+        return
+    for base in bases:
+        group = f"{base}/vedette-{run_id}"
+        try:
+            inner = [entry.path for entry in os.scandir(group) if entry.is_dir(follow_symlinks=False)]
+        except OSError:
+            continue
+        for path in (*inner, group):
+            try:
+                os.rmdir(path)  # noqa: PTH106
+            except OSError:
+                pass
+
+
 def _remove_sockets_of(folder: str) -> None:
     try:
         for entry in list(os.scandir(folder)):
@@ -173,6 +192,8 @@ def clean_up(run_id: str, run_folder: str, work: str, sessions: "dict[int, int]"
     """End the run's processes, then remove what they left on disk."""
     sweep(run_marker(run_id), sessions, grace_s)
     remove_sockets(work)
+    _remove_sockets_of(os.path.dirname(work))  # noqa: PTH120 -- the nucleus's own, where other users reach it
+    remove_groups(run_id)
     remove_tree(run_folder)
 
 

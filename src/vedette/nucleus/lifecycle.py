@@ -150,8 +150,10 @@ class ComponentLifecycle:
         self._view = replace(self._view, paused=False)
 
     def adopt(self, plan: ComponentPlan) -> None:
-        """Take over a plan that changes nothing for the running process."""
-        self.plan = plan
+        """Take over a plan that changes nothing for the running process but its limits."""
+        limits, self.plan = self.plan.run_with, plan
+        if self._process is not None and limits != plan.run_with:
+            self._runner.limit(plan, self._process)
 
     def report(self, state: ComponentState) -> None:
         """Take note of what the component says of itself (UpdateState): RUNNING clears the errors, ERRORED is one."""

@@ -25,6 +25,7 @@ from vedette.nucleus.errors import (
     ResolutionError,
 )
 from vedette.nucleus.ipc.deployment_desk import ConfigurationChange, DeploymentRecord, LocalDeploymentRequest
+from vedette.nucleus.run_with import RunWithChange
 from vedette.nucleus.state_store import SavedState
 from vedette.nucleus.states import ComponentState
 from vedette.nucleus.store import ComponentStore
@@ -61,6 +62,7 @@ class LocalDeployments:
         records: Sequence[DeploymentRecord] = (),
         changed: Callable[[Sequence[DeploymentRecord]], None] = lambda _records: None,
         rolls_back: bool = True,
+        runs_with: bool = False,
     ) -> None:
         """Start to work.
 
@@ -69,6 +71,7 @@ class LocalDeployments:
         :param records: deployments of earlier runs
         :param changed: called with all records after every change
         :param rolls_back: False for nucleus lite, which never does
+        :param runs_with: whether components can run as other users and within limits
         """
         self._deployer = deployer
         self._store = store
@@ -77,6 +80,7 @@ class LocalDeployments:
         self._closing = threading.Event()
         self._changed = changed
         self._rolls_back = rolls_back
+        self._runs_with = runs_with
         self._records = {record.deployment_id: record for record in records}
         self._cancelled: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
@@ -249,6 +253,7 @@ class LocalDeployments:
         try:
             go_back()
             self._wait_settled(names)
+            self._deployer.tidy()
         except NucleusStoppedError:
             raise
         except NucleusError as error:
@@ -257,9 +262,10 @@ class LocalDeployments:
         return "FAILED_ROLLBACK_COMPLETE"
 
     def _deployment(self, deployment_id: str, request: LocalDeploymentRequest) -> Deployment:
-        if request.run_with:
+        if request.run_with and not self._runs_with:
             logger.warning(
-                "runWith of %s is not applied: components run as the nucleus's own user, without limits",
+                "runWith of %s is not applied: components run as the nucleus's own user, without limits; that takes a "
+                "nucleus that runs as root (nucleus lite has no runWith for components)",
                 ", ".join(sorted(request.run_with)),
             )
         group = request.target or (f"thinggroup/{request.group}" if request.group else LOCAL_GROUP)
@@ -269,7 +275,7 @@ class LocalDeployments:
             for name, version in {**before, **request.add}.items()
             if name not in request.remove or name in request.add
         }
-        unknown = sorted(request.configuration.keys() - roots.keys())
+        unknown = sorted((request.configuration.keys() | request.run_with.keys()) - roots.keys())
         try:
             return Deployment(
                 deployment_id=deployment_id,
@@ -277,7 +283,12 @@ class LocalDeployments:
                 notify_s=request.notify_s,
                 validation_s=request.validation_s,
                 components={
-                    name: _component(roots.get(name), request.configuration.get(name)) for name in (*roots, *unknown)
+                    name: _component(
+                        roots.get(name),
+                        request.configuration.get(name),
+                        request.run_with.get(name) if self._runs_with else None,
+                    )
+                    for name in (*roots, *unknown)
                 },
             )
         except ValidationError as error:
@@ -307,8 +318,14 @@ class LocalDeployments:
         self._changed(self.records())
 
 
-def _component(version: str | None, change: ConfigurationChange | None) -> ComponentDeployment:
+def _component(
+    version: str | None, change: ConfigurationChange | None, run_with: RunWithChange | None
+) -> ComponentDeployment:
     change = change or ConfigurationChange()
     return ComponentDeployment(
-        version=version or "*", merge=change.merge, reset=list(change.reset), root=version is not None
+        version=version or "*",
+        merge=change.merge,
+        reset=list(change.reset),
+        root=version is not None,
+        run_with=run_with,
     )

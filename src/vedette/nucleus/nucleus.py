@@ -6,6 +6,7 @@ loop in a thread of its own; the methods here may be called from any other threa
 
 import concurrent.futures
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
@@ -28,6 +29,7 @@ from vedette.nucleus.instances import Instance, new_run_id, register, registry_f
 from vedette.nucleus.iot_link import IotSettings
 from vedette.nucleus.ipc import JAVA, Broker, ShadowService, personality_named
 from vedette.nucleus.ipc.component_control import ComponentControl
+from vedette.nucleus.ipc.server import MAX_SOCKET_PATH_BYTES
 from vedette.nucleus.keeping import Keeping
 from vedette.nucleus.local_deployments import LocalDeployments
 from vedette.nucleus.root import Root
@@ -150,7 +152,7 @@ class Nucleus:
         self._guard.start()
         self.instance = register(self.run_id, self.root, self.thing_name)
         self._loop = LoopThread("nucleus")
-        socket = folder / self.personality.socket_name
+        socket = self._socket_in(folder)
         self._parts = self._on_loop(self._assemble(socket, self._guard), _START_LIMIT_S)
         self._control = ControlServer(self.instance.control_socket)
         self._control.serve("components", lambda _: [view.document() for view in self.components()])
@@ -163,6 +165,16 @@ class Nucleus:
         self.resume_error = self._keeping.resume(parts.deployer, parts.local_deployments, self.configuration)
         if not self.personality.lite:
             write_access(self.root, self._on_loop(self._command_line_token(), _CALL_LIMIT_S), socket)
+
+    def _socket_in(self, run_folder: Path) -> Path:
+        """Return where components connect: of a nucleus that runs as root beside the root's folders, as AWS's has it.
+
+        Components that run as other users cannot enter the run folder.
+        """
+        beside = self.root / self.personality.socket_name
+        fits = len(os.fsencode(beside)) <= MAX_SOCKET_PATH_BYTES
+        shared = self._keeping.folder is not None and os.geteuid() == 0 and fits
+        return (self.root if shared else run_folder) / self.personality.socket_name
 
     async def _assemble(self, socket: Path, guard: Guard) -> Parts:
         return await assemble(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from vedette.nucleus.recipe import DEFAULT_TIMEOUTS_S, Lifecycle, Variables
+from vedette.nucleus.run_with import RunWith
 
 LITE_STEPS: Final = frozenset({"bootstrap", "install", "startup", "run"})
 _INSTALL_STEPS: Final = ("bootstrap", "install")
@@ -44,6 +45,9 @@ class ComponentPlan:
     work_folder: Path
     content: str = ""
     hard_dependencies: Sequence[str] = ()
+    artifact_folders: Sequence[Path] = ()
+    """What a user that it runs as must be able to read."""
+    run_with: RunWith = field(default_factory=RunWith)
     exchanges_tokens: bool = False
     """Whether it depends on the token exchange service, and so may have AWS credentials."""
     configured_by: str = ""
@@ -58,9 +62,9 @@ class ComponentPlan:
         return Change.NONE
 
     @property
-    def install_key(self) -> tuple[str, str, str]:
+    def install_key(self) -> tuple[str, str, str, str]:
         """Return what a new installation depends on."""
-        return self.version, self.content, self._digest(install=True)
+        return self.version, self.content, self.run_with.posix_user, self._digest(install=True)
 
     @property
     def run_key(self) -> str:

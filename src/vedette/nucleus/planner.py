@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vedette.nucleus.aws_components import PROVIDED, TOKEN_EXCHANGE, why_type_does_not_run
@@ -21,6 +21,7 @@ from vedette.nucleus.recipe import (
     lifecycle_for,
 )
 from vedette.nucleus.resolution import Resolution, resolve
+from vedette.nucleus.run_with import RunWith
 from vedette.nucleus.store import ComponentStore
 
 logger = logging.getLogger(__name__)
@@ -100,12 +101,15 @@ class Planner:
             self._configured_by.update(dict.fromkeys(names, deployment_id))
 
     def tidy(self, plans: Sequence[ComponentPlan]) -> None:
-        """Remove what was unpacked for other components and versions than those of ``plans``."""
+        """Remove from the store what no plan of ``plans`` needs, but what somebody put there."""
         self._store.tidy({(plan.name, plan.version) for plan in plans})
 
-    def plans(self, draft: Draft) -> list[ComponentPlan]:
+    def plans(self, draft: Draft, run_with: Mapping[str, RunWith]) -> list[ComponentPlan]:
         """Return the plans in start order, filled in with the configuration of this moment."""
-        return [self._plan(name, draft.resolution, draft.prepared[name]) for name in draft.resolution.order]
+        return [
+            replace(self._plan(name, draft.resolution, draft.prepared[name]), run_with=run_with.get(name, RunWith()))
+            for name in draft.resolution.order
+        ]
 
     def _prepare(self, recipe: Recipe) -> _Prepared | Sequence[str]:
         """Return lifecycle and content of a component, or what is wrong."""
@@ -155,6 +159,10 @@ class Planner:
             work_folder=self._root / "work" / name,
             content=prepared.content,
             hard_dependencies=resolution.hard_dependencies(name),
+            artifact_folders=(
+                self._store.artifacts_folder(name, recipe.component_version),
+                self._store.decompressed_folder(name, recipe.component_version),
+            ),
             exchanges_tokens=TOKEN_EXCHANGE in recipe.component_dependencies,
             configured_by=self._configured_by.get(name, ""),
         )

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -37,12 +37,20 @@ class ScriptProcess:
     """A running script. Made and used on the event loop's thread; a thread of its own waits for the process."""
 
     def __init__(
-        self, script: str, *, environment: Mapping[str, str], folder: Path, sink: LineSink, linger: bool = False
+        self,
+        script: str,
+        *,
+        environment: Mapping[str, str],
+        folder: Path,
+        sink: LineSink,
+        linger: bool = False,
+        behind: Sequence[str] = (),
     ) -> None:
         """Start ``/bin/sh -c script`` in ``folder``.
 
-        ``environment`` is complete and holds ``PROCESS_MARKER``. With ``linger``, what the script started in the
-        background stays when it ends with 0, until ``stop``.
+        ``behind``: a command that replaces itself with the one that follows it. ``environment`` is complete and holds
+        ``PROCESS_MARKER``. With ``linger``, what the script started in the background stays when it ends with 0, until
+        ``stop``.
 
         :raises OSError: if it cannot be started
         """
@@ -60,7 +68,7 @@ class ScriptProcess:
         pipes = {"stdout": os.pipe(), "stderr": os.pipe()}
         try:
             self._process = subprocess.Popen(
-                ["/bin/sh", "-c", script],
+                [*behind, "/bin/sh", "-c", script],
                 stdin=subprocess.DEVNULL,
                 stdout=pipes["stdout"][1],
                 stderr=pipes["stderr"][1],
@@ -107,6 +115,10 @@ class ScriptProcess:
         """Let the script and everything it started go on (SIGCONT)."""
         await asyncio.to_thread(self._signal_family, signal.SIGCONT)
         self.paused = False
+
+    def family(self) -> Sequence[int]:
+        """Return the numbers of the processes of the script, children and what left its session among them."""
+        return [known.pid for known in guard_process.find(self._marker, {self.pid: self.start})]
 
     async def drain(self) -> None:
         """Read the rest of the output, for a short time; who still holds the pipes after that is not heard any more."""

@@ -37,6 +37,8 @@ class Deployed:
     targets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     configuration: Mapping[str, Any] = field(default_factory=dict)
+    run_with: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Of the components that run as another user or within limits: fields of ``RunWith``."""
 
 
 @dataclass(frozen=True)

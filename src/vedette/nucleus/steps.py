@@ -1,18 +1,26 @@
 """Launches lifecycle steps: environment, folder, output, the guard's knowledge of them."""
 
 import asyncio
+import contextlib
 import itertools
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from vedette.nucleus.accounts import Account, find_account
 from vedette.nucleus.environment import CREDENTIALS, with_token
+from vedette.nucleus.errors import NucleusError
+from vedette.nucleus.limits import ControlGroups
 from vedette.nucleus.lines import ComponentLog
 from vedette.nucleus.plan import ComponentPlan, PlannedStep
 from vedette.nucleus.process import PROCESS_MARKER, ScriptProcess
 
+_JOIN: Final = 'while [ "$1" != -- ]; do echo $$ >"$1" || exit 126; shift; done; shift; exec "$@"'
+"""Writes its number into the files named before ``--``, then becomes the command after it."""
+_OWN_FOLDERS: Final = ("XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "XDG_DATA_HOME")
+"""Of the nucleus's user; another user has no business there."""
 _LAST_LINE_LENGTH: Final = 200
 _ERROR_LEVELS: Final = (" ERROR ", " CRITICAL ")
 
@@ -43,13 +51,19 @@ class StepRunner:
         guard: SessionRecorder,
         output: Callable[[str, str, str], None],
         credentials: str | None = None,
+        groups: ControlGroups | None = None,
+        reached: Sequence[Path] = (),
     ) -> None:
         """Prepare.
 
         :param environment: what every process gets
         :param output: told (component, stream, line)
         :param credentials: address of the token exchange, for components that depend on it
+        :param groups: limits memory and CPU; without it nothing is limited
+        :param reached: folders that every component must be able to enter
         """
+        self._groups = groups
+        self._reached = reached
         self._credentials = credentials
         self._run_id = run_id
         self._environment = environment
@@ -57,6 +71,7 @@ class StepRunner:
         self._guard = guard
         self._output = output
         self._numbers = itertools.count(1)
+        self._components: dict[int, str] = {}
         self._files: dict[str, ComponentLog] = {}
         self._last_lines: dict[str, str] = {}
         self._last_errors: dict[str, str] = {}
@@ -64,7 +79,8 @@ class StepRunner:
     def launch(self, plan: ComponentPlan, step: PlannedStep, token: str, *, linger: bool = False) -> ScriptProcess:
         """Start a step in the component's work folder.
 
-        :raises StepFailedError: if it cannot be started, or needs privileges that this nucleus does not have
+        :raises StepFailedError: if it cannot be started, needs privileges that this nucleus does not have, or is to
+            run as a user that is not there or cannot reach its folders
         """
         if step.requires_privilege and os.geteuid() != 0:
             raise StepFailedError(
@@ -82,22 +98,65 @@ class StepRunner:
         self._last_errors.pop(plan.name, None)
         try:
             plan.work_folder.mkdir(parents=True, exist_ok=True)
+            behind = self._within_limits(plan)
+            if plan.run_with.posix_user:
+                account = self._account(plan)
+                if not step.requires_privilege:
+                    behind += account.command()
+                    for name in _OWN_FOLDERS:
+                        environment.pop(name, None)
+                    environment.update({**account.environment(), **step.environment})
             process = ScriptProcess(
                 step.script,
                 environment=environment,
                 folder=plan.work_folder,
                 sink=lambda stream, line: self._line(plan.name, stream, line),
                 linger=linger,
+                behind=behind,
             )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, NucleusError) as error:
             raise StepFailedError(f"{step.name} cannot be started: {error}") from error
         self._guard.record(process.pid, process.start)
+        self._components[process.pid] = plan.name
         return process
 
     def ended(self, process: ScriptProcess) -> None:
         """Nothing is left of a process."""
         process.close()
         self._guard.forget(process.pid)
+        component = self._components.pop(process.pid, None)
+        if self._groups is not None and component is not None:
+            self._groups.remove(component)
+
+    def limit(self, plan: ComponentPlan, process: ScriptProcess) -> None:
+        """Bring a running process within the limits of a plan that changes nothing else for it."""
+        if self._groups is None:
+            return
+        for file in self._groups.limit(plan.name, plan.run_with):
+            for pid in process.family():
+                with contextlib.suppress(OSError):  # it has just ended
+                    file.write_text(str(pid), encoding="ascii")
+
+    def _within_limits(self, plan: ComponentPlan) -> list[str]:
+        files = () if self._groups is None else self._groups.limit(plan.name, plan.run_with)
+        return ["/bin/sh", "-c", _JOIN, "sh", *map(str, files), "--"] if files else []
+
+    def _account(self, plan: ComponentPlan) -> Account:
+        """Return the user that a component is to run as, who owns its folders and can enter them from now on."""
+        account = find_account(plan.run_with.posix_user)
+        parents = {folder.parent for folder in (plan.work_folder, *plan.artifact_folders)}
+        for folder in parents:
+            if folder.is_dir():
+                folder.chmod(folder.stat().st_mode | 0o011)
+        account.take_over((plan.work_folder, *plan.artifact_folders))
+        for folder in (*self._reached, plan.work_folder):
+            closed = account.first_closed(folder)
+            if closed is not None:
+                raise NucleusError(
+                    f"user {account.name} may not enter {closed}: put the nucleus where every user may enter, "
+                    "such as --root /greengrass/v2"
+                )
+        return account
 
     def last_line(self, component: str) -> str:
         """Return the line that says most about the step's end, shortened: the last of level ERROR or above.

@@ -5,9 +5,11 @@
     <root>/packages/recipes/<name>-<version>.yaml | .json
     <root>/packages/artifacts/<name>/<version>/<file>
     <root>/packages/artifacts-unarchived/<name>/<version>/<stem>/
+    <root>/packages/.added.json                               what deployments brought: [[name, version], ...]
 """
 
 import hashlib
+import json
 import logging
 import shutil
 from collections.abc import Collection, Iterable, Sequence
@@ -16,12 +18,12 @@ from typing import Final
 
 from vedette.nucleus.errors import RecipeError, StoreError
 from vedette.nucleus.recipe import Artifact, Recipe, Version, read_recipe
-from vedette.nucleus.store_copy import copy_into
+from vedette.nucleus.store_copy import RECIPE_SUFFIXES, copy_into, write_atomically
 from vedette.nucleus.unpacking import unpack
 
 logger = logging.getLogger(__name__)
 
-_SUFFIXES: Final = (".yaml", ".yml", ".json")
+_ADDED: Final = ".added.json"
 
 
 class ComponentStore:
@@ -44,10 +46,24 @@ class ComponentStore:
         return self.packages / "artifacts-unarchived" / name / version
 
     def tidy(self, used: Collection[tuple[str, str]]) -> None:
-        """Remove what was unpacked of other components and versions than ``used``; it is unpacked again when needed."""
+        """Remove what was unpacked of other versions than ``used``, and earlier versions that deployments brought.
+
+        What somebody put into the store stays, and so does the newest version of what runs no more. AWS's nuclei remove
+        every version that nothing runs (``ComponentManager.cleanupStaleVersions``).
+        """
         for path in self.decompressed_folder("", "").glob("*/*"):
             if (path.parent.name, path.name) not in used:
                 shutil.rmtree(path, ignore_errors=True)
+        added = self._added()
+        newest = dict(sorted(added, key=lambda item: Version.parse(item[1])))
+        running = {name for name, _ in used}
+        stale = {(name, version) for name, version in added - set(used) if name in running or newest[name] != version}
+        for name, version in stale:
+            for suffix in RECIPE_SUFFIXES:
+                (self.recipes / f"{name}-{version}{suffix}").unlink(missing_ok=True)
+            shutil.rmtree(self.artifacts_folder(name, version), ignore_errors=True)
+        if stale:
+            self._write_added(added - stale)
 
     def versions(self, name: str) -> list[Recipe]:
         """Return the recipes of every version of ``name`` in the store, newest first.
@@ -81,9 +97,12 @@ class ComponentStore:
         :raises StoreError: if a folder is not there, or something cannot be copied
         """
         try:
-            return copy_into(self, recipe_folder, artifact_folder)
+            recipes = copy_into(self, recipe_folder, artifact_folder)
+            if recipes:
+                self._write_added(self._added() | {(item.component_name, item.component_version) for item in recipes})
         except OSError as error:
             raise StoreError(f"{error.filename or 'a file'} cannot be copied: {error.strerror}") from error
+        return recipes
 
     def prepare(self, recipe: Recipe, artifacts: Iterable[Artifact]) -> str:
         """Check that every artifact is there, unpack the ZIP files, and return a digest of all their content.
@@ -100,6 +119,15 @@ class ComponentStore:
         if findings:
             raise StoreError(*findings)
         return hashlib.sha256(" ".join(digests).encode()).hexdigest()
+
+    def _added(self) -> set[tuple[str, str]]:
+        try:
+            return {(name, version) for name, version in json.loads((self.packages / _ADDED).read_bytes())}
+        except (OSError, ValueError, TypeError):
+            return set()
+
+    def _write_added(self, added: Collection[tuple[str, str]]) -> None:
+        write_atomically(json.dumps(sorted(added)).encode(), self.packages / _ADDED)
 
     def _try_prepare(self, name: str, version: str, artifact: Artifact) -> tuple[str, Sequence[str]]:
         try:
@@ -132,7 +160,7 @@ class ComponentStore:
             return []
         except OSError as error:
             raise StoreError(f"component store {self.recipes} cannot be read: {error.strerror}") from error
-        return [path for path in entries if path.suffix in _SUFFIXES and path.name.startswith(prefix)]
+        return [path for path in entries if path.suffix in RECIPE_SUFFIXES and path.name.startswith(prefix)]
 
     def _recipe(self, path: Path) -> Recipe:
         status = path.stat()

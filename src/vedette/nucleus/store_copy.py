@@ -49,7 +49,7 @@ def copy_into(
                 _copy(path, store.artifacts.joinpath(*parts))
     for found in incoming:
         stem = f"{found.recipe.component_name}-{found.recipe.component_version}"
-        _write(found.data, store.recipes / f"{stem}{found.suffix}")
+        write_atomically(found.data, store.recipes / f"{stem}{found.suffix}")
         for suffix in RECIPE_SUFFIXES:
             if suffix != found.suffix:
                 (store.recipes / f"{stem}{suffix}").unlink(missing_ok=True)
@@ -93,7 +93,8 @@ def _copy(source: Path, target: Path) -> None:
     os.replace(fresh, target)  # noqa: PTH105 -- says better than Path.replace what happens to an existing file
 
 
-def _write(data: bytes, target: Path) -> None:
+def write_atomically(data: bytes, target: Path) -> None:
+    """Write a file beside its place and rename it: a process that is killed leaves the old one or the new one."""
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_name(f".{target.name}.new")
     fresh.write_bytes(data)

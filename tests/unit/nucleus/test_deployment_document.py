@@ -7,8 +7,10 @@ import pytest
 from vedette.nucleus.deployment_document import read_document
 from vedette.nucleus.errors import NucleusError
 from vedette.nucleus.ipc.deployment_desk import ConfigurationChange, LocalDeploymentRequest
+from vedette.nucleus.run_with import RunWithChange
 
 CHANGE = ConfigurationChange(merge={"fps": 5}, reset=("/old",))
+RUN_WITH = {"posixUser": "ggc_user:video", "systemResourceLimits": {"memory": 512000, "cpus": 1.5}}
 DEVICE = {
     "deploymentId": "x",
     "configurationArn": "arn:aws:greengrass:us-east-1:123456789012:configuration:thinggroup/cameras:2",
@@ -16,7 +18,7 @@ DEVICE = {
     "requiredCapabilities": ["LARGE_CONFIGURATION"],
     "components": {
         "A": {"version": "1.0.0", "configurationUpdate": {"merge": {"fps": 5}, "reset": ["/old"]}, "runWith": {}},
-        "B": {"version": "2.0.0", "runWith": {"posixUser": "ggc_user"}},
+        "B": {"version": "2.0.0", "runWith": RUN_WITH},
     },
     "componentUpdatePolicy": {"action": "NOTIFY_COMPONENTS", "timeout": 120},
     "configurationValidationPolicy": {"timeout": 30},
@@ -43,7 +45,7 @@ def test_document_of_a_device_is_read_otherwise() -> None:
         configuration={"A": CHANGE},
         target="thinggroup/cameras",
         whole=True,
-        run_with=("B",),
+        run_with={"B": RunWithChange("ggc_user:video", 512_000, 1.5)},
         roll_back=False,
         notify_s=120.0,
         validation_s=30.0,
@@ -70,6 +72,11 @@ def test_input_of_create_deployment_is_read_otherwise() -> None:
         ({"components": {"A": {"version": "1", "configurationUpdate": {"merge": "{"}}}}, "merge is no JSON"),
         ({"components": {"A": {"version": "1", "configurationUpdate": {"merge": [1]}}}}, "merge is no object"),
         ({"components": {"A": {"version": "1", "configurationUpdate": {"reset": "/x"}}}}, "list of JSON pointers"),
+        ({"components": {"A": {"version": "1", "runWith": {"posixUser": 7}}}}, "runWith/posixUser is no text"),
+        (
+            {"components": {"A": {"version": "1", "runWith": {"systemResourceLimits": {"memory": 0}}}}},
+            "memory is 0, expected a number above 0",
+        ),
         ({"components": {}, "targetArn": "arn:aws:s3:::x"}, "names no thing and no thing group"),
         ({"components": {}, "failureHandlingPolicy": "CRY"}, "expected ROLLBACK or DO_NOTHING"),
         ({"components": {}, "componentUpdatePolicy": {"action": "ASK"}}, "componentUpdatePolicy/action is 'ASK'"),

@@ -41,6 +41,22 @@ def test_second_build_replaces_the_first(tmp_path: Path) -> None:
         assert (store.artifacts_folder("com.example.A", version) / "main.py").read_text() == text
 
 
+def test_builds_pile_up_or_what_somebody_put_there_goes(tmp_path: Path) -> None:
+    store = ComponentStore(tmp_path / "root")
+    store.recipes.mkdir(parents=True)
+    by_hand = {"RecipeFormatVersion": "2020-01-25", "ComponentName": "com.example.A", "ComponentVersion": "0.9.0"}
+    (store.recipes / "com.example.A-0.9.0.json").write_text(json.dumps({**by_hand, "Manifests": [{"Lifecycle": {}}]}))
+    for text in ("first", "second", "third"):
+        build(tmp_path / "build", text)
+        store.add(tmp_path / "build" / "recipes", tmp_path / "build" / "artifacts")
+    running = ComponentStore(tmp_path / "root")  # a later start
+    running.tidy({("com.example.A", "0.9.2")})
+    assert [recipe.component_version for recipe in running.versions("com.example.A")] == ["0.9.2", "0.9.0"]
+    assert [path.name for path in (store.artifacts / "com.example.A").iterdir()] == ["0.9.2"]
+    running.tidy(())
+    assert [recipe.component_version for recipe in running.versions("com.example.A")] == ["0.9.2", "0.9.0"]
+
+
 def test_next_patch_without_a_name_is_filled_in(tmp_path: Path) -> None:
     folder = tmp_path / "recipes"
     folder.mkdir()

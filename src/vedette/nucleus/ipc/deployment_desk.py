@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from vedette.nucleus.run_with import RunWithChange
+
 __all__ = ["ConfigurationChange", "DeploymentDesk", "DeploymentRecord", "LocalDeploymentRequest"]
 
 
@@ -35,8 +37,8 @@ class LocalDeploymentRequest:
     """Whether a failure brings back what ran before."""
     notify_s: float | None = None
     """How long components may take to answer the update notice; None: they get none, as with the Java nucleus."""
-    run_with: Sequence[str] = ()
-    """Components that are to run as another user or within limits, which the local nucleus does not do."""
+    run_with: Mapping[str, RunWithChange] = field(default_factory=dict)
+    """As which user and within which limits components are to run."""
     validation_s: float = 20.0
     """How long components may take to validate their new configuration."""
 

@@ -24,6 +24,7 @@ from vedette.nucleus.ipc.errors import (
 )
 from vedette.nucleus.ipc.operations.components import authorize_command
 from vedette.nucleus.ipc.requests import mapping, text, texts
+from vedette.nucleus.run_with import RunWithChange, read_run_with
 
 __all__ = ["deployment_document", "deployment_operations", "read_request"]
 
@@ -87,6 +88,7 @@ def read_request(request: dict[str, Any]) -> LocalDeploymentRequest:
         raise UnparsableRequest(f"failureHandlingPolicy is {policy!r}, expected ROLLBACK or DO_NOTHING")
     add = mapping(request, "rootComponentVersionsToAdd") or {}
     changes = mapping(request, "componentToConfiguration") or {}
+    run_with = mapping(request, "componentToRunWithInfo") or {}
     return LocalDeploymentRequest(
         add={name: text(add, name) or "" for name in add},
         remove=tuple(texts(request, "rootComponentsToRemove")),
@@ -95,7 +97,7 @@ def read_request(request: dict[str, Any]) -> LocalDeploymentRequest:
         recipe_folder=text(request, "recipeDirectoryPath") or None,
         artifact_folder=text(request, "artifactsDirectoryPath") or None,
         roll_back=_POLICIES[policy],
-        run_with=tuple(mapping(request, "componentToRunWithInfo") or ()),
+        run_with={name: _run_with(mapping(run_with, name) or {}) for name in run_with},
     )
 
 
@@ -120,6 +122,13 @@ def deployment_document(record: DeploymentRecord) -> dict[str, Any]:
 
 def _change(change: dict[str, Any]) -> ConfigurationChange:
     return ConfigurationChange(merge=mapping(change, "MERGE") or {}, reset=tuple(texts(change, "RESET")))
+
+
+def _run_with(said: dict[str, Any]) -> RunWithChange:
+    try:
+        return read_run_with(said)
+    except ValueError as error:
+        raise UnparsableRequest(str(error)) from error
 
 
 def _deployment_id(call: Call) -> str:
