@@ -120,8 +120,13 @@ def follow_job(
     known: dict[str, JobExecution] = {}
     while True:
         # Before the executions: those of a job that is over do not change any more.
-        over = cloud.call("iot", "describe_job", jobId=job_id)["job"]["status"] not in {"IN_PROGRESS", "SCHEDULED"}
+        job = cloud.call("iot", "describe_job", jobId=job_id)["job"]
         found = job_executions(cloud, job_id, known)
+        # AWS IoT tells late that a job is over; while it still looks for devices it names the targets.
+        rolled_out = found and not job.get("jobProcessDetails", {}).get("processingTargets")
+        over = job["status"] not in {"IN_PROGRESS", "SCHEDULED"} or (
+            rolled_out and not any(execution.open for execution in found)
+        )
         news = {execution.device: execution for execution in found}
         if news != known or over:
             yield found
