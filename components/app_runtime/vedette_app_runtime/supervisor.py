@@ -4,6 +4,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -211,7 +212,7 @@ class Supervisor:
                 mode=configuration.sandbox,
                 sdk=self._sdk,
                 guard=guard,
-                confinement=self._confining.confinement,
+                confinement=replace(self._confining.confinement, scoped=configuration.network != "machine"),
                 role=self._role_environ(configuration),
                 name_servers=self._name_servers.copy,
                 offline=configuration.network == "none",

@@ -40,7 +40,7 @@ def server(name: str, host_port: int = 0) -> str:
 
 
 def guarded(guard: PortGuard, command: list[str]) -> list[str]:
-    return launcher_command([*guard.arguments(), "-", "-", "-"], command)
+    return launcher_command([*guard.arguments(), "-", "-", "-", "-"], command)
 
 
 def _guard_trouble() -> str | None:

@@ -1,7 +1,11 @@
 """Each test is one thing that an application must not be able to do, tried in a real sandbox."""
 
+import ctypes
 import json
 import os
+import pickle
+import platform
+import socket
 import subprocess
 import sys
 import textwrap
@@ -218,3 +222,132 @@ def test_no_descriptor_leaks_in(tried: Tried) -> None:
         found = tried('result["descriptors"] = sorted(int(n) for n in os.listdir("/proc/self/fd"))')
     # 3 is the listing itself
     assert found["descriptors"] == [0, 1, 2, 3]
+
+
+_SYSCALLS = {"x86_64": {"add_key": 248, "keyctl": 250}, "aarch64": {"add_key": 217, "keyctl": 219}}[platform.machine()]
+
+
+def _landlock() -> int:
+    """Return the kernel's version of Landlock; 0 or less: it has none."""
+    return ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1)
+
+
+@pytest.mark.skipif(_landlock() < 6, reason="closing abstract sockets needs Linux 6.12 with Landlock")
+def test_abstract_sockets_of_the_hosts_programs_can_be_connected_to(tried: Tried, tmp_path: Path) -> None:
+    name = b"\0vedette-" + os.fsencode(tmp_path.name) + b"-%d" % os.getpid()
+    with socket.socket(socket.AF_UNIX) as stream, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagrams:
+        stream.bind(name)
+        stream.listen(1)
+        datagrams.bind(name + b"d")
+        found = tried(
+            """
+            import socket
+            stream = socket.socket(socket.AF_UNIX)
+            datagrams = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            result["stream"] = refused(stream.connect, facts["name"])
+            result["datagrams"] = refused(datagrams.sendto, b"x", facts["name"] + b"d")
+            own = socket.socket(socket.AF_UNIX)
+            own.bind(b"\\0mine")
+            own.listen(1)
+            result["own"] = refused(socket.socket(socket.AF_UNIX).connect, b"\\0mine")
+            """,
+            name=name,
+        )
+    assert found == {"stream": "PermissionError", "datagrams": "PermissionError", "own": None}
+
+
+def test_the_keys_of_whoever_started_it_can_be_read(spec: SandboxSpec) -> None:
+    # GIVEN a key in the session keyring of the host's process, readable by whoever possesses it
+    (spec.application_dir / "app.py").write_text(
+        "import ctypes, json\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        "buffer = ctypes.create_string_buffer(100)\n"
+        f"found = libc.syscall({_SYSCALLS['keyctl']}, 10, -3, b'user', b'vedette-test', 0)\n"  # search the session's
+        f"length = libc.syscall({_SYSCALLS['keyctl']}, 11, found, buffer, 100) if found > 0 else -1\n"  # read it
+        "print(json.dumps({'found': buffer.value.decode() if length > 0 else None}), flush=True)\n"
+    )
+    # A process of its own, whose keyring goes with it.
+    starter = (
+        "import ctypes, pickle, sys, subprocess\n"
+        "from vedette_app_runtime.sandbox import start\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        f"libc.syscall({_SYSCALLS['keyctl']}, 1, b'vedette-test-session')\n"
+        f"key = libc.syscall({_SYSCALLS['add_key']}, b'user', b'vedette-test', b'secret', 6, -3)\n"
+        "spec = pickle.loads(bytes.fromhex(sys.argv[1]))\n"
+        "start(spec, ['python3', '/panorama/app.py']).wait(20)\n"
+        "print('key', key > 0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", starter, pickle.dumps(spec).hex()],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    said, key = done.stdout.splitlines()
+    if key != "key True":
+        pytest.skip("this kernel keeps no keys")
+    assert json.loads(said) == {"found": None}
+
+
+def test_memory_of_other_applications_can_be_had(tried: Tried, victim: int) -> None:
+    shared = Path(f"/dev/shm/vedette-test-{os.getpid()}")
+    shared.write_text("of another application")
+    try:
+        found = tried(
+            """
+            import ctypes
+            libc = ctypes.CDLL(None, use_errno=True)
+            result["shared"] = refused(open, facts["shared"])
+            result["listed"] = os.listdir("/dev/shm")
+            result["attach"] = libc.ptrace(16, facts["pid"], None, None)
+            result["memory"] = refused(open, "/proc/%d/mem" % facts["pid"])
+            result["segments"] = open("/proc/sysvipc/shm").read().count("\\n") - 1
+            result["kernel"] = [refused(open, path, "rb") for path in ("/proc/kcore", "/proc/kmsg", "/dev/mem")]
+            """,
+            shared=str(shared),
+            pid=victim,
+        )
+    finally:
+        shared.unlink()
+    assert found["shared"] == "FileNotFoundError"
+    assert found["listed"] == []
+    assert found["attach"] == -1
+    assert found["memory"] == "FileNotFoundError"
+    assert found["segments"] == 0
+    assert None not in found["kernel"], found  # type: ignore[operator]
+
+
+def test_keys_are_typed_into_the_terminal_of_who_started_it(tried: Tried) -> None:
+    found = tried(
+        """
+        import fcntl, termios
+        result["terminal"] = refused(os.open, "/dev/tty", os.O_RDWR)
+        result["typed"] = [refused(fcntl.ioctl, fd, termios.TIOCSTI, b"x") for fd in (0, 1, 2)]
+        """
+    )
+    assert found["terminal"] is not None
+    assert None not in found["typed"], found  # type: ignore[operator]
+
+
+def test_a_program_with_roots_rights_can_be_left_behind(tried: Tried, spec: SandboxSpec) -> None:
+    found = tried(
+        """
+        import shutil, stat
+        target = "/opt/aws/panorama/storage/shell"
+        shutil.copy("/bin/sh", target)
+        result["set"] = refused(os.chmod, target, 0o4755)
+        result["node"] = refused(os.mknod, "/opt/aws/panorama/storage/disk", stat.S_IFBLK | 0o600, os.makedev(254, 0))
+        result["given"] = refused(os.chown, target, 0, 0)
+        result["link"] = refused(os.link, "/usr/bin/env", "/opt/aws/panorama/storage/env")
+        import subprocess
+        ran = subprocess.run([target, "-p", "-c", "id -u"], capture_output=True, text=True)
+        result["ran as"] = ran.stdout.strip()
+        """
+    )
+    assert found["node"] is not None
+    assert found["given"] is not None
+    assert found["link"] is not None
+    assert found["ran as"] == "1000"
+    # Nobody but the nucleus's user gets as far as that file.
+    assert spec.storage.stat().st_mode & 0o077 == 0

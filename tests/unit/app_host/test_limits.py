@@ -5,7 +5,9 @@ import resource
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from vedette_app_runtime.heartbeat import Heartbeat
@@ -180,6 +182,33 @@ def test_logs_grow_for_ever(tmp_path: Path) -> None:
         assert tree_bytes(tmp_path / "logs") <= MIB + 8192
         log.write(b"the last line")
     assert (tmp_path / "logs/app.log.3").read_bytes().endswith(b"the last line")
+
+
+def test_a_link_in_place_of_a_folder_of_logs_leads_the_host_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN logs in a folder, of which the oldest has to go, and a file of the same name where the application may not
+    disk = keeper(tmp_path)
+    disk.limits = Limits(logs_mb=1, free_disk_mb=0)
+    folder, elsewhere = tmp_path / "logs/sub", tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere.mkdir()
+    for number in range(3):
+        (folder / f"log.{number}").write_bytes(os.urandom(MIB))
+        os.utime(folder / f"log.{number}", (number, number))
+        (elsewhere / f"log.{number}").write_bytes(b"precious" * MIB)
+    walk = os.walk
+
+    def swapped(top: Path) -> Iterator[Any]:
+        """As os.walk, after which the application puts a link in the folder's place."""
+        yield from list(walk(top))
+        folder.rename(tmp_path / "logs/moved")
+        folder.symlink_to(elsewhere)
+
+    monkeypatch.setattr(os, "walk", swapped)
+    disk.look()
+    assert {path.stat().st_size for path in elsewhere.iterdir()} == {8 * MIB}
+    assert len(list(elsewhere.iterdir())) == 3
 
 
 def report(gets: int, waiting: int = 0) -> Report:

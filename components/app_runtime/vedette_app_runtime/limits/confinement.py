@@ -27,11 +27,14 @@ class Confinement:
     """Numbers of the processors it may use; empty: all."""
     entrances: tuple[Path, ...] = ()
     """``cgroup.procs`` of its control groups."""
+    scoped: bool = True
+    """Whether the abstract Unix sockets of other programs are closed to it, where the kernel can do that."""
 
     def arguments(self) -> list[str]:
         """Return it as arguments of the launcher."""
         processors = ",".join(map(str, self.processors)) or "-"
-        return [str(self.oom_score), processors, ":".join(map(str, self.entrances)) or "-"]
+        entrances = ":".join(map(str, self.entrances)) or "-"
+        return [str(self.oom_score), processors, entrances, "scoped" if self.scoped else "-"]
 
 
 class Confining:

@@ -13,7 +13,7 @@ import resource
 import stat
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -119,17 +119,18 @@ class DiskKeeper:
                 with contextlib.suppress(OSError):
                     status = path.lstat()
                     if stat.S_ISREG(status.st_mode):
-                        files.append((status.st_mtime_ns, status.st_blocks * 512, path))
+                        files.append((status.st_mtime_ns, status.st_blocks * 512, path.relative_to(self._logs)))
         files.sort()
         total = sum(size for _, size, _ in files)
         while total > most and len(files) > 1:
             _, size, path = files.pop(0)
-            with contextlib.suppress(OSError):
-                path.unlink()
+            with contextlib.suppress(OSError), _folder_of(self._logs, path) as folder_fd:
+                os.unlink(path.name, dir_fd=folder_fd)
             logger.warning("the log file %s was removed: all of them may have %d MB", path.name, most // _MIB)
             total -= size
         if total > most and files:
-            _cut_front(files[0][2], keep=most // 2)
+            with contextlib.suppress(OSError), _folder_of(self._logs, files[0][2]) as folder_fd:
+                _cut_front(files[0][2].name, folder_fd, keep=most // 2)
 
 
 def _hold(pid: int, *, held: bool) -> None:
@@ -140,13 +141,30 @@ def _hold(pid: int, *, held: bool) -> None:
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (wanted, hard))
 
 
-def _cut_front(path: Path, keep: int) -> None:
-    """Free the disk of all but the last ``keep`` bytes of a file that is being written; positions in it stay."""
+@contextlib.contextmanager
+def _folder_of(root: Path, path: Path) -> Iterator[int]:
+    """Open the folder of ``path`` below ``root``, whose owner may put a link to anywhere in place of each folder.
+
+    :raises OSError: if it is not there any more, or is a link now
+    """
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(root, flags)
     try:
-        # The application may have put a link or a pipe in its place.
-        fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return
+        for part in path.parts[:-1]:
+            deeper = os.open(part, flags, dir_fd=fd)
+            os.close(fd)
+            fd = deeper
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _cut_front(name: str, folder: int, keep: int) -> None:
+    """Free the disk of all but the last ``keep`` bytes of a file that is being written; positions in it stay.
+
+    :raises OSError: if it cannot be opened: the application may have put a link or a pipe in its place
+    """
+    fd = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     try:
         status = os.fstat(fd)
         if stat.S_ISREG(status.st_mode) and status.st_size > keep:
@@ -154,6 +172,6 @@ def _cut_front(path: Path, keep: int) -> None:
             length = (status.st_size - keep) // 4096 * 4096
             if libc.fallocate(fd, _PUNCH_HOLE, ctypes.c_longlong(0), ctypes.c_longlong(length)):
                 os.ftruncate(fd, 0)  # a file system without holes
-            logger.warning("the beginning of the log file %s was removed: it is too large", path.name)
+            logger.warning("the beginning of the log file %s was removed: it is too large", name)
     finally:
         os.close(fd)

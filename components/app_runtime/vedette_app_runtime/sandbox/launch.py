@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Final
 
@@ -121,12 +122,15 @@ def _guarded(spec: SandboxSpec, line: list[str]) -> tuple[list[str], tuple[int, 
     """Return the command that runs ``line`` within limits, its ports guarded, and what it inherits for that."""
     channel = ["-", "-"]
     fds: tuple[int, ...] = ()
-    if spec.guard is not None:
-        if Path(line[0]).stat().st_mode & stat.S_ISUID:
+    confinement = spec.confinement
+    if Path(line[0]).stat().st_mode & stat.S_ISUID:
+        # What guards and scopes keeps a program from gaining rights.
+        confinement = replace(confinement, scoped=False)
+        if spec.guard is not None:
             spec.guard.refuse(f"{line[0]} is installed with root's rights, which a guarded program cannot gain")
-        else:
-            channel, fds = spec.guard.arguments(), spec.guard.fds
-    return launcher_command([*channel, *spec.confinement.arguments()], line), fds
+    elif spec.guard is not None:
+        channel, fds = spec.guard.arguments(), spec.guard.fds
+    return launcher_command([*channel, *confinement.arguments()], line), fds
 
 
 def launcher_command(arguments: Sequence[str], line: Sequence[str]) -> list[str]:

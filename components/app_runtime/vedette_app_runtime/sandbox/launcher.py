@@ -1,8 +1,8 @@
 """Puts itself within limits and under a seccomp filter, hands the filter's listener over, becomes another program.
 
 Run by path with ``-I -S``: nothing but the standard library. Arguments, each "-" where there is none: number of a Unix
-socket, the filter in hexadecimal, oom_score_adj, processors, entrances of control groups; then the command. The socket
-closes with the exec: that is the sign that it took place.
+socket, the filter in hexadecimal, oom_score_adj, processors, entrances of control groups, "scoped"; then the command.
+The socket closes with the exec: that is the sign that it took place.
 """
 
 import array
@@ -17,6 +17,14 @@ _SET_MODE_FILTER: Final = 1
 _FLAG_NEW_LISTENER: Final = 1 << 3
 _NUMBER: Final = {"x86_64": 317, "aarch64": 277}
 _INSTRUCTION_BYTES: Final = 8
+_KEYCTL: Final = {"x86_64": 250, "aarch64": 219}
+_JOIN_SESSION_KEYRING: Final = 1
+# Landlock (landlock(7)): its calls have the same numbers everywhere.
+_CREATE_RULESET: Final = 444
+_RESTRICT_SELF: Final = 446
+_ASK_VERSION: Final = 1
+_SCOPES_SINCE: Final = 6
+_ABSTRACT_UNIX_SOCKET: Final = 1
 
 
 class _Program(ctypes.Structure):
@@ -53,6 +61,30 @@ def confine(oom_score: str, processors: str, entrances: str) -> None:
             return
 
 
+def leave_keys() -> None:
+    """Take an empty session keyring: the one of whoever started the nucleus may hold its keys."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.syscall(_KEYCTL[os.uname().machine], _JOIN_SESSION_KEYRING, None)
+
+
+def scope() -> None:
+    """Close the abstract Unix sockets of other programs to this process and all it starts; needs Linux 6.12.
+
+    They belong to the network namespace, which the application shares, and not to the file system. Nothing of the file
+    system is restricted here, so that bubblewrap may go on mounting.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _ASK_VERSION) < _SCOPES_SINCE:
+        return
+    rules = (ctypes.c_uint64 * 3)(0, 0, _ABSTRACT_UNIX_SOCKET)  # file system, network, scopes
+    fd = libc.syscall(_CREATE_RULESET, ctypes.byref(rules), ctypes.c_size_t(ctypes.sizeof(rules)), 0)
+    if fd < 0:
+        return
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    libc.syscall(_RESTRICT_SELF, fd, 0)
+    os.close(fd)
+
+
 def _write(path: str, text: str) -> None:
     try:
         with open(path, "w") as file:  # noqa: PTH123 - pathlib would be another import
@@ -63,11 +95,14 @@ def _write(path: str, text: str) -> None:
 
 def main(arguments: list[str]) -> None:
     """Confine, install, hand over, exec."""
-    channel, program, *limits = arguments[:5]
-    confine(*limits)
+    channel, program, oom_score, processors, entrances, scoped = arguments[:6]
+    confine(oom_score, processors, entrances)
+    leave_keys()
+    if scoped != "-":
+        scope()
     if channel != "-":
         guard(int(channel), program)
-    os.execv(arguments[5], arguments[5:])  # noqa: S606 - what the host says
+    os.execv(arguments[6], arguments[6:])  # noqa: S606 - what the host says
 
 
 def guard(number: int, program: str) -> None:
