@@ -96,7 +96,7 @@ CODES: Final[Mapping[str, Rule]] = {
     "V060": Rule(_E, "routing rule names a node that is not the code node"),
     "V061": Rule(_W, "routing rule names a port that the package does not declare"),
     "V062": Rule(_E, "two routing rules take the same host port"),
-    "V063": Rule(_W, "host port is outside of what Panorama allowed"),
+    "V063": Rule(_E, "host port is outside of what documents may open"),
     "V064": Rule(_E, "host port is no port number"),
     "V065": Rule(_W, "routing rule is not confirmed"),
     # compilation

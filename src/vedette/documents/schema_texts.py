@@ -74,7 +74,7 @@ OF_MODEL: Final[Mapping[str, Mapping[str, str]]] = {
     "NetworkRoutingRule": {
         "node": "The code node.",
         "containerPort": "Port that the code listens on.",
-        "hostPort": "Port of the device, 8000 to 9000 in Panorama; the same as containerPort if left out.",
+        "hostPort": "Port of the device, 8000 to 9000; the same as containerPort if left out.",
     },
     "Decorator": {
         "title": "Short name.",

@@ -143,6 +143,21 @@ def test_override_of_routes_alone_is_refused_or_adds_a_second_route(folder: Fold
     assert [(route.container_port, route.host_port) for route in application.routes] == [(80, 8443)]
 
 
+@pytest.mark.parametrize("port", [7999, 9001, 80])
+def test_a_document_opens_a_port_that_an_appliance_would_refuse(folder: Folder, port: int) -> None:
+    rule = {"node": "code_node", "containerPort": 80, "hostPort": port}
+    document = {"nodeGraphOverrides": {"envelopeVersion": "2021-01-01", "networkRoutingRules": [rule]}}
+    override = folder.write("ports.json", json.dumps(document))
+    project = load_project(folder.root)
+    result = resolve(project, [override], {"camera_node": [GATE]})
+    assert result.application is None
+    assert "V063" in codes(result)
+    # AND whoever deploys may open it, or another one in its place
+    for host in (port, 8080):
+        application = resolved(folder, [override], {"camera_node": [GATE]}, opened=[OpenedPort(host, 80)])
+        assert [(route.container_port, route.host_port) for route in application.routes] == [(80, host)]
+
+
 def test_camera_package_with_an_address_of_its_own_is_not_found(folder: Folder) -> None:
     strings = {"username": "viewer", "password": "hunter2", "streamUrl": "rtsp://10.0.0.9/live"}
     package = {

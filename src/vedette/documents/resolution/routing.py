@@ -37,7 +37,8 @@ def resolve_routes(
 ) -> tuple[tuple[PortRoute, ...], tuple[PortRoute, ...]]:
     """Return every route, and those that are confirmed: by an override, or on the command line.
 
-    A rule of the graph alone opens nothing; one of an override takes its place for the same port of the code.
+    A rule of the graph alone opens nothing; one of an override takes its place for the same port of the code. Documents
+    open host ports from 8000 to 9000, as Panorama did; any other one is opened by whoever deploys.
     :param complete: whether what confirms a rule would be here
     """
     places: list[tuple[Document[GraphDocument] | Document[OverrideDocument], Pointer, NetworkRoutingRule]] = []
@@ -50,6 +51,7 @@ def resolve_routes(
     declared = {item.port for item in code.interface.network.inbound_ports} if code.interface is not None else set()
     routes: dict[int, tuple[PortRoute, Finding]] = {}
     unconfirmed: dict[int, Finding] = {}
+    beyond: dict[int, Finding] = {}
     for place, pointer, rule in places:
         number = int(pointer[-1]) + 1
 
@@ -69,8 +71,10 @@ def resolve_routes(
             ports = ", ".join(str(port) for port in sorted(declared)) or "none"
             message = f"port {rule.container_port} is not declared by the package"
             findings.append(finding("V061", "containerPort", message, f"inboundPorts: {ports}"))
+        beyond.pop(rule.container_port, None)
         if host not in _PANORAMA_PORTS:
-            findings.append(finding("V063", at, f"host port {host}: Panorama allowed 8000 to 9000"))
+            hint = f"choose one of them; whoever deploys may open another one: --open {host}:{rule.container_port}"
+            beyond[rule.container_port] = finding("V063", at, f"host port {host}: expected 8000 to 9000", hint)
         route = PortRoute(container_port=rule.container_port, host_port=host)
         routes[rule.container_port] = (route, finding("V062", at, f"host port {host} is taken by another rule"))
         if place is graph:
@@ -87,6 +91,8 @@ def resolve_routes(
         message = f"--open: host port {each.host_port} is taken by another rule"
         routes[container] = (route, general("V062", message, "give another host port"))
         unconfirmed.pop(container, None)
+        beyond.pop(container, None)
+    findings += beyond.values()
     if complete:
         findings += unconfirmed.values()
     taken: set[int] = set()
