@@ -72,6 +72,7 @@ def check_habits(rig: Rig) -> dict[str, Any]:
     assert habits["thread"]
     assert habits["outputs"] == [True, [[1, 1]]]
     assert habits["other order"] == 192.0
+    assert habits["old numpy"] == [1.5, [1], float("inf"), 6]
     assert habits["environment"]["AppGraph_Uid"] == "test-app"
     assert habits["environment"]["GREETING"] == "hello"
     assert habits["environment"]["container"] == "podman"

@@ -59,3 +59,12 @@ def test_a_file_of_python_2_is_said_and_not_fatal(tmp_path: Path) -> None:
     found = scan(_write(tmp_path, old="print 'hello'\n", app="import cv2\n"))
     assert list(found.modules) == ["cv2"]
     assert found.ignored == ["old.py is not readable as Python 3: its imports were not looked at"]
+
+
+def test_methods_that_numpy_took_out_go_unnoticed_or_are_seen_everywhere(tmp_path: Path) -> None:
+    sources = _write(
+        tmp_path,
+        app="import cv2\ndef sent(image):\n    return cv2.imencode('.png', image)[1].tostring()\n",
+        feed="import xml.etree.ElementTree as ET\ntext = ET.tostring(ET.Element('a'))\nspan = [1].count(1)\n",
+    )
+    assert scan(sources).methods == {"tostring": "app.py line 3"}

@@ -236,3 +236,14 @@ def test_every_name_of_python_leads_to_the_environments_own(tmp_path: Path) -> N
         assert spec.child_arguments([name, "/panorama/app.py"]) == [str(environment.python), "/panorama/app.py"]
     for name in ("bash", "/panorama/python3", "/opt/x/python3", "pythonic"):
         assert spec.child_arguments([name, "x"]) == [name, "x"]
+
+
+def test_a_numpy_is_taken_that_lacks_what_the_application_calls() -> None:
+    resolver, uv = _resolver(lambda _, text: "numpy==2.2.6\n" if "numpy<2.3" in text else "numpy==2.4.6\n")
+    resolution = resolver.resolve(_wanted(), Strategy("as of today"), {"tostring": "app.py line 3"})
+    assert resolution.versions() == {"numpy": "2.2.6"}
+    assert resolution.notes == ("numpy<2.3 for app.py line 3: NumPy 2.3 took ndarray.tostring() out",)
+    # AND the last resort is without any of it
+    plain = resolver.resolve(_wanted(), Strategy("plain", constrain=False), {"tostring": "app.py line 3"})
+    assert plain.versions() == {"numpy": "2.4.6"}
+    assert len(uv.asked) == 2

@@ -1,4 +1,4 @@
-"""Which modules an application's sources import unconditionally: what its environment must be able to import."""
+"""What an application's sources ask of its environment: modules to import, and methods that libraries had then."""
 
 import ast
 import sys
@@ -13,6 +13,8 @@ _STANDARD: Final = sys.stdlib_module_names - REMOVED
 _PROVIDED: Final = frozenset({"panoramasdk"})
 _SKIPPED_FOLDERS: Final = frozenset({"__pycache__", "node_modules", "site-packages", "wheels"})
 _MAX_FILES: Final = 5_000
+ARRAY_METHODS: Final = frozenset({"tostring", "itemset", "newbyteorder", "ptp"})
+"""Methods of numpy's arrays that were taken out."""
 
 
 @dataclass
@@ -21,6 +23,8 @@ class Imports:
 
     modules: dict[str, str] = field(default_factory=dict)
     """Dotted name -> ``app.py line 3``."""
+    methods: dict[str, str] = field(default_factory=dict)
+    """Which of :data:`ARRAY_METHODS` are called, and where first."""
     ignored: list[str] = field(default_factory=list)
     """Files that could not be read, a sentence each."""
 
@@ -45,6 +49,8 @@ def scan(sources: Path) -> Imports:
             top = module.partition(".")[0]
             if top not in _STANDARD and top not in _PROVIDED and top not in local:
                 found.modules.setdefault(module, f"{name} line {line}")
+        for method, line in _array_methods(tree):
+            found.methods.setdefault(method, f"{name} line {line}")
     return found
 
 
@@ -67,3 +73,13 @@ def _top_level(tree: ast.Module) -> Iterator[tuple[str, int]]:
                 yield alias.name, statement.lineno
         elif isinstance(statement, ast.ImportFrom) and statement.level == 0 and statement.module:
             yield statement.module, statement.lineno
+
+
+def _array_methods(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree):
+        called = node.func if isinstance(node, ast.Call) else None
+        if not isinstance(node, ast.Call) or not isinstance(called, ast.Attribute) or called.attr not in ARRAY_METHODS:
+            continue
+        # xml.etree.ElementTree.tostring() takes what it makes a string of, an array's takes nothing.
+        if called.attr != "tostring" or not node.args:
+            yield called.attr, node.lineno

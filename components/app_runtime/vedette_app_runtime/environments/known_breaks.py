@@ -53,6 +53,15 @@ KNOWN_BREAKS: Final = (
     Break("jinja2", "3.0.0", "markupsafe<2.1", "it imports soft_unicode, which MarkupSafe 2.1 took out"),
 )
 
+TAKEN_OUT: Final = {
+    "tostring": ("numpy<2.3", "NumPy 2.3 took ndarray.tostring() out"),
+    "itemset": ("numpy<2", "NumPy 2 took ndarray.itemset() out"),
+    "newbyteorder": ("numpy<2", "NumPy 2 took ndarray.newbyteorder() out"),
+    "ptp": ("numpy<2", "NumPy 2 took ndarray.ptp() out"),
+}
+"""Methods of arrays that an application may call, which no import tells of. (Functions of the module are brought back
+by panoramasdk; methods of a type in C cannot be.)"""
+
 MISSING_MODULES: Final = {
     "pkg_resources": "setuptools<81",
     "distutils": "setuptools<81",

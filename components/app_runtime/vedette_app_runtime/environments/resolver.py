@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,7 @@ from vedette_app_runtime.environments.known_breaks import (
     BUILT_FOR_HOURS,
     BUILT_IN_IMAGES,
     MISSING_MODULES,
+    TAKEN_OUT,
     WITH_SCREEN,
     constraints_for,
 )
@@ -50,9 +51,12 @@ class Resolver:
         self._wheels = wheels
         self._screen = screen
 
-    def resolve(self, wanted: RequirementSet, strategy: Strategy) -> Resolution:
+    def resolve(
+        self, wanted: RequirementSet, strategy: Strategy, methods: Mapping[str, str] | None = None
+    ) -> Resolution:
         """Find exact releases for ``wanted``.
 
+        :param methods: what the application calls of what libraries have taken out, and where
         :raises UvFailed: if there are none, or an index cannot be reached.
         """
         if strategy.relax != "none":
@@ -65,6 +69,10 @@ class Resolver:
         if BASE not in {requirement.name for requirement in requirements}:
             requirements = [*requirements, parse_line(BASE, "base")]
         constraints: list[str] = []
+        for method, place in (methods or {}).items() if strategy.constrain else ():
+            constraint, reason = TAKEN_OUT[method]
+            constraints.append(constraint)
+            notes = [*notes, f"{constraint} for {place}: {reason}"]
         while True:
             resolution = self.compile(requirements, wanted.options, strategy, constraints)
             needed = constraints_for(resolution.versions()) if strategy.constrain else []

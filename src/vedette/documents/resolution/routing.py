@@ -83,13 +83,7 @@ def resolve_routes(
             unconfirmed[rule.container_port] = finding("V065", at, message, hint)
         else:
             unconfirmed.pop(rule.container_port, None)
-    for each in opened:
-        container = each.container_port
-        if container is None:
-            container = next((c for c, (r, _) in routes.items() if r.host_port == each.host_port), each.host_port)
-        route = PortRoute(container_port=container, host_port=each.host_port, address=each.address)
-        message = f"--open: host port {each.host_port} is taken by another rule"
-        routes[container] = (route, general("V062", message, "give another host port"))
+    for container in _open(opened, routes):
         unconfirmed.pop(container, None)
         beyond.pop(container, None)
     findings += beyond.values()
@@ -102,3 +96,17 @@ def resolve_routes(
         taken.add(route.host_port)
     confirmed = (route for container, (route, _) in routes.items() if container not in unconfirmed)
     return tuple(route for route, _ in routes.values()), tuple(confirmed)
+
+
+def _open(opened: Sequence[OpenedPort], routes: dict[int, tuple[PortRoute, Finding]]) -> list[int]:
+    """Put what whoever deploys opens in the place of rules; return the ports of the application that it is about."""
+    containers = []
+    for each in opened:
+        container = each.container_port
+        if container is None:
+            container = next((c for c, (r, _) in routes.items() if r.host_port == each.host_port), each.host_port)
+        route = PortRoute(container_port=container, host_port=each.host_port, address=each.address)
+        message = f"--open: host port {each.host_port} is taken by another rule"
+        routes[container] = (route, general("V062", message, "give another host port"))
+        containers.append(container)
+    return containers

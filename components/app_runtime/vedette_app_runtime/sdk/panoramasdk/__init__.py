@@ -8,6 +8,9 @@ applications bring their own, old libraries.
 from ._errors import TimeoutException
 from ._media import media
 from ._node import node
+from ._numpy_names import restore
 from ._ports import port
+
+restore()
 
 __all__ = ["TimeoutException", "media", "node", "port"]
