@@ -229,7 +229,7 @@ _SYSCALLS = {"x86_64": {"add_key": 248, "keyctl": 250}, "aarch64": {"add_key": 2
 
 def _landlock() -> int:
     """Return the kernel's version of Landlock; 0 or less: it has none."""
-    return ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1)
+    return int(ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1))
 
 
 @pytest.mark.skipif(_landlock() < 6, reason="closing abstract sockets needs Linux 6.12 with Landlock")
