@@ -28,6 +28,8 @@ OUTPUT: Final = "output"
 """an output by its id, or all of an instance by ``<instance>.``,"""
 STREAM: Final = "stream"
 """or simply the stream that it belongs into."""
+OTA_LOG: Final = "ota_log"
+"""The stream of software updates."""
 
 
 @dataclass(frozen=True)

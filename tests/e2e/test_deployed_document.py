@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ import pytest
 import requests
 import yaml
 from moto.server import ThreadedMotoServer
+from vedette_device_monitor.configuration import MonitorConfiguration
+from vedette_device_monitor.logs.setup import uploader
 
 from vedette.cloud_stand_in import StandIn
 from vedette.cloud_stand_in.artifacts import read_from_s3
@@ -122,6 +125,39 @@ def update(document: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def logs_in_cloudwatch(machine: Machine, root: Path) -> set[tuple[str, str]]:
+    """Send what the components have logged as vedette.DeviceMonitor would; return (instance, stream) of all streams."""
+    work = root / "sent"
+    work.mkdir()
+    device = root.parent.name
+    made = uploader(
+        MonitorConfiguration(logs=True),
+        root=root,
+        work=work,
+        device=device,
+        region="us-east-1",
+        boot="",
+        environ=machine.environ,
+        uptime=time.monotonic,
+    )
+    made.run_once()
+    assert made.last_error == ""
+    made.close()
+    logs = boto3.client(
+        "logs",
+        endpoint_url=machine.environ["AWS_ENDPOINT_URL"],
+        region_name="us-east-1",
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+    )
+    prefix = f"/aws/panorama/devices/{device}"
+    return {
+        (group["logGroupName"].removeprefix(prefix).rpartition("/")[2], stream["logStreamName"])
+        for group in logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]
+        for stream in logs.describe_log_streams(logGroupName=group["logGroupName"])["logStreams"]
+    }
+
+
 @pytest.mark.parametrize("nucleus", ["java", "lite"])
 def test_what_a_device_is_sent_brings_up_no_video(machine: Machine, nucleus: str) -> None:
     project = machine.folder / nucleus / "people-counter"
@@ -170,6 +206,10 @@ def test_what_a_device_is_sent_brings_up_no_video(machine: Machine, nucleus: str
             return bool(status["frames"] > 0 and status["width"])
 
         eventually(pictures, "pictures come out of the application", within_s=120.0)
+        assert logs_in_cloudwatch(machine, root) >= {
+            ("", "occ_log"), ("", "ota_log"),
+            ("people-counter", "camera_node"), ("people-counter", "model_node"), ("people-counter", "code_node"),
+        }  # fmt: skip
     finally:
         process.terminate()
         process.wait(30)

@@ -12,12 +12,11 @@ from typing import Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from vedette.log_events import CAMERA, MODEL, OUTPUT, STREAM, Event
+from vedette.log_events import CAMERA, MODEL, OTA_LOG, OUTPUT, STREAM, Event
 
 GROUP_PREFIXES: Final = ("/aws/panorama/devices", "/aws/vedette/devices")
 """Where groups may lie: Panorama's own, for scripts and filters of old, or beside them."""
 OCC_LOG: Final = "occ_log"
-OTA_LOG: Final = "ota_log"
 SYSLOG: Final = "syslog"
 KERN_LOG: Final = "kern_log"
 SETUP_LOG: Final = "logging_setup_logs"

@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from vedette.log_events import STREAM, about
+from vedette.log_events import OTA_LOG, STREAM, about
 
-__all__ = ["note_version", "version_in"]
+__all__ = ["note_version", "say_version", "version_in"]
 
 _log = logging.getLogger(__name__)
 
-OTA_STREAM: Final = "ota_log"
 _FILE: Final = "version"
 
 
@@ -36,5 +35,10 @@ def note_version(folder: Path, component: str, paths: Iterable[str]) -> None:
         file.write_text(f"{version}\n")
     except (OSError, ValueError):
         return
+    say_version(component, before, version)
+
+
+def say_version(component: str, before: str, version: str) -> None:
+    """Log an update, or with an empty ``before`` an installation."""
     words = f"{before} -> {version}" if before else f"{version} was installed"
-    _log.info("%s %s", component, words, extra=about(STREAM, OTA_STREAM))
+    _log.info("%s %s", component, words, extra=about(STREAM, OTA_LOG))

@@ -26,6 +26,7 @@ from vedette_device_monitor.logs.uploader import Uploader
 
 from vedette.application.log_streams import LogStreams
 from vedette.aws_calls import Denied, NoCredentials, OutcomeUnknown, Rejected, Unreachable
+from vedette.bus.version import note_version
 from vedette.log_events import CAMERA, MODEL, OUTPUT, STREAM, Event, EventFile, about
 
 NOW = 1_800_000_000.0
@@ -565,6 +566,32 @@ def test_one_stream_that_is_refused_repeats_the_lines_of_the_others(device: Devi
     assert device.service.texts("front_door") == ["INFO c 1", "INFO c 3"]
     assert device.service.texts("second_node") == ["INFO c 1", "INFO c 3"]
     assert len(device.service.texts("occ_log", GROUP)) == 2
+
+
+def test_an_update_leaves_no_trace(device: Device, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    link = device.root / "work" / "vedette.AppRuntime" / "current"
+    link.parent.mkdir()
+
+    def installed(version: str) -> None:
+        link.unlink(missing_ok=True)
+        link.symlink_to(f"/greengrass/v2/packages/artifacts-unarchived/vedette.AppRuntime/{version}/app_runtime")
+        device.start()
+        device.pass_s(4)
+
+    for version in ("0.1.0", "0.1.0", "0.2.0"):
+        installed(version)
+    folder = device.work / "logs"
+    for version in ("0.1.0", "0.1.0", "0.3.0"):
+        paths = [f"/greengrass/v2/packages/artifacts-unarchived/vedette.DeviceMonitor/{version}/device_monitor/x"]
+        note_version(folder, "vedette.DeviceMonitor", paths)
+    told = [record for record in caplog.records if getattr(record, "about", "") == "stream:ota_log"]
+    assert [record.message for record in told] == [
+        "vedette.AppRuntime 0.1.0 was installed",
+        "vedette.AppRuntime 0.1.0 -> 0.2.0",
+        "vedette.DeviceMonitor 0.1.0 was installed",
+        "vedette.DeviceMonitor 0.1.0 -> 0.3.0",
+    ]
 
 
 def test_a_login_in_an_address_is_sent(device: Device) -> None:

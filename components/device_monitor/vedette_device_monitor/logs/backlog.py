@@ -1,5 +1,6 @@
 """The log files that are followed: how far each has been read, when it grew, and its next lines."""
 
+import json
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from vedette.application.log_streams import CONSOLE_OUTPUT, OCC_LOG, LogStreams, Where, places
+from vedette.bus.version import say_version
 from vedette.log_events import Event
 from vedette.log_text import time_of
 from vedette_device_monitor.logs.files import LogFile, LogFolders, open_file
@@ -22,6 +24,7 @@ AT_REST_S: Final = 5.0
 """A last line without an end is sent when its file has not grown for so long."""
 MARKS_SAVED_S: Final = 60.0
 _MOST_AGE_S: Final = 30 * 86400.0
+_VERSIONS: Final = "versions"
 
 
 @dataclass
@@ -93,6 +96,8 @@ class Backlog:
             self._see(key, file, now, since_s)
         for key in [key for key in self._followed if key not in found]:
             self._miss(key)
+        if since_s is None or now - self._saved_at >= MARKS_SAVED_S:
+            self._note_versions()
         if now - self._saved_at >= MARKS_SAVED_S:
             self._saved_at = now
             self._positions.save((key, each.place) for key, each in self._followed.items() if self._unsent(each))
@@ -155,6 +160,21 @@ class Backlog:
         if place.marks and place.marks[-1].offset > file.size:
             place.marks = []
         place.marks = thinned([*place.marks, mark], place.position)
+
+    def _note_versions(self) -> None:
+        """Log updates of the components without a process, which cannot tell of it themselves as the others do."""
+        versions = self._folders.versions()
+        known = self._positions.note(_VERSIONS)
+        try:
+            before = json.loads(known) if known else {}
+        except ValueError:
+            before = {}
+        if versions == before or not isinstance(before, dict):
+            return
+        for component, version in versions.items():
+            if before.get(component) != version:
+                say_version(component, str(before.get(component, "")), version)
+        self._positions.save((), [(_VERSIONS, json.dumps(versions))])
 
     def _miss(self, key: str) -> None:
         followed = self._followed[key]
