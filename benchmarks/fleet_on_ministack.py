@@ -354,11 +354,11 @@ def shadow_alone(folder: Path, rounds: int) -> None:
 
 
 def device_jobs(cloud: Cloud, folder: Path) -> None:
-    from vedette_device_monitor.bundle import Source
     from vedette_device_monitor.deeds import diagnostics, doctor
     from vedette_device_monitor.jobs import JobLog, Jobs
 
     from vedette.aws_calls import AwsCaller, CredentialsSource
+    from vedette.diagnostics import Source
 
     iot, s3 = cloud.client("iot"), cloud.client("s3")
     s3.create_bucket(Bucket="bundles", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
 
@@ -66,6 +67,12 @@ class Event:
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError("this is no event") from error
+
+    @property
+    def line(self) -> str:
+        """The event as people read it: time, level, where, message."""
+        moment = datetime.fromtimestamp(self.at, timezone.utc).isoformat(timespec="milliseconds")
+        return f"{moment.replace('+00:00', 'Z')} {self.level} {self.logger} {self.message}"
 
     @property
     def subject(self) -> tuple[str, str]:

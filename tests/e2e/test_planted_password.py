@@ -12,11 +12,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from vedette_device_monitor.bundle import Source, bundle, log_sources
 from vedette_device_monitor.configuration import MonitorConfiguration
 from vedette_device_monitor.main import Monitor
 
 from vedette.bus.memory import MemoryBroker, MemoryBus
+from vedette.diagnostics import Source, bundle, log_sources
 from vedette.messages import CameraState, CameraStatus
 
 from .cameras import Camera

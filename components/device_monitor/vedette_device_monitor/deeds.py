@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import Final
 
 from vedette.aws_calls import AwsCaller, AwsError
-from vedette_device_monitor.bundle import Source, bundle
+from vedette.diagnostics import Source, bundle
 from vedette_device_monitor.jobs import Deed, Job, Outcome
 
 _REBOOTS: Final[Sequence[Sequence[str]]] = (("systemctl", "reboot"), ("sudo", "-n", "systemctl", "reboot"))

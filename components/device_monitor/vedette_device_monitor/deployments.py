@@ -93,4 +93,5 @@ class Deployments:
             deployment_id=deployment_id, name=name, state=state, since=self._wall(), detail=detail
         )
         words = f"{state.value}{': ' if detail else ''}{detail}"
-        logger.info("deployment %s %s: %s", name, deployment_id, words, extra=about(STREAM, OCC_LOG))
+        called = f"{name} {deployment_id}".strip()
+        logger.info("deployment %s: %s", called, words, extra=about(STREAM, OCC_LOG))

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from vedette.aws_calls import AwsCaller, CredentialsSource
 from vedette.bus import Bus, BusError, BusLost, BusTimeout, NotFound, Subscription
 from vedette.bus.component import ComponentFailed
+from vedette.diagnostics import LeftOut, Source, log_sources
 from vedette.health import ComponentHealth, HealthBook
 from vedette.messages import (
     ApplicationStatus,
@@ -30,7 +31,6 @@ from vedette.messages import (
 )
 from vedette.metrics import NAMESPACE, PANORAMA_NAMESPACE
 from vedette.shadows import ShadowKeeper
-from vedette_device_monitor.bundle import LeftOut, Source, log_sources
 from vedette_device_monitor.collection import Collection, Identity
 from vedette_device_monitor.configuration import ConfigurationError, MonitorConfiguration, read
 from vedette_device_monitor.counters import Counters

@@ -106,7 +106,7 @@ def places(component: str, event: Event, instances: Mapping[str, LogStreams]) ->
 
     :param instances: component of an application -> its streams
     """
-    text = f"{event.level} {event.logger} {event.message}"
+    text = event.line
     own = instances.get(component)
     kind, name = event.subject
     stream = next((stream for logger, stream in _OF_LOGGERS if event.logger.startswith(logger)), "")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _POLL_S: Final = 3.0
 _LOOK_BACK_S: Final = 3600.0
 """Without --since."""
+_NONE: Final = "none: does aws.greengrass.LogManager or vedette.DeviceMonitor send logs, and may it?"
 _LATE_MS: Final = 120_000
 """The log manager uploads lines in parts: what comes late by so much is still shown with --follow."""
 
@@ -39,31 +40,49 @@ def show_cloud_logs(
 
     with speaking_to_aws():
         logs = CloudLogs(Cloud(profile=profile, region=region))
-        labels = logs.labels()
-        chosen = {label: group for label, group in labels.items() if name is None or name in label}
+        known = logs.logs()
+        # A name that no log has may be that of a node: only the lines of an application's log tell.
+        chosen = [log for log in known if log.fits(name)] or [log for log in known if log.device]
+        if device is not None:
+            chosen = [log for log in chosen if log.device in ("", device)]
         if not chosen:
-            known = ", ".join(sorted(labels)) or "none: does aws.greengrass.LogManager run, and may it write?"
-            raise Failure(f"no log of `{name or ''}` in CloudWatch", hint=f"there are: {known}")
+            labels = ", ".join(sorted({log.label for log in known})) or _NONE
+            raise Failure(f"no log of `{name or ''}` in CloudWatch", hint=f"there are: {labels}")
         start_ms = int((time.time() - (since_s or _LOOK_BACK_S)) * 1000)
-        wanted = {label: Wanted(level) for label in chosen}
+        wanted: dict[tuple[str, str], Wanted] = {}
+
+        def takes(line: "CloudLine") -> bool:
+            if name is not None and name not in line.label:
+                return False
+            # Lines of one stream belong together: what has no level goes with the one before it.
+            return wanted.setdefault((line.device, line.label), Wanted(level)).takes(line.text)
+
         newest: dict[str, int] = {}
         seen: set[str] = set()
-        for label, group in sorted(chosen.items()):
+        shown = 0
+        for log in sorted(chosen, key=lambda log: (log.label, log.group)):
             # Lines that are not wanted count for nothing, so they are left out before the newest are taken.
-            found = [line for line in logs.since(label, group, start_ms, device) if wanted[label].takes(line.text)]
-            for line in found[-lines:] if lines else []:
-                _show(line)
-            newest[label] = max((line.time_ms for line in found), default=start_ms)
+            found = [line for line in logs.since(log, start_ms, device) if takes(line)]
+            for stream in sorted({line.label for line in found}):
+                for line in [line for line in found if line.label == stream][-lines:] if lines else []:
+                    _show(line)
+            shown += len(found)
+            newest[log.group] = max((line.time_ms for line in found), default=start_ms)
             seen |= {line.id for line in found}
+        if not shown and not follow and not any(log.fits(name) for log in chosen):
+            raise Failure(
+                f"no log of `{name}` in CloudWatch",
+                hint=f"there are: {', '.join(sorted({log.label for log in known}))}",
+            )
         stop = threading.Event()
         while follow:
             stop.wait(_POLL_S)
-            for label, group in sorted(chosen.items()):
-                for line in logs.since(label, group, newest[label] - _LATE_MS, device):
-                    if line.id not in seen and wanted[label].takes(line.text):
+            for log in chosen:
+                for line in logs.since(log, newest[log.group] - _LATE_MS, device):
+                    if line.id not in seen and takes(line):
                         _show(line)
                     seen.add(line.id)
-                    newest[label] = max(newest[label], line.time_ms)
+                    newest[log.group] = max(newest[log.group], line.time_ms)
     return 0
 
 

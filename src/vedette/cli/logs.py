@@ -5,21 +5,36 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from vedette.application.log_streams import LogStreams, places
 from vedette.cli.failure import Failure
 from vedette.cli.log_lines import Wanted
 from vedette.cli.session import STATE_FOLDER
+from vedette.log_events import Event
 from vedette.nucleus.instances import find_instances
 
 _PERIOD_S: Final = 0.3
+_APPLICATION: Final = "vedette.app."
+_OF_NODES: Final = ("vedette.CameraIngest", "vedette.ModelInference", "vedette.Display")
+"""Components whose events are about nodes of applications."""
+
+
+@dataclass(frozen=True)
+class Log:
+    """A log: what it is called, the file that it is in, and which of its lines belong to it."""
+
+    label: str
+    path: Path
+    lines_of: Callable[[str], list[str]]
 
 
 def show_logs(
     name: str | None,
-    directory: Path | None,
+    root: Path,
     *,
     lines: int,
     follow: bool,
@@ -28,34 +43,42 @@ def show_logs(
 ) -> int:
     """Print the newest lines of every log that fits ``name``, then what is added, until Ctrl-C.
 
-    :raises Failure: when nothing runs, or no log of that name is there
+    :param root: root folder of the nucleus
+    :raises Failure: when no log of that name is there
     """
-    root = _root(directory)
-    files = _files(root)
-    chosen = {label: path for label, path in files.items() if name is None or name in label}
+    logs = find_logs(root)
+    chosen = [log for log in logs if name is None or name in log.label]
     if not chosen:
-        raise Failure(f"no log of `{name}` below {root}", hint=f"there are: {', '.join(sorted(files)) or 'none yet'}")
-    width = max(len(label) for label in chosen)
-    positions = {}
+        known = ", ".join(sorted({log.label for log in logs})) or "none yet"
+        raise Failure(f"no log of `{name}` below {root}", hint=f"there are: {known}")
+    width = max(len(log.label) for log in chosen)
+    positions: dict[Log, int] = {}
     since = None if since_s is None else time.time() - since_s
-    wanted = {label: Wanted(level, since) for label in chosen}
-    for label, path in sorted(chosen.items()):
-        with path.open(encoding="utf-8", errors="replace") as file:
-            for line in deque((line for line in file if wanted[label].takes(line)), maxlen=lines):
-                sys.stdout.write(f"{label:<{width}} {line.rstrip()}\n")
-            positions[label] = file.tell()
+    wanted = {log: Wanted(level, since) for log in chosen}
+    for log in chosen:
+        with log.path.open(encoding="utf-8", errors="replace") as file:
+            fitting = (text for line in file for text in log.lines_of(line) if wanted[log].takes(text))
+            for text in deque(fitting, maxlen=lines):
+                sys.stdout.write(f"{log.label:<{width}} {text}\n")
+            positions[log] = file.tell()
     sys.stdout.flush()
     stop = threading.Event()
     while follow:
-        for label, line in _added(chosen, positions):
-            if wanted[label].takes(line):
-                sys.stdout.write(f"{label:<{width}} {line}\n")
+        for log, text in _added(chosen, positions):
+            if wanted[log].takes(text):
+                sys.stdout.write(f"{log.label:<{width}} {text}\n")
         sys.stdout.flush()
         stop.wait(_PERIOD_S)
     return 0
 
 
-def _root(directory: Path | None) -> Path:
+def logs_root(directory: Path | None, root: Path | None) -> Path:
+    """Return the root folder of the nucleus whose logs are meant.
+
+    :raises Failure: when nothing is named and nothing runs
+    """
+    if root is not None:
+        return root
     if directory is not None:
         return directory / STATE_FOLDER
     instances = find_instances()
@@ -64,33 +87,63 @@ def _root(directory: Path | None) -> Path:
     return Path(instances[-1].root)
 
 
-def _files(root: Path) -> dict[str, Path]:
-    """Return label -> file: component logs, each application's console and own log files."""
-    files = {path.stem: path for path in (root / "logs").glob("*.log")}
-    for work in (root / "work").glob("vedette.app.*"):
-        instance = work.name.removeprefix("vedette.app.")
+def find_logs(root: Path) -> list[Log]:
+    """Return component logs, each application's console and own log files, and what is about its nodes."""
+    found = [Log(path.stem, path, _line) for path in (root / "logs").glob("*.log")]
+    for work in (root / "work").glob(f"{_APPLICATION}*"):
+        instance = work.name.removeprefix(_APPLICATION)
         console = work / "logs" / "console_output"
         if console.is_file():
-            files[f"{instance}/console"] = console
-        for path in (work / "logs" / "application").glob("*"):
-            # The folder is the application's: a link there may lead to anything of whoever reads.
-            if stat.S_ISREG(path.lstat().st_mode):
-                files[f"{instance}/{path.name}"] = path
-    return files
+            found.append(Log(f"{instance}/console", console, _line))
+        # The folder is the application's: a link there may lead to anything of whoever reads.
+        own = [path for path in (work / "logs" / "application").glob("*") if stat.S_ISREG(path.lstat().st_mode)]
+        found += [Log(f"{instance}/{path.name}", path, _line) for path in own]
+        found += _of_nodes(root, work.name, LogStreams.read(work / "logs", work.name))
+    return sorted(found, key=lambda log: (log.label, str(log.path)))
 
 
-def _added(files: dict[str, Path], positions: dict[str, int]) -> Iterator[tuple[str, str]]:
-    for label, path in sorted(files.items()):
+def _of_nodes(root: Path, component: str, streams: LogStreams) -> Iterator[Log]:
+    nodes = {node for named in (streams.cameras, streams.models) for nodes in named.values() for node in nodes}
+    for source in _OF_NODES:
+        for path in sorted((root / "work" / source / "logs").glob("events*.jsonl")):
+            for node in sorted(nodes | set(streams.outputs.values())):
+                lines_of = _about(source, component, streams, node)
+                with path.open(encoding="utf-8", errors="replace") as file:
+                    if any(lines_of(line) for line in file):
+                        yield Log(f"{streams.instance}/{node}", path, lines_of)
+
+
+def _about(source: str, component: str, streams: LogStreams, node: str) -> Callable[[str], list[str]]:
+    instances = {component: streams}
+
+    def lines_of(line: str) -> list[str]:
         try:
-            size = path.stat().st_size
-            if size < positions[label]:
-                positions[label] = 0  # rotated: what is there now is new
-            if size == positions[label]:
+            event = Event.decode(line)
+        except ValueError:
+            return []
+        where, text = places(source, event, instances)
+        return text.splitlines() if any(each == (streams.instance, node) for each in where) else []
+
+    return lines_of
+
+
+def _line(line: str) -> list[str]:
+    return [line.rstrip()]
+
+
+def _added(logs: Sequence[Log], positions: dict[Log, int]) -> Iterator[tuple[Log, str]]:
+    for log in logs:
+        try:
+            size = log.path.stat().st_size
+            if size < positions[log]:
+                positions[log] = 0  # rotated: what is there now is new
+            if size == positions[log]:
                 continue
-            with path.open(encoding="utf-8", errors="replace") as file:
-                file.seek(positions[label])
+            with log.path.open(encoding="utf-8", errors="replace") as file:
+                file.seek(positions[log])
                 for line in file:
-                    yield label, line.rstrip()
-                positions[label] = file.tell()
+                    for text in log.lines_of(line):
+                        yield log, text
+                positions[log] = file.tell()
         except FileNotFoundError:
-            positions[label] = 0
+            positions[log] = 0

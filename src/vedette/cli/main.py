@@ -334,6 +334,15 @@ def logs(
     directory: Annotated[
         Path | None, typer.Option("--dir", metavar="DIR", help="Application's folder; default: what runs now.")
     ] = None,
+    root: Annotated[
+        Path | None, typer.Option("--root", metavar="DIR", help="Root folder of a nucleus, as /greengrass/v2.")
+    ] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write all logs into one archive instead, without passwords; needs no network."
+        ),
+    ] = None,
     lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="Newest lines of each log.")] = 20,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with what is added, until Ctrl-C.")] = False,
     level: Annotated[
@@ -352,6 +361,8 @@ def logs(
     vedette logs -f CameraIngest --level WARNING
 
     vedette logs people-counter --cloud --device shop-7 --since 2h
+
+    vedette logs --bundle logs.zip
     """
     from vedette.cli.log_lines import duration_s, level_named
 
@@ -371,9 +382,14 @@ def logs(
             region=region,
         )
         raise typer.Exit(code)
-    from vedette.cli.logs import show_logs
+    from vedette.cli.logs import logs_root, show_logs
 
-    raise typer.Exit(show_logs(name, directory, lines=lines, follow=follow, level=least, since_s=since_s))
+    folder = logs_root(directory, root)
+    if bundle is not None:
+        from vedette.cli.log_bundle import write_bundle
+
+        raise typer.Exit(write_bundle(Terminal(), folder, bundle))
+    raise typer.Exit(show_logs(name, folder, lines=lines, follow=follow, level=least, since_s=since_s))
 
 
 camera_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Cameras: by name, and what they answer.")

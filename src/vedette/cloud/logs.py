@@ -1,16 +1,30 @@
-"""Logs of Vedette and its applications in CloudWatch, where the Greengrass log manager puts them."""
+"""Logs of Vedette and its applications in CloudWatch: in the log manager's groups, and in those of the monitor."""
 
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from vedette.application.log_streams import GROUP_PREFIXES
 from vedette.application.log_upload import CONSOLE, FILES, log_group
 from vedette.cloud.access import Cloud
 
 _APPLICATION: Final = "vedette.app."
+_APPLICATIONS: Final = "/applications/"
 _PAGES: Final = 50
 """Of a log group at once, up to 10,000 lines each: what is older is not worth the calls."""
+
+
+@dataclass(frozen=True)
+class CloudLog:
+    """A log group. ``device``: whose it is alone; empty: the whole fleet's, with a stream for each device and day."""
+
+    label: str
+    group: str
+    device: str = ""
+
+    def fits(self, name: str | None) -> bool:
+        """Tell whether it is a log of that name, or has one among its streams as ``<instance>/<node>``."""
+        return name is None or name in self.label or (bool(self.device) and name.startswith(f"{self.label}/"))
 
 
 @dataclass(frozen=True)
@@ -30,33 +44,37 @@ class CloudLogs:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
 
-    def labels(self) -> dict[str, str]:
-        """Return label -> log group: as ``vedette logs`` calls the same logs on the device."""
+    def logs(self) -> list[CloudLog]:
+        """Return every log, called as ``vedette logs`` calls it on the device."""
         prefix = log_group("vedette.", self._cloud.region)
-        found: dict[str, str] = {}
+        found = [CloudLog(_label(name.rpartition("/")[2]), name) for name in self._groups(prefix)]
+        for beginning in GROUP_PREFIXES:
+            for name in self._groups(f"{beginning}/"):
+                device, _, instance = name.removeprefix(f"{beginning}/").partition(_APPLICATIONS)
+                found.append(CloudLog(instance or "device", name, device))
+        return found
+
+    def since(self, log: CloudLog, since_ms: int, device: str | None) -> Iterator[CloudLine]:
+        """Give out the lines of a log since a Unix time in ms, in order."""
+        if device is not None and log.device not in ("", device):
+            return
+        arguments: dict[str, Any] = {"logGroupName": log.group, "startTime": since_ms, "interleaved": True}
+        for _ in range(_PAGES):
+            answer = self._cloud.call("logs", "filter_log_events", **arguments)
+            for event in answer.get("events", ()):
+                line = _line(log, event)
+                if device is None or line.device == device:
+                    yield line
+            if not answer.get("nextToken"):
+                return
+            arguments["nextToken"] = answer["nextToken"]
+
+    def _groups(self, prefix: str) -> Iterator[str]:
         arguments: dict[str, Any] = {"logGroupNamePrefix": prefix}
         while True:
             answer = self._cloud.call("logs", "describe_log_groups", **arguments)
             for group in answer.get("logGroups", ()):
-                name = group["logGroupName"]
-                found[_label(name.rpartition("/")[2])] = name
-            if not answer.get("nextToken"):
-                return found
-            arguments["nextToken"] = answer["nextToken"]
-
-    def newest(self, label: str, group: str, since_ms: int, count: int, device: str | None) -> list[CloudLine]:
-        """Return the newest lines of a group since a time, the oldest of them first."""
-        return list(deque(self.since(label, group, since_ms, device), maxlen=count))
-
-    def since(self, label: str, group: str, since_ms: int, device: str | None) -> Iterator[CloudLine]:
-        """Give out the lines of a group since a Unix time in ms, in order."""
-        arguments: dict[str, Any] = {"logGroupName": group, "startTime": since_ms, "interleaved": True}
-        for _ in range(_PAGES):
-            answer = self._cloud.call("logs", "filter_log_events", **arguments)
-            for event in answer.get("events", ()):
-                line = _line(label, event)
-                if device is None or line.device == device:
-                    yield line
+                yield str(group["logGroupName"])
             if not answer.get("nextToken"):
                 return
             arguments["nextToken"] = answer["nextToken"]
@@ -70,7 +88,11 @@ def _label(name: str) -> str:
     return name
 
 
-def _line(label: str, event: Mapping[str, Any]) -> CloudLine:
-    # Streams are called /2026/11/27/thing/<thing>.
-    device = str(event.get("logStreamName", "")).rpartition("/thing/")[2]
+def _line(log: CloudLog, event: Mapping[str, Any]) -> CloudLine:
+    stream = str(event.get("logStreamName", ""))
+    if log.device:
+        label, device = f"{log.label}/{stream}", log.device
+    else:
+        # Streams are called /2026/11/27/thing/<thing>.
+        label, device = log.label, stream.rpartition("/thing/")[2]
     return CloudLine(label, device, int(event["timestamp"]), str(event["message"]).rstrip("\n"), str(event["eventId"]))

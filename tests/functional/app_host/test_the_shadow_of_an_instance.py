@@ -1,5 +1,6 @@
 """Parameters, pauses, restarts out of the shadow of a running application, and what the host tells back."""
 
+import logging
 import queue
 import time
 from collections.abc import Callable
@@ -53,7 +54,8 @@ def limited(rig: Rig, default: int = 1) -> None:
     rig.parameter("limit", "int32", default)
 
 
-def test_a_value_in_the_shadow_does_not_reach_the_application(rig: Rig) -> None:
+def test_a_value_in_the_shadow_does_not_reach_the_application(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     limited(rig)
     rig.configuration["parameters"] = {"limit_node": 5}
     rig.start(thing=THING)
@@ -78,6 +80,9 @@ def test_a_value_in_the_shadow_does_not_reach_the_application(rig: Rig) -> None:
     assert told["origins"] == {"limit_node": "deployment"}
     assert rig.said("value", count=3)[-1] == 5
     assert len(rig.said("started")) == 1
+    logged = [record.message for record in caplog.records if getattr(record, "about", "") == "stream:shadow_log"]
+    assert "parameter limit was changed (shadow)" in logged
+    assert [text for text in logged if "parameters.limit_node" in text]
 
 
 def test_a_deleted_shadow_leaves_its_values(rig: Rig) -> None:

@@ -29,6 +29,12 @@ INGEST = [
     '  File "worker.py", line 1, in <module>',
     f"{at(50)} INFO vedette_camera_ingest.ingest camera yard is live",
 ]
+STALL = "stall-3"
+PANORAMA = "/aws/panorama/devices"
+NODES = {
+    "code_node": ["from app.log"],
+    "front_door": [f"{at(9)} ERROR vedette_camera_ingest.ingest camera door is not-found: 404"],
+}
 CONSOLE = [f"{at(40)} counted 3", f"{at(30)} counted 4"]
 
 
@@ -54,6 +60,12 @@ def aws() -> Iterator[str]:
         client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
         other = [{"timestamp": int(NOW * 1000), "message": "of another device"}]
         client.put_log_events(logGroupName=group, logStreamName=stream.replace("7", "8"), logEvents=other)
+    group = f"{PANORAMA}/{STALL}/applications/shopper"
+    client.create_log_group(logGroupName=group)
+    for stream, lines in NODES.items():
+        client.create_log_stream(logGroupName=group, logStreamName=stream)
+        events = [{"timestamp": int((NOW - 20 + n) * 1000), "message": line} for n, line in enumerate(lines)]
+        client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
     yield url
     server.stop()
 
@@ -104,6 +116,19 @@ def test_lines_of_other_levels_and_times_are_shown(folder: Path) -> None:
     assert "wrong-password" not in text
     assert "is live" not in text
     assert "long ago" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("shopper", ["code_node", "front_door"]),
+        ("shopper/front_door", ["front_door"]),
+        ("code_node", ["code_node"]),
+    ],
+)
+def test_the_streams_of_nodes_are_not_read(aws: str, name: str, expected: list[str]) -> None:
+    done = logs("--cloud", "--region", "eu-west-1", "--device", STALL, name, endpoint=aws)
+    assert done.stdout.splitlines() == [f"{STALL} shopper/{node} {line}" for node in expected for line in NODES[node]]
 
 
 def test_all_devices_are_one(aws: str) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from vedette_device_monitor.bundle import bundle
 from vedette_device_monitor.configuration import MonitorConfiguration
 from vedette_device_monitor.jobs import Job
 from vedette_device_monitor.main import Monitor
 
 from vedette.bus.memory import MemoryBus
+from vedette.diagnostics import bundle
 from vedette.messages import CameraState, CameraStatus
 from vedette.rings import I420, FrameHeader, RingWriter, frame_bytes, listen
 

@@ -1,5 +1,6 @@
 """What is known of a deployment: from the nucleus's announcements, from AWS IoT's jobs, and from both at once."""
 
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -42,6 +43,22 @@ def test_an_announced_update_is_not_known() -> None:
     assert known.state == "in-progress"
     known.deployments.announced("d", begins=False)
     assert known.state == "done"
+
+
+def test_the_log_does_not_tell_start_and_end(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    known = Known()
+    for status in ("QUEUED", "IN_PROGRESS", "IN_PROGRESS", "SUCCEEDED"):
+        known.deployments.job(job(status))
+    known.deployments.announced("d-2", begins=True)
+    known.deployments.job(job("FAILED", {**DOCUMENT, "deploymentName": "more"}, **{"deployment-failure-cause": "disk"}))
+    assert [(getattr(record, "about", ""), record.message) for record in caplog.records] == [
+        ("stream:occ_log", "deployment shops job-1: queued"),
+        ("stream:occ_log", "deployment shops job-1: in-progress"),
+        ("stream:occ_log", "deployment shops job-1: succeeded"),
+        ("stream:occ_log", "deployment d-2: in-progress"),
+        ("stream:occ_log", "deployment more job-1: failed: disk"),
+    ]
 
 
 def test_a_job_of_somebody_else_is_called_a_deployment() -> None:

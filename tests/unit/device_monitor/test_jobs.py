@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from vedette_device_monitor.bundle import Source, bundle, log_sources, without_secrets
 from vedette_device_monitor.deeds import diagnostics, reboot
 from vedette_device_monitor.jobs import Job, JobLog, Jobs, Outcome
 
 from vedette.aws_calls import Denied, Response
 from vedette.bus import BusError
 from vedette.bus.memory import MemoryBroker, MemoryBus
+from vedette.diagnostics import Source, bundle, log_sources, without_secrets
 
 THING = "shop-7"
 TOO_LARGE = "a document that nucleus lite does not pass on"

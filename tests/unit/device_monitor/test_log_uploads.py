@@ -30,6 +30,7 @@ from vedette.bus.version import note_version
 from vedette.log_events import CAMERA, MODEL, OUTPUT, STREAM, Event, EventFile, about
 
 NOW = 1_800_000_000.0
+AT = "2027-01-15T08:00:00.000Z"
 GROUP = "/aws/panorama/devices/shop-7"
 COUNTER = f"{GROUP}/applications/counter"
 THERE = "ResourceAlreadyExistsException"
@@ -508,7 +509,9 @@ def test_groups_are_made_without_retention_or_not_at_all(device: Device) -> None
         device.work / "logs" / "events.jsonl", Event(NOW, "INFO", "vedette_device_monitor.jobs", "did").encode()
     )
     device.pass_s(4)
-    assert device.service.texts("occ_log", GROUP) == ["INFO vedette_device_monitor.jobs did [vedette.DeviceMonitor]"]
+    assert device.service.texts("occ_log", GROUP) == [
+        f"{AT} INFO vedette_device_monitor.jobs did [vedette.DeviceMonitor]"
+    ]
     with pytest.raises(ConfigurationError, match="CloudWatch keeps logs for 1, 3"):
         read({"logRetentionDays": 31})
 
@@ -534,16 +537,18 @@ def test_events_go_to_the_stream_of_another_node(device: Device) -> None:
     found = {(g.removeprefix(GROUP), s): [t for _, t in events] for (g, s), events in device.service.streams.items()}
     here = "/applications/counter"
     assert found == {
-        (here, "front_door"): ["INFO camera 404"],
-        (here, "second_node"): ["INFO camera 404"],
-        (here, "model_node"): ["INFO model loaded"],
-        (here, "screen_node"): ["INFO screen goes to counter", "INFO feed no picture"],
-        (here, "code_node"): ["INFO vedette_app_runtime.supervisor the application ended"],
-        (here, "mds"): ["INFO vedette_app_runtime.role.credentials credentials until 10:00"],
-        ("", "shadow_log"): ["INFO vedette_app_runtime.host threshold was changed [vedette.app.counter]"],
-        ("", "occ_log"): ["INFO camera nobody's [vedette.CameraIngest]"],
-        ("", "logging_setup_logs"): ["INFO vedette_device_monitor.logs.setup region [vedette.DeviceMonitor]"],
-        ("", "cloudwatch_agent_logs"): ["INFO vedette_device_monitor.logs.uploader refused [vedette.DeviceMonitor]"],
+        (here, "front_door"): [f"{AT} INFO camera 404"],
+        (here, "second_node"): [f"{AT} INFO camera 404"],
+        (here, "model_node"): [f"{AT} INFO model loaded"],
+        (here, "screen_node"): [f"{AT} INFO screen goes to counter", f"{AT} INFO feed no picture"],
+        (here, "code_node"): [f"{AT} INFO vedette_app_runtime.supervisor the application ended"],
+        (here, "mds"): [f"{AT} INFO vedette_app_runtime.role.credentials credentials until 10:00"],
+        ("", "shadow_log"): [f"{AT} INFO vedette_app_runtime.host threshold was changed [vedette.app.counter]"],
+        ("", "occ_log"): [f"{AT} INFO camera nobody's [vedette.CameraIngest]"],
+        ("", "logging_setup_logs"): [f"{AT} INFO vedette_device_monitor.logs.setup region [vedette.DeviceMonitor]"],
+        ("", "cloudwatch_agent_logs"): [
+            f"{AT} INFO vedette_device_monitor.logs.uploader refused [vedette.DeviceMonitor]"
+        ],
     }
 
 
@@ -563,8 +568,8 @@ def test_one_stream_that_is_refused_repeats_the_lines_of_the_others(device: Devi
 
     device.service._PutLogEvents = put  # type: ignore[method-assign]
     device.pass_s(300)
-    assert device.service.texts("front_door") == ["INFO c 1", "INFO c 3"]
-    assert device.service.texts("second_node") == ["INFO c 1", "INFO c 3"]
+    assert device.service.texts("front_door") == [f"{AT} INFO c 1", f"{AT} INFO c 3"]
+    assert device.service.texts("second_node") == [f"{AT} INFO c 1", f"{AT} INFO c 3"]
     assert len(device.service.texts("occ_log", GROUP)) == 2
 
 

@@ -1,5 +1,6 @@
 """Tiles on the screen, whose it is, and what it says without pictures."""
 
+import logging
 from typing import Any
 
 import pytest
@@ -70,6 +71,21 @@ def test_screen_does_not_go_to_the_one_started_last_or_back() -> None:
     assert ownership.update(document(one, two, stopped, outputs=("one", "two", "three"))) == "two"
     assert ownership.update(document(one, outputs=("one",))) == "one"
     assert ownership.update(document()) == ""
+
+
+def test_the_log_does_not_tell_whose_the_screen_is(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    ownership = Ownership()
+    running = ApplicationState.RUNNING
+    for _ in range(3):
+        ownership.update(document(("one", running, 50.0), outputs=("one",)))
+    ownership.update(document(("one", running, 50.0), ("two", running, 1.0), outputs=("one", "two")))
+    told = [(getattr(record, "about", ""), record.message) for record in caplog.records]
+    assert told == [
+        ("output:one.", "the screen goes from nobody to one"),
+        ("output:one.", "the screen goes from one to two"),
+        ("output:two.", "the screen goes from one to two"),
+    ]
 
 
 def test_application_without_an_output_gets_the_screen() -> None:

@@ -54,8 +54,10 @@ def tail_of(path: Path, most: int = TAIL_BYTES) -> str:
 
 
 def log_sources(root: Path) -> list[Source]:
-    """Return the logs below a nucleus's root that this user may read: components, consoles, applications' own files."""
+    """Return the logs below a nucleus's root that this user may read: of components, consoles, applications' files."""
     found = [_log(f"logs/{path.name}", path) for path in _files(root / "logs", "*.log")]
+    for work in sorted((root / "work").glob("vedette.*")):
+        found += [_log(f"events/{work.name}/{path.name}", path) for path in _files(work / "logs", "events*.jsonl*")]
     for work in sorted((root / "work").glob("vedette.app.*")):
         name = f"applications/{work.name}"
         found += [_log(f"{name}/{path.name}", path) for path in _files(work / "logs", "console_output*")]
