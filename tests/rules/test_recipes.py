@@ -136,6 +136,8 @@ def test_gdk_refuses_a_component_folder(path: Path) -> None:
     ((name, component),) = config["component"].items()  # GDK takes exactly one
     assert set(component) >= {"author", "version", "build", "publish"}
     assert component["version"] == vedette.__version__
-    assert component["build"]["custom_build_command"]
+    command = component["build"]["custom_build_command"]
+    assert (path.parent / command[0]).resolve() == ROOT / "scripts" / "build-component"
+    assert command[1:] == [name, "--gdk", "greengrass-build"]
     recipe = path.with_name("recipe.yaml")
     assert recipe.resolve() == ROOT / "recipes" / f"{name}.yaml"

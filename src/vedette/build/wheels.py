@@ -24,6 +24,8 @@ _EXTRAS: Final = ("aws", "tflite")
 REQUIREMENTS_FILE: Final = "requirements.txt"
 FACTS_FILE: Final = "bundle.json"
 _LIMIT_S: Final = 1800.0
+_PIP: Final = "pip==26.3 --hash=sha256:f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
+"""Pinned like all others: the newest of the day would make other bytes of the same version tomorrow."""
 
 Run = Callable[[Sequence[str], Path], str]
 """Runs a command in a folder and returns what it wrote."""
@@ -69,21 +71,25 @@ def collect_wheels(
 
 
 def _export_command(checkout: Path) -> list[str]:
-    uv = checkout / ".venv" / "bin" / "uv"
     extras = [word for extra in _EXTRAS for word in ("--extra", extra)]
     return [
-        str(uv) if uv.exists() else "uv",
+        _uv(checkout),
         "export", "--frozen", "--no-dev", "--no-emit-project", "--no-header", "--no-annotate",
         "--format", "requirements-txt", *extras,
     ]  # fmt: skip
+
+
+def _uv(checkout: Path) -> str:
+    """Return the uv of the checkout, of the Python that builds, or of the machine."""
+    places = (checkout / ".venv" / "bin" / "uv", Path(sys.executable).with_name("uv"))
+    return next((str(place) for place in places if place.exists()), "uv")
 
 
 def _own_wheel(checkout: Path, out: Path, run: Run) -> Path:
     """Build Vedette's own wheel; the same sources give the same bytes."""
     folder = out / "own.new"
     shutil.rmtree(folder, ignore_errors=True)
-    uv = checkout / ".venv" / "bin" / "uv"
-    command = [str(uv) if uv.exists() else "uv", "build", "--wheel", "--quiet", "--out-dir", str(folder)]
+    command = [_uv(checkout), "build", "--wheel", "--quiet", "--out-dir", str(folder)]
     run(command, checkout)
     built = next(folder.glob("*.whl"), None)
     if built is None:
@@ -134,13 +140,21 @@ def _download(named: Sequence[str], out: Path, architecture: str, python: str, r
 
 def _pip_wheel(out: Path, run: Run) -> str:
     """Fetch pip itself, with which a device installs: Debian and Ubuntu split ``ensurepip`` off."""
-    known = sorted(out.glob("pip-*.whl"))
-    if not known:
-        run(
-            [*_pip(), "download", "--no-deps", "--quiet", "--disable-pip-version-check", "--dest", str(out), "pip"], out
-        )
-        known = sorted(out.glob("pip-*.whl"))
-    return known[-1].name
+    folder = out / "pip.new"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    requirements = folder / "wanted.txt"
+    requirements.write_text(f"{_PIP}\n", encoding="utf-8")
+    command = [
+        *_pip(), "download", "--no-deps", "--require-hashes", "--only-binary=:all:", "--no-input", "--quiet",
+        "--disable-pip-version-check", "--find-links", str(out), "--dest", str(folder),
+        "--requirement", str(requirements),
+    ]  # fmt: skip
+    run(command, out)
+    (wheel,) = folder.glob("pip-*.whl")
+    wheel.replace(out / wheel.name)
+    shutil.rmtree(folder)
+    return wheel.name
 
 
 def _pip() -> list[str]:
