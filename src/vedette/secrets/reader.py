@@ -1,4 +1,8 @@
-"""Reads secrets: through the nucleus's secret manager, or from AWS where the nucleus has none (nucleus lite)."""
+"""Reads secrets: through the nucleus's secret manager, or from AWS where the nucleus has none, or not this one.
+
+Nucleus lite has no secret manager. That of the Java nucleus keeps one list of secrets for a device: in a device that
+gets deployments by several groups, the list of the newest deployment replaces the others'.
+"""
 
 import logging
 import os
@@ -8,13 +12,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from vedette.aws_calls import AwsCaller, CredentialsSource
-from vedette.bus import Bus, NotSupported
+from vedette.aws_calls import AwsCaller, AwsError, CredentialsSource
+from vedette.bus import Bus, NotFound, NotSupported
 from vedette.secrets.cache import SecretCache
 from vedette.secrets.cloud import CloudSecrets
 
 logger = logging.getLogger(__name__)
 
+_TOKEN_EXCHANGE: Final = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+"""Set by the nucleus where a component gets the device's credentials."""
 FRESH_AGAIN_S: Final = 60.0
 """A login that is refused has the secret fetched from AWS anew, but not more often than this."""
 
@@ -43,7 +49,8 @@ class SecretReader:
         self._caller = caller
         self._lock = threading.Lock()
         self._fresh_at: dict[str, float] = {}
-        self._cloud: CloudSecrets | None = None
+        self._opened: CloudSecrets | None = None
+        self._without_manager = False
 
     def get(self, secret_id: str, *, refused: bool = False) -> str:
         """Return a secret's text by name or ARN.
@@ -53,16 +60,28 @@ class SecretReader:
         :raises AwsError: when the nucleus has no secrets, and AWS does not give it either
         """
         fresh = refused and self._fresh_is_due(secret_id)
-        if self._cloud is None:
+        if self._without_manager:
+            return self._cloud().get(secret_id, fresh=fresh)
+        try:
+            return self._bus.get_secret(secret_id, fresh=fresh)
+        except NotSupported:
+            logger.info("this nucleus has no secrets: they are read from AWS Secrets Manager")
+            self._without_manager = True
+        except NotFound as error:
+            if self._caller is None and not self._environ.get(_TOKEN_EXCHANGE):
+                raise  # a developer's machine: its own credentials are not for this
+            logger.info("the nucleus does not list %s: it is read from AWS Secrets Manager", secret_id)
             try:
-                return self._bus.get_secret(secret_id, fresh=fresh)
-            except NotSupported:
-                logger.info("this nucleus has no secrets: they are read from AWS Secrets Manager")
+                return self._cloud().get(secret_id, fresh=fresh)
+            except AwsError as other:
+                raise NotFound(f"{error}; nor does AWS give it: {other}") from error
+        return self._cloud().get(secret_id, fresh=fresh)
+
+    def _cloud(self) -> CloudSecrets:
         with self._lock:
-            if self._cloud is None:
-                self._cloud = self._open()
-            cloud = self._cloud
-        return cloud.get(secret_id, fresh=fresh)
+            if self._opened is None:
+                self._opened = self._open()
+            return self._opened
 
     def _fresh_is_due(self, secret_id: str) -> bool:
         with self._lock:

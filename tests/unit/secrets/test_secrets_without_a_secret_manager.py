@@ -198,3 +198,15 @@ def eventually_stored(path: Path) -> None:
             return
         wait.wait(0.05)
     raise AssertionError("the secret was not kept")
+
+
+def test_a_camera_of_another_groups_application_has_no_login(tmp_path: Path) -> None:
+    with MemoryBus() as bus:  # its secret manager lists nothing
+        rig = Rig(tmp_path, bus)
+        assert rig.reader.get("cam") == PLANTED
+        with pytest.raises(NotFound, match="nor does AWS give it"):
+            rig.reader.get("other")
+        here = SecretReader(bus, environ={"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"})
+        with pytest.raises(NotFound) as caught:
+            here.get("cam")
+        assert "AWS" not in str(caught.value)
