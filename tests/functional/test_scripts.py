@@ -24,15 +24,23 @@ CALLS = {
     "rename-package": (["CODE", "SHOP", "--dir", "x"], "package rename CODE SHOP --dir x"),
     "samplify": ([], "import . --account 123456789012"),
     "update-model-config": (["NET"], "package add-model NET"),
+    "cleanup-patches": (["vedette.app.x", "3", "--yes"], "package prune vedette.app.x --keep 3 --yes"),
+    "package-app": (["x", "--plan"], "publish x --plan"),
+    "monitor-deployment": (["x", "--wait", "9"], "application wait x --wait 9"),
+    "open-container": (["x", "ls"], "shell x ls"),
+    "delete-application": (["x", "shop-01", "--yes"], "deploy --remove x --to thing/shop-01 --yes"),
 }
 
 
-def run(script: str, *arguments: str, folder: Path, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+def run(
+    script: str, *arguments: str, folder: Path, stdin: str = "", cwd: Path | None = None, role: str = ""
+) -> "subprocess.CompletedProcess[str]":
     """Run a copy of the script, whose ``vedette`` and ``aws`` write down how they were called."""
     copy = folder / "checkout"
     for program in (copy / ".venv" / "bin" / "vedette", copy / ".venv" / "bin" / "aws"):
         program.parent.mkdir(parents=True, exist_ok=True)
-        program.write_text(f'#!/bin/sh\necho "{program.name} $*" >> {folder}/calls\n')
+        said = f"echo {role}\n" if program.name == "aws" else ""
+        program.write_text(f'#!/bin/sh\necho "{program.name} $*" >> {folder}/calls\n{said}')
         program.chmod(0o755)
     (copy / "scripts").mkdir(exist_ok=True)
     (copy / "scripts" / script).write_text((SCRIPTS / script).read_text())
@@ -41,7 +49,7 @@ def run(script: str, *arguments: str, folder: Path, stdin: str = "") -> "subproc
     environ = {**os.environ, "PATH": f"{copy}/.venv/bin:{os.environ['PATH']}"}
     return subprocess.run(
         ["bash", copy / "scripts" / script, *arguments],
-        env=environ, input=stdin, capture_output=True, text=True, timeout=30, check=False,
+        env=environ, input=stdin, capture_output=True, text=True, timeout=30, check=False, cwd=cwd or folder,
     )  # fmt: skip
 
 
@@ -73,6 +81,33 @@ def test_a_script_does_not_say_how_it_is_used(tmp_path: Path, script: str) -> No
     assert done.returncode == 2
     assert done.stderr.startswith(f"usage: scripts/{script}")
     assert calls(tmp_path) == []
+
+
+def test_the_files_of_a_deployment_are_not_honoured_or_not_written(tmp_path: Path) -> None:
+    project = tmp_path / "counter"
+    project.mkdir()
+    done = run("deploy", folder=tmp_path, cwd=project)
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: scripts/deploy")
+    done = run("deploy", "shop-01", "--yes", folder=tmp_path, cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert "gets no AWS role" in done.stderr
+    assert calls(tmp_path)[-1] == "vedette deploy . --name counter --to thing/shop-01 --yes"
+    assert (project / "device-id.txt").read_text() == "shop-01\n"
+    (project / "application-id.txt").write_text("counter-2\n")
+    assert run("deploy", folder=tmp_path, cwd=project).returncode == 0
+    assert calls(tmp_path)[-1] == "vedette deploy . --name counter-2 --to thing/shop-01"
+    assert run("monitor-deployment", folder=tmp_path, cwd=project).returncode == 0
+    assert calls(tmp_path)[-1] == "vedette application wait counter-2"
+    assert run("delete-application", "--yes", folder=tmp_path, cwd=project).returncode == 0
+    assert calls(tmp_path)[-1] == "vedette deploy --remove counter-2 --to thing/shop-01 --yes"
+
+
+def test_the_role_of_the_stack_is_left_out(tmp_path: Path) -> None:
+    done = run("deploy", "thing-group/shop", folder=tmp_path, role="arn:aws:iam::123456789012:role/counter")
+    assert done.returncode == 0, done.stderr
+    role = "--role arn:aws:iam::123456789012:role/counter"
+    assert calls(tmp_path)[-1] == f"vedette deploy . --name {tmp_path.name} --to thing-group/shop {role}"
 
 
 def test_a_stack_is_not_made_as_asked(tmp_path: Path) -> None:

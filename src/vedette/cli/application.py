@@ -86,6 +86,23 @@ class ProjectOptions(Protocol):
 
 
 @dataclass(frozen=True)
+class OneProject:
+    """What a command was given that compiles one project of several, or only a part of what a deployment says."""
+
+    directory: Path
+    overrides: Sequence[Path] = ()
+    cameras: Sequence[str] = ()
+    settings: Sequence[str] = ()
+    opened: Sequence[str] = ()
+    role: str | None = None
+    graph: str | None = None
+    instance: str | None = None
+    cameras_file: Path | None = None
+    transport: str = "tcp"
+    max_fps: float | None = None
+
+
+@dataclass(frozen=True)
 class CompiledProject:
     """A project that was found good, and its components, not yet written."""
 
@@ -93,6 +110,8 @@ class CompiledProject:
     compiled: Compiled
     warnings: int
     secrets: Mapping[str, Mapping[str, str]] = field(repr=False)
+    graph: Path | None = None
+    """The graph's file."""
 
 
 @dataclass(frozen=True)
@@ -118,11 +137,13 @@ def compile_project(
     pace: Literal["own", "fastest"] = "own",
     loop: bool = True,
     secrets_of_account: bool = False,
+    complete: bool = True,
     registered: Mapping[str, CameraSource] | None = None,
 ) -> CompiledProject:
     """Read the project, resolve it with overrides, cameras and settings, and compile it; nothing is written.
 
     :param secrets_of_account: name the secrets of cameras so that no other application's are hit
+    :param complete: refuse a project without what only a deployment says: cameras, mandatory overrides
     :param registered: cameras of the account, which go before those of this user's file
     :raises Failure: when a finding is an error; every finding has been written to ``terminal`` then
     """
@@ -152,6 +173,7 @@ def compile_project(
         options.instance,
         graph=options.graph,
         opened=read_opened(options.opened),
+        complete=complete,
         convert=ModelConversion(terminal),
         registered=here if registered is None else ChainMap({}, registered, here),  # type: ignore[arg-type]
     )
@@ -169,7 +191,8 @@ def compile_project(
         if source.secret is not None and source.secret in used and (registered is None or name not in registered)
     }
     secrets = {**cameras.secrets, **named, **compiled.secrets}
-    return CompiledProject(resolution.application, compiled, len(resolution.findings), secrets)
+    graph = resolution.parts.graph.path if resolution.parts is not None else None
+    return CompiledProject(resolution.application, compiled, len(resolution.findings), secrets, graph)
 
 
 def _of_account(secret: str | None) -> str | None:

@@ -15,7 +15,11 @@ from vedette.messages import CameraSource
 from vedette.redaction import redact, split_credentials
 
 _SCHEMES = ("rtsp", "rtsps", "http", "https")
-_EXAMPLES = {"--camera": "camera_node=rtsp://10.0.0.21/stream1", "--set": "detection_threshold=35"}
+_EXAMPLES = {
+    "--camera": "camera_node=rtsp://10.0.0.21/stream1",
+    "--set": "detection_threshold=35",
+    "--tag": "team=shops",
+}
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ def read_pairs(values: Sequence[str], option: str) -> list[tuple[str, str]]:
         node, equals, rest = value.partition("=")
         if not node or not equals:
             raise Failure(
-                f"{option} takes NODE=VALUE, got `{value}`",
+                f"{option} takes {'KEY' if option == '--tag' else 'NODE'}=VALUE, got `{value}`",
                 hint=f"for example {option} {_EXAMPLES[option]}",
                 exit_code=EXIT_USAGE,
             )

@@ -5,11 +5,12 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from vedette.cli.application import compile_project, compiling
+from vedette.cli.application import OneProject, compile_project, compiling
+from vedette.cli.arguments import read_pairs
 from vedette.cli.aws import speaking_to_aws
 from vedette.cli.credentials import Credentials
 from vedette.cli.failure import EXIT_CHANGES, EXIT_FAILED, EXIT_PARTLY, EXIT_USAGE, Failure
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from vedette.cloud.following import Standing
     from vedette.cloud.planning import Application, Current, Order, Plan, TargetPlan
     from vedette.cloud.targets import Target
+    from vedette.messages import CameraSource
 
 SCHEMA: Final = "deploy"
 _MARKS: Final = {"+": "green", "~": "yellow", "-": "red"}
@@ -53,6 +55,10 @@ class DeployOptions:
     copy_from: str | None = None
     bucket: str | None = None
     nucleus: str = "java"
+    role_alias: str | None = None
+    description: str = ""
+    tags: Sequence[str] = ()
+    ask: bool = False
     cloud_logs: bool = True
     panorama_logs: bool | None = None
     monitor: bool = True
@@ -70,23 +76,6 @@ class DeployOptions:
     as_json: bool = False
     profile: str | None = None
     region: str | None = None
-
-
-@dataclass(frozen=True)
-class _Project:
-    """One application's part of the options, as ``compile_project`` reads them."""
-
-    directory: Path
-    overrides: Sequence[Path]
-    cameras: Sequence[str]
-    settings: Sequence[str]
-    opened: Sequence[str]
-    role: str | None
-    graph: str | None
-    instance: str | None
-    cameras_file: Path | None
-    transport: str
-    max_fps: float | None
 
 
 def deploy(options: DeployOptions, credentials: Credentials, terminal: Terminal) -> int:
@@ -119,6 +108,8 @@ def deploy(options: DeployOptions, credentials: Credentials, terminal: Terminal)
 def _check(options: DeployOptions) -> None:
     if not (options.directories or options.remove or options.copy):
         raise Failure("nothing to deploy", hint="vedette deploy my-app --to thing-group/NAME", exit_code=EXIT_USAGE)
+    if options.ask and len(options.directories) != 1:
+        raise Failure("--ask is for one application in a folder", exit_code=EXIT_USAGE)
     if options.copy and options.directories:
         raise Failure("--copy takes an application's name in place of a folder", exit_code=EXIT_USAGE)
     own = {
@@ -129,6 +120,8 @@ def _check(options: DeployOptions) -> None:
         "--open": options.opened,
         "--role": options.role,
         "--graph": options.graph,
+        "--description": options.description,
+        "--ask": options.ask,
     }
     given = [name for name, value in own.items() if value]
     if len(options.directories) > 1 and given:
@@ -151,7 +144,7 @@ def _applications(
     bucket: "Bucket",
     terminal: Terminal,
 ) -> "list[Application]":
-    from vedette.cloud.applications import from_compiled, from_record
+    from vedette.cloud.applications import check_tags, from_compiled, from_record
     from vedette.cloud.cameras import AccountCameras, CameraRegistry
     from vedette.cloud.records import record_to_copy
     from vedette.cloud.targets import find_targets
@@ -161,9 +154,12 @@ def _applications(
         return [from_record(cloud, record_to_copy(bucket, options.copy, place), options.instance)]
     # Override documents name cameras of the account as Panorama's did: account::NAME.NAME.
     registered = AccountCameras(CameraRegistry(cloud))
+    tags = dict(read_pairs(options.tags, "--tag"))
+    check_tags(tags)
+    options = _asked(options, registered, terminal)
     found = []
     for number, directory in enumerate(options.directories):
-        project = _Project(
+        project = OneProject(
             directory,
             options.overrides,
             options.cameras,
@@ -178,26 +174,50 @@ def _applications(
         )
         compiled = compile_project(project, credentials, terminal, secrets_of_account=True, registered=registered)
         with compiling(directory, terminal):
-            documents = _documents(directory, options.overrides)
+            documents = _documents(directory, compiled.graph, options.overrides)
             found.append(
                 from_compiled(
-                    compiled.compiled, folder / str(number), compiled.secrets, documents, monitor=options.monitor
+                    compiled.compiled,
+                    folder / str(number),
+                    compiled.secrets,
+                    documents,
+                    monitor=options.monitor,
+                    description=options.description,
+                    tags=tags,
                 )
             )
     return found
 
 
-def _documents(directory: Path, overrides: Sequence[Path]) -> dict[str, str]:
-    """Return the texts that are kept with an instance: its graphs and override documents."""
-    texts = {}
-    for path in [*sorted(directory.glob("graphs/*/graph.json")), *overrides]:
-        name = path.relative_to(directory) if path.is_relative_to(directory) else path.name
-        texts[str(name)] = path.read_text(encoding="utf-8", errors="replace")
+def _asked(options: DeployOptions, registered: "Mapping[str, CameraSource]", terminal: Terminal) -> DeployOptions:
+    """Put what is answered among the options, where ``--ask`` was given."""
+    if not options.ask:
+        return options
+    from vedette.cli.questions import ask
+
+    (directory,) = options.directories
+    settings = dict(read_pairs(options.settings, "--set"))
+    names = sorted(registered)
+    answers = ask(directory, options.overrides, options.cameras, settings, options.graph, names, terminal)
+    return replace(
+        options, cameras=(*options.cameras, *answers.cameras), settings=(*options.settings, *answers.settings)
+    )
+
+
+def _documents(directory: Path, graph: Path | None, overrides: Sequence[Path]) -> dict[str, str]:
+    """Return the texts that are kept with an instance, to the byte: its graph and override documents."""
+    texts: dict[str, str] = {}
+    for path in [*([graph] if graph is not None else ()), *overrides]:
+        name = str(path.relative_to(directory)) if path.is_relative_to(directory) else path.name
+        while name in texts:
+            name = f"_{name}"
+        texts[name] = path.read_bytes().decode(errors="replace")
     return texts
 
 
 def _order(options: DeployOptions, applications: "list[Application]", targets: "list[Target]") -> "Order":
     from vedette.cloud.planning import Order, Policies
+    from vedette.cloud.provisioning import ROLE_ALIAS
 
     policies = Policies(
         on_failure={"rollback": "ROLLBACK", "keep": "DO_NOTHING", None: None}[options.on_failure],
@@ -209,7 +229,14 @@ def _order(options: DeployOptions, applications: "list[Application]", targets: "
     leaving = (*options.replace, *options.remove)
     nucleus: Any = options.nucleus
     return Order(
-        tuple(applications), leaving, tuple(targets), policies, nucleus, options.cloud_logs, options.panorama_logs
+        tuple(applications),
+        leaving,
+        tuple(targets),
+        policies,
+        nucleus,
+        options.cloud_logs,
+        options.panorama_logs,
+        options.role_alias or ROLE_ALIAS,
     )
 
 
@@ -264,14 +291,19 @@ class _Teller:
 def tell_plan(plan: "Plan", terminal: Terminal) -> None:
     """Show what carrying the plan out will do, and what stays."""
     tell_publications(plan.to_publish, terminal)
+    for item in plan.to_tag:
+        said = ", ".join(f"{key}={value}" for key, value in sorted(item.retagged.items()))
+        terminal.done("tag", f"~ {item.component.name} {item.component.version}   {said}")
     for secret in plan.secrets:
         if secret.state.value == "there":
             terminal.skipped("secret", f"{secret.name} is there")
         else:
             mark = "+" if secret.state.value == "create" else "~"
             terminal.done("secret", f"{mark} {secret.name} (its value is not shown)")
-    for item in plan.targets[:_MOST_SHOWN]:
-        _tell_target(item, terminal)
+    for note in plan.notes:
+        terminal.warn("note", note)
+    for target in plan.targets[:_MOST_SHOWN]:
+        _tell_target(target, terminal)
     if len(plan.targets) > _MOST_SHOWN:
         terminal.line(f"  and {len(plan.targets) - _MOST_SHOWN} more targets (--json shows all)")
 
@@ -302,6 +334,7 @@ def summary(plan: "Plan") -> str:
     changed = sum(item.changed for item in plan.targets)
     parts = [
         f"{len(plan.to_publish)} to publish",
+        *([f"{len(plan.to_tag)} to tag"] if plan.to_tag else []),
         f"{len(plan.to_write)} secrets to write",
         f"{changed} deployment{'' if changed == 1 else 's'} to change",
     ]

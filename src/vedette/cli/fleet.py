@@ -38,8 +38,12 @@ def register(app: typer.Typer, credentials: Mapping[str, tuple[str, str]]) -> No
 
 def publish(
     component: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Components of Vedette; default: all.")
+        list[str] | None,
+        typer.Argument(metavar="[NAME|DIR]...", help="Vedette's components (default: all of them), or applications."),
     ] = None,
+    name: InstanceName = None,
+    graph: Graph = None,
+    override: Overrides = None,
     wheels: Annotated[
         str | None,
         typer.Option(metavar="PYTHONS|none", help="Pythons that devices may have; default: 3.10,3.11,3.12,3.13."),
@@ -50,17 +54,20 @@ def publish(
     profile: Profile = None,
     region: Region = None,
 ) -> None:
-    """Publish Vedette's own components in an account and region, once for each version.
+    """Publish Vedette's own components in an account and region, or applications without deploying them.
 
     vedette publish
 
-    vedette publish --wheels 3.11 --plan
+    vedette publish my-app --name shop-1 --plan
     """
-    from vedette.cli.publish import PublishOptions, publish_suite
+    from vedette.cli.publish import PublishOptions, publish_all
     from vedette.cli.terminal import Terminal
 
     options = PublishOptions(
         names=tuple(component or ()),
+        instance=name,
+        graph=graph,
+        overrides=tuple(override or ()),
         bucket=bucket,
         wheels=wheels,
         plan_only=plan,
@@ -68,7 +75,7 @@ def publish(
         profile=profile,
         region=region,
     )
-    raise typer.Exit(publish_suite(options, Terminal()))
+    raise typer.Exit(publish_all(options, Terminal()))
 
 
 def deploy(  # noqa: PLR0917 - typer reads the options off the signature
@@ -92,6 +99,19 @@ def deploy(  # noqa: PLR0917 - typer reads the options off the signature
     cameras_file: CamerasFile = None,
     transport: Transport = "tcp",
     max_fps: MaxFps = None,
+    ask: Annotated[
+        bool, typer.Option("--ask", help="Ask for cameras and parameters, with the titles that the author gave them.")
+    ] = False,
+    description: Annotated[str, typer.Option(metavar="TEXT", help="Of the instance, for people.")] = "",
+    tag: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Tag of the application's component.")
+    ] = None,
+    role_alias: Annotated[
+        str | None,
+        typer.Option(
+            "--role-alias", metavar="NAME", help="With --role: alias of the devices' role; default: that of infra/."
+        ),
+    ] = None,
     replace: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Application that leaves in the same deployment.")
     ] = None,
@@ -168,6 +188,10 @@ def deploy(  # noqa: PLR0917 - typer reads the options off the signature
         settings=tuple(setting or ()),
         opened=tuple(opened or ()),
         role=role,
+        role_alias=role_alias,
+        ask=ask,
+        description=description,
+        tags=tuple(tag or ()),
         graph=graph,
         instance=name,
         cameras_file=cameras_file,

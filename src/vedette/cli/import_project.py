@@ -1,12 +1,62 @@
-"""``vedette import``: one account id everywhere in a project, and a check of its assets."""
+"""``vedette import``: a project out of an archive, one account id everywhere in it, and a check of its assets."""
 
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Final
 
 from vedette.cli.application import show_findings
+from vedette.cli.aws import speaking_to_aws
 from vedette.cli.failure import Failure
+from vedette.cli.instance import answering, print_json
 from vedette.cli.terminal import Terminal
 from vedette.documents import errors, load_project
+from vedette.documents.model_files import sha256_of
 from vedette.projects import ImportPlan, ProjectError, apply_changes, check_assets, plan_import
+from vedette.projects.archives import is_archive, unpack_project
+
+SCHEMA: Final = "import"
+_ENDINGS: Final = re.compile(r"\.(zip|tar|tgz|tar\.(gz|bz2|xz))$", re.IGNORECASE)
+
+
+def import_from(
+    source: str, out: Path | None, terminal: Terminal, *, account: str | None, dry_run: bool, as_json: bool
+) -> int:
+    """Take a project from a folder, an archive, or an archive in S3, and import it; returns the exit code.
+
+    :raises Failure: as ``import_project`` does, and for an archive that holds no project
+    """
+    with answering(SCHEMA, as_json=as_json):
+        facts: dict[str, Any] = {}
+        with _archive(source) as archive:
+            directory = Path(source)
+            if archive is not None:
+                facts["sha256"] = sha256_of(archive)
+                directory = out or Path(_ENDINGS.sub("", archive.name))
+                try:
+                    unpack_project(archive, directory)
+                except ProjectError as error:
+                    raise Failure(str(error), hint=error.hint) from error
+                terminal.done("unpacked", str(directory))
+        import_project(directory, terminal, account=account, dry_run=dry_run)
+    if as_json:
+        packages = [{"name": each.name, "version": each.version} for each in load_project(directory).packages]
+        print_json(SCHEMA, project=str(directory), packages=packages, **facts)
+    return 0
+
+
+@contextmanager
+def _archive(source: str) -> Iterator[Path | None]:
+    """Give the archive as a file here; None for a folder. One in S3 is fetched."""
+    if source.startswith("s3://"):
+        from vedette.cloud.objects import fetch_object
+
+        with tempfile.TemporaryDirectory(prefix="vedette-import-") as folder, speaking_to_aws():
+            yield fetch_object(source, Path(folder))
+    else:
+        yield Path(source) if is_archive(Path(source)) else None
 
 
 def import_project(directory: Path, terminal: Terminal, *, account: str | None, dry_run: bool) -> int:

@@ -12,7 +12,19 @@ import typer
 from typer.main import get_command_name
 
 from vedette import __version__
-from vedette.cli import cameras, credentials, developing, devices, fleet, greengrass, metrics, model, package, reading
+from vedette.cli import (
+    applications,
+    cameras,
+    credentials,
+    developing,
+    devices,
+    fleet,
+    greengrass,
+    metrics,
+    model,
+    package,
+    reading,
+)
 from vedette.cli.failure import EXIT_BUG, EXIT_FAILED, EXIT_INTERRUPTED, Failure
 from vedette.cli.options import (
     Cameras,
@@ -259,21 +271,27 @@ def compile_command(
 
 @app.command("import")
 def import_command(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Panorama project: graphs/, packages/, assets/.")],
+    source: Annotated[
+        str, typer.Argument(metavar="DIR|ARCHIVE", help="Panorama project, or a .zip or .tar.gz of one, also s3://….")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="DIR", help="Where an archive is unpacked to.")
+    ] = None,
     account: Annotated[
         str | None, typer.Option(metavar="ID", help="Account id to put everywhere; default: the project's own.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    as_json: JsonFlag = False,
 ) -> None:
-    """Put one account id everywhere in a project, and check its assets.
+    """Unpack a project, put one account id everywhere in it, and check its assets.
 
     vedette import my-app --account 111122223333
 
-    vedette import my-app --dry-run
+    vedette import s3://my-bucket/my-app.zip --out my-app
     """
-    from vedette.cli.import_project import import_project
+    from vedette.cli.import_project import import_from
 
-    raise typer.Exit(import_project(directory, Terminal(), account=account, dry_run=dry_run))
+    raise typer.Exit(import_from(source, out, Terminal(), account=account, dry_run=dry_run, as_json=as_json))
 
 
 @app.command()
@@ -456,6 +474,7 @@ metrics.register(app)
 package.register(app)
 model.register(app)
 fleet.register(app, _hidden)
+applications.register(app)
 devices.register(app)
 
 

@@ -1,14 +1,18 @@
-"""Arguments of ``vedette package``: packages of a project, as panorama-cli made and changed them."""
+"""Arguments of ``vedette package``: packages of a project, as panorama-cli made them, and those that are published."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from vedette.cli.aws import Profile, Region
+from vedette.cli.fleet import Bucket
+from vedette.cli.options import JsonFlag
+
 package_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Packages of a project: new ones, models, container images, names.",
+    help="Packages of a project: new ones, models, container images, names; and what is published in the account.",
 )
 
 Project = Annotated[Path, typer.Option("--dir", metavar="DIR", help="Panorama project; default: this folder.")]
@@ -176,3 +180,96 @@ def rename(
     from vedette.cli.packaging import rename_package
 
     raise typer.Exit(rename_package(directory, name, new_name, dry_run=dry_run))
+
+
+Published = Annotated[str, typer.Argument(metavar="NAME", help="Published package, as `vedette package list` says it.")]
+Objects = Annotated[bool, typer.Option("--artifacts", help="Delete artifacts that no other version has, too.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+
+
+@package_app.command("list")
+def list_command(
+    kind: Annotated[str | None, typer.Option(metavar="KIND", help="Only application, model or suite.")] = None,
+    as_json: JsonFlag = False,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """List what is published in the account: applications, models, Vedette's own components.
+
+    vedette package list --kind model
+    """
+    from vedette.cli.device import Caller
+    from vedette.cli.published import list_published
+
+    raise typer.Exit(list_published(Caller(profile, region, as_json), kind=kind))
+
+
+@package_app.command("describe")
+def describe(
+    name: Published,
+    version: Annotated[str | None, typer.Argument(metavar="[VERSION]", help="Only this version.")] = None,
+    bucket: Bucket = None,
+    as_json: JsonFlag = False,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Say which versions a published package has, where they are kept and deployed, and who may read them.
+
+    vedette package describe vedette.app.people-counter --json
+    """
+    from vedette.cli.device import Caller
+    from vedette.cli.published import describe_published
+
+    raise typer.Exit(describe_published(name, version, Caller(profile, region, as_json), bucket=bucket))
+
+
+@package_app.command("delete")
+def delete(
+    name: Published,
+    versions: Annotated[
+        list[str] | None, typer.Argument(metavar="[VERSION]...", help="Versions to delete; default: all of them.")
+    ] = None,
+    objects: Objects = False,
+    yes: Yes = False,
+    as_json: JsonFlag = False,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Delete a published package, or versions of it; refused while one is deployed.
+
+    vedette package delete vedette.app.people-counter 1.0.7141
+
+    vedette package delete vedette.app.people-counter --artifacts --yes
+    """
+    from vedette.cli.device import Caller
+    from vedette.cli.published import delete_published
+    from vedette.cli.terminal import Terminal
+
+    caller = Caller(profile, region, as_json, yes)
+    raise typer.Exit(delete_published(name, tuple(versions or ()), caller, Terminal(), objects=objects))
+
+
+@package_app.command("prune")
+def prune(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Published packages; default: all of them.")
+    ] = None,
+    keep: Annotated[int, typer.Option(metavar="N", min=1, help="How many of the newest versions stay.")] = 5,
+    objects: Objects = False,
+    yes: Yes = False,
+    as_json: JsonFlag = False,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Delete old versions that nothing uses; one that is deployed stays and is named (cleanup-patches.sh).
+
+    vedette package prune vedette.app.people-counter --keep 3
+
+    vedette package prune --artifacts --yes
+    """
+    from vedette.cli.device import Caller
+    from vedette.cli.published import prune_published
+    from vedette.cli.terminal import Terminal
+
+    caller = Caller(profile, region, as_json, yes)
+    raise typer.Exit(prune_published(tuple(names or ()), caller, Terminal(), keep=keep, objects=objects))

@@ -1,4 +1,4 @@
-"""``vedette publish``: components into an account's Greengrass, each version once."""
+"""``vedette publish``: components and applications into an account's Greengrass, each version once."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vedette.build import OWN_COMPONENTS, BuildError, build_component, wheels_wanted
 from vedette.cli.aws import speaking_to_aws
-from vedette.cli.failure import Failure
+from vedette.cli.failure import EXIT_USAGE, Failure
 from vedette.cli.instance import answering, print_json
 from vedette.cli.terminal import Terminal
 
@@ -26,6 +26,10 @@ class PublishOptions:
     """What ``vedette publish`` was asked for; see its help."""
 
     names: Sequence[str] = ()
+    """Vedette's components, or folders of applications."""
+    instance: str | None = None
+    graph: str | None = None
+    overrides: Sequence[Path] = ()
     bucket: str | None = None
     wheels: str | None = None
     plan_only: bool = False
@@ -34,8 +38,8 @@ class PublishOptions:
     region: str | None = None
 
 
-def publish_suite(options: PublishOptions, terminal: Terminal) -> int:
-    """Build Vedette's components and publish what is not there yet; returns the exit code.
+def publish_all(options: PublishOptions, terminal: Terminal) -> int:
+    """Build components, compile applications, and publish what is not there yet; returns the exit code.
 
     :raises Failure: if something cannot be built, or AWS refuses
     """
@@ -45,15 +49,22 @@ def publish_suite(options: PublishOptions, terminal: Terminal) -> int:
 
     with answering(SCHEMA, as_json=options.as_json), speaking_to_aws():
         known = [component.name for component in OWN_COMPONENTS]
-        unknown = [name for name in options.names if name not in known]
+        own = [name for name in options.names if name in known]
+        projects = [Path(name) for name in options.names if name not in known]
+        unknown = [path for path in projects if not path.is_dir()]
         if unknown:
-            raise Failure(f"`{unknown[0]}` is none of Vedette's components", hint=", ".join(known))
+            raise Failure(f"`{unknown[0]}` is none of Vedette's components, and no folder", hint=", ".join(known))
+        if (options.instance or options.overrides or options.graph) and len(projects) != 1:
+            raise Failure("--name, --graph and --override are for one application", exit_code=EXIT_USAGE)
         cloud = Cloud(profile=options.profile, region=options.region)
         tell_identity(cloud, terminal)
         folder = Path(tempfile.mkdtemp(prefix="vedette-publish-"))
         try:
-            items = _built(options.names or known, folder, options.wheels, terminal)
+            items = _built(own if options.names else known, folder, options.wheels, terminal)
+            for number, directory in enumerate(projects):
+                items += _compiled(directory, folder / str(number), options, terminal)
             publications = plan_publications(cloud, items)
+            documents = [item.document() for item in publications]
             tell_publications(publications, terminal)
             refuse_others(publications)
             made: list[Publication] = []
@@ -64,7 +75,6 @@ def publish_suite(options: PublishOptions, terminal: Terminal) -> int:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     if options.as_json:
-        documents = [item.document() for item in publications]
         print_json(SCHEMA, components=documents, published=[item.component.name for item in made])
     elif not options.plan_only:
         terminal.done(
@@ -90,6 +100,17 @@ def _built(names: Sequence[str], folder: Path, wheels: str | None, terminal: Ter
         raise Failure(f"cannot be built: {error}") from error
     terminal.clear_status()
     return items
+
+
+def _compiled(directory: Path, folder: Path, options: PublishOptions, terminal: Terminal) -> "list[Publishable]":
+    """Return an application's components and models. Cameras and values are the deployment's: none is needed here."""
+    from vedette.cli.application import OneProject, compile_project, compiling
+    from vedette.cloud.applications import from_compiled
+
+    project = OneProject(directory, options.overrides, graph=options.graph, instance=options.instance)
+    compiled = compile_project(project, {}, terminal, complete=False)
+    with compiling(directory, terminal):
+        return list(from_compiled(compiled.compiled, folder, {}, {}).publishables)
 
 
 def tell_identity(cloud: Any, terminal: Terminal) -> None:

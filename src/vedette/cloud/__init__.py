@@ -12,6 +12,7 @@ from vedette.cloud.errors import (
     InvalidRequestError,
     NotFoundError,
     PreconditionError,
+    QuotaError,
     UnreachableError,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "InvalidRequestError",
     "NotFoundError",
     "PreconditionError",
+    "QuotaError",
     "UnreachableError",
 ]

@@ -17,9 +17,11 @@ from vedette.cloud.errors import (
     InvalidRequestError,
     NotFoundError,
     PreconditionError,
+    QuotaError,
     UnreachableError,
 )
-from vedette.cloud.operations import NOT_REPEATABLE, OPERATIONS, iam_action
+from vedette.cloud.operations import NOT_REPEATABLE, OPERATIONS, OPTIONAL, iam_action
+from vedette.cloud.permissions import granted_by
 from vedette.redaction import redact
 
 ATTEMPTS: Final = 7
@@ -57,6 +59,7 @@ _NO_CREDENTIALS: Final = frozenset(
     }
 )
 _DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedException", "Forbidden", "403"})
+_QUOTA: Final = frozenset({"ServiceQuotaExceededException", "LimitExceededException", "LimitExceeded"})
 _THERE: Final = frozenset(
     {
         "ConflictException",
@@ -210,6 +213,8 @@ class Cloud:
 def _worth_repeating(error: Exception, call: tuple[str, str]) -> bool:
     from botocore import exceptions
 
+    if call[0] in OPTIONAL and not isinstance(error, exceptions.ClientError):
+        return False  # a site without internet has no endpoint of it, and the command goes on without the answer
     if isinstance(error, exceptions.ClientError):
         code, status = _code(error), _status(error)
         if code in _THROTTLED or status == 429:
@@ -256,6 +261,7 @@ def _refused(error: Any, service: str, operation: str, attempts: int) -> CloudEr
     if message.lower().startswith(("<!doctype", "<html")):
         message = ""
     text = f"{service} refused {_name(operation)}: {code}{f', {message}' if message and message != code else ''}"
+    text += _facts(error.response, message)
     if code in _NO_CREDENTIALS:
         hint = "aws sso login or other credentials (--profile NAME), then run the same command again"
         return CredentialsError(f"AWS does not take the credentials: {code}", hint=hint)
@@ -263,7 +269,12 @@ def _refused(error: Any, service: str, operation: str, attempts: int) -> CloudEr
         action = iam_action(service, operation)
         denied = re.search(r"perform: ([a-z0-9-]+:[A-Za-z]+) on resource: (\S+)", message)
         where = f" on {denied[2]}" if denied else ""
-        return AccessDeniedError(f"these credentials may not {action}{where}", hint=f"allow {action} to them")
+        return AccessDeniedError(
+            f"these credentials may not {action}{where}",
+            hint=f"the policy {granted_by(action)} of infra/operators.yaml allows it: attach it, or allow {action}",
+        )
+    if code in _QUOTA or status == 402:
+        return QuotaError(text, hint="remove what is not used any more, or ask for more: AWS console, Service Quotas")
     if code in _THROTTLED or status >= 500 or status == 429:
         hint = "run the same command again: it goes on where it stopped"
         return UnreachableError(f"{text}; {attempts} attempts", hint=hint)
@@ -274,6 +285,17 @@ def _refused(error: Any, service: str, operation: str, attempts: int) -> CloudEr
     if code in _THERE:
         return AlreadyThereError(text)
     return InvalidRequestError(text)
+
+
+def _facts(response: Mapping[str, Any], message: str) -> str:
+    """Return what the service says besides: which resource, which quota, which fields are wrong."""
+    found = []
+    if response.get("resourceId") and str(response["resourceId"]) not in message:
+        found.append(f"{response.get('resourceType') or 'resource'} {response['resourceId']}")
+    if response.get("quotaCode"):
+        found.append(f"quota {response['quotaCode']}")
+    found += [f"{field.get('name')}: {field.get('message')}" for field in response.get("fields") or ()]
+    return f" ({redact('; '.join(found))})" if found else ""
 
 
 def _name(operation: str) -> str:

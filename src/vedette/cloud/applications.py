@@ -3,7 +3,7 @@
 import base64
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,25 @@ from vedette.compiler.naming import component_version
 from vedette.compiler.recipes import application_recipe, with_version
 
 APPLICATION_TAG: Final = "vedette:application"
+DESCRIPTION_TAG: Final = "vedette:description"
+_OWN: Final = "vedette:"
+
+
+def check_tags(tags: Mapping[str, str]) -> None:
+    """Refuse what AWS takes for no tags, or what is Vedette's.
+
+    :raises InvalidRequestError: naming the first of them
+    """
+    for key, value in tags.items():
+        if key.startswith((_OWN, "aws:")) or not 0 < len(key) <= 128 or _tag(key) != key:
+            raise InvalidRequestError(
+                f"`{key[:140]}` is no key of a tag of yours",
+                hint="at most 128 letters, digits, blanks and _.:/=+@-, not beginning with vedette: or aws:",
+            )
+        if value and _tag(value) != value:
+            raise InvalidRequestError(
+                f"`{value[:260]}` is no value of a tag", hint="at most 256 letters, digits, blanks and _.:/=+@-"
+            )
 
 
 def from_compiled(
@@ -31,18 +50,27 @@ def from_compiled(
     documents: Mapping[str, str],
     *,
     monitor: bool = True,
+    description: str = "",
+    tags: Mapping[str, str] | None = None,
 ) -> Application:
     """Pack a compiled project into ``folder`` and return it as an application to deploy.
 
     :param values: values of secrets that are known here
     :param documents: texts of graph and override documents, kept with the instance's record, by file name
+    :param description: of the instance, for people
+    :param tags: for its component
     :param monitor: let vedette.DeviceMonitor come along: metrics, alarms and device jobs, as an appliance had them
     :raises vedette.build.BuildError: if a file cannot be packed
     """
     instance = str(compiled.configuration["instance"])
-    tags = {APPLICATION_TAG: _tag(compiled.manifest.name)}
+    general = {APPLICATION_TAG: _tag(compiled.manifest.name)}
+    own = {**(tags or {}), **({DESCRIPTION_TAG: _tag(description)} if description else {})}
     written = write_components(compiled.components, folder)
-    items = [publishable(item.recipe, [item.artifact, *item.beside], tags) for item in written]
+    items = [publishable(item.recipe, [item.artifact, *item.beside], general) for item in written]
+    # Models belong to whoever uses them: tags of one application are its own component's.
+    items = [
+        replace(item, tags={**item.tags, **own}) if item.name == compiled.application.name else item for item in items
+    ]
     secrets = tuple(secret.name for secret in needed_secrets(compiled))
     components = create_deployment(compiled)["components"]
     if monitor:
@@ -51,6 +79,8 @@ def from_compiled(
     application = compiled.application
     record = {
         "instance": instance,
+        **({"description": description} if description else {}),
+        **({"tags": dict(tags)} if tags else {}),
         "application": compiled.manifest.name,
         "component": {"name": application.name, "version": application.version},
         "models": {model.name: model.version for model in compiled.models},
@@ -120,7 +150,9 @@ def _renamed(cloud: Cloud, record: Mapping[str, Any], instance: str) -> Applicat
         "component": {"name": name, "version": version},
         "components": components,
     }
-    item = Publishable(name, version, document, (), {APPLICATION_TAG: _tag(manifest.name)})
+    description = {DESCRIPTION_TAG: _tag(record["description"])} if record.get("description") else {}
+    tags = {APPLICATION_TAG: _tag(manifest.name), **record.get("tags", {}), **description}
+    item = Publishable(name, version, document, (), tags)
     return Application(instance, (item,), components, tuple(record["secretNames"]), {}, kept)
 
 

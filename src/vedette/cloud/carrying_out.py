@@ -17,7 +17,7 @@ from vedette.cloud.access import Cloud
 from vedette.cloud.bucket import Bucket, Progress
 from vedette.cloud.errors import AlreadyThereError, CloudError, PreconditionError
 from vedette.cloud.planning import Current, Plan, TargetPlan, current_of, read_current
-from vedette.cloud.publishing import Publication, publish
+from vedette.cloud.publishing import Publication, publish, retag
 from vedette.cloud.records import keep_records
 from vedette.cloud.secret_values import write_secrets
 from vedette.cloud.targets import Target
@@ -80,11 +80,12 @@ def carry_out(
     :raises CloudError: if AWS refuses; what is done stays done, and running it again goes on
     """
     publish(cloud, bucket, plan.to_publish, told.uploaded, told=told.published)
+    retag(cloud, plan.to_tag)
     arns = write_secrets(cloud, plan.secrets)
     for secret in plan.to_write:
         told.wrote_secret(secret.name)
     todo = [item for item in plan.targets if item.changed]
-    if not todo:
+    if not (todo or plan.to_tag):
         return []
     if not bucket.exists():
         bucket.make()

@@ -7,6 +7,7 @@ from typing import Any, Final
 from vedette.cloud.access import Cloud
 from vedette.cloud.errors import CloudError, InvalidRequestError, NotFoundError
 from vedette.cloud.jobs import OPEN, create_job
+from vedette.cloud.panorama_words import progress_of
 from vedette.cloud.targets import Target
 
 DESCRIPTION: Final = "description"
@@ -90,7 +91,7 @@ def list_devices(cloud: Cloud, group: Target | None = None, prefix: str = "") ->
         for item in cloud.pages("greengrassv2", "list_core_devices", "coreDevices", maxResults=100, **where)
         if item["coreDeviceThingName"].startswith(prefix)
     ]
-    connected = _connectivity(cloud)
+    connected = connectivity(cloud)
     found = []
     for item in items:
         name, healthy = item["coreDeviceThingName"], item["status"] == "HEALTHY"
@@ -108,7 +109,7 @@ def list_devices(cloud: Cloud, group: Target | None = None, prefix: str = "") ->
     return sorted(found, key=lambda device: device.name)
 
 
-def _connectivity(cloud: Cloud, name: str | None = None) -> dict[str, bool] | None:
+def connectivity(cloud: Cloud, name: str | None = None) -> dict[str, bool] | None:
     """Return which things are connected, by the fleet index; None if the account has it switched off."""
     query = f"thingName:{name}" if name is not None else "thingName:*"
     try:
@@ -141,13 +142,14 @@ def describe_device(cloud: Cloud, name: str) -> Device:
     except NotFoundError:
         status = status_of(known=False, connected=None, healthy=False)
         return Device(name, status, None, healthy=False, groups=groups, description=description)
-    connected = (_connectivity(cloud, name) or {}).get(name)
+    connected = (connectivity(cloud, name) or {}).get(name)
     deployments = [
         {
             "deployment_id": item["deploymentId"],
             "name": item["deploymentName"],
             "target": item["targetArn"].rpartition(":")[2],
             "status": item["coreDeviceExecutionStatus"],
+            "progress": progress_of(item["coreDeviceExecutionStatus"]),
             "reason": item.get("reason", ""),
             "changed": item["modifiedTimestamp"].isoformat(),
         }
@@ -211,6 +213,7 @@ def list_jobs(cloud: Cloud, name: str) -> list[dict[str, Any]]:
                 {
                     "job_id": item["jobId"],
                     "status": summary["status"],
+                    "progress": progress_of(summary["status"], reboot=item["jobId"].startswith("vedette-reboot-")),
                     "changed": changed.isoformat() if changed is not None else "",
                 }
             )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from vedette.cloud.operations import OPERATIONS
+from vedette.cloud.operations import OPERATIONS, OPTIONAL
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def needed_by_operators() -> list[Endpoint]:
 
     :raises KeyError: if a service has no endpoint here
     """
-    return [OPERATOR[service] for service in sorted(OPERATIONS)]
+    return [OPERATOR[service] for service in sorted(OPERATIONS.keys() - OPTIONAL)]
 
 
 def missing_endpoints(services: Iterable[str], have: Iterable[str]) -> set[str]:

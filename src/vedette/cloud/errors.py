@@ -33,5 +33,9 @@ class InvalidRequestError(CloudError):
     """AWS does not take the request; the text is the service's own."""
 
 
+class QuotaError(CloudError):
+    """A quota of the account is used up; the text names its code."""
+
+
 class UnreachableError(CloudError):
     """No answer, or only refusals to work (throttling, server errors), also after several attempts."""

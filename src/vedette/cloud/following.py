@@ -99,7 +99,7 @@ def follow(
     while open_ones:
         still = []
         for item in open_ones:
-            standing = _standing(cloud, item, told.setdefault(item.deployment_id, set()))
+            standing = standing_of(cloud, item, told.setdefault(item.deployment_id, set()))
             known, since = seen.get(item.deployment_id, ({}, clock()))
             if standing.counts != known:
                 seen[item.deployment_id] = (standing.counts, clock())
@@ -119,7 +119,13 @@ def _with(standing: Standing, outcome: Outcome) -> Standing:
     return Standing(standing.target, standing.deployment_id, standing.counts, standing.failures, chosen)
 
 
-def _standing(cloud: Cloud, made: Made, told: set[str]) -> Standing:
+def standing_of(cloud: Cloud, made: Made, told: set[str] | None = None) -> Standing:
+    """Return how a deployment stands now; one call, and some more where devices failed.
+
+    :param told: devices whose failure is known already; those that are told now are added
+    :raises vedette.cloud.errors.CloudError: if AWS does not answer
+    """
+    told = set() if told is None else told
     if made.job_id is None:
         return _of_thing(cloud, made)
     job = cloud.call("iot", "describe_job", jobId=made.job_id)["job"]

@@ -15,6 +15,8 @@ OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
             "put_public_access_block",
             "head_object",
             "put_object",
+            "delete_object",
+            "get_bucket_policy",
             "get_object",
             "list_objects_v2",
             "list_multipart_uploads",
@@ -37,11 +39,14 @@ OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
             "get_deployment",
             "list_component_versions",
             "list_core_devices",
+            "list_components",
             "list_deployments",
             "list_effective_deployments",
             "list_installed_components",
+            "tag_resource",
         }
     ),
+    "iam": frozenset({"get_role", "simulate_principal_policy"}),
     "iot": frozenset(
         {
             "add_thing_to_thing_group",
@@ -91,6 +96,9 @@ OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
     ),
 }
 """boto3's name of a service -> operations, in boto3's spelling."""
+
+OPTIONAL: Final = frozenset({"iam"})
+"""Services whose answer only makes a check better: private sites reach IAM in us-east-1 alone."""
 
 IAM_PREFIXES: Final[Mapping[str, str]] = {"greengrassv2": "greengrass", "iot-data": "iot"}
 """boto3's name of a service -> its prefix in IAM actions, where they differ."""

@@ -1,6 +1,6 @@
 """From what is wanted and what is there to a plan: what to publish, which secrets to write, which deployments change.
 
-Reading only. The number of calls depends on components, secrets and targets, never on devices.
+Reading only. The number of calls depends on components, secrets, roles and targets, never on devices.
 """
 
 import json
@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 from vedette.cloud.access import Cloud
 from vedette.cloud.bucket import WORKERS, Bucket
+from vedette.cloud.conflicts import lists_replaced, refuse_port_clashes, values_hidden
 from vedette.cloud.document import (
     LOG_MANAGER,
     SECRET_MANAGER,
@@ -26,16 +27,19 @@ from vedette.cloud.document import (
     equal,
     instance_of,
     instances,
+    merged,
     sizes,
     suite_versions,
     with_application,
     without_application,
 )
 from vedette.cloud.errors import InvalidRequestError, NotFoundError
+from vedette.cloud.provisioning import ROLE_ALIAS
 from vedette.cloud.publishing import Publication, Publishable, component_arn, plan_publications, refuse_others
 from vedette.cloud.records import record_key
+from vedette.cloud.roles import check_roles
 from vedette.cloud.secret_values import SecretPlan, plan_secrets
-from vedette.cloud.targets import Target
+from vedette.cloud.targets import Target, group_arn, groups_of
 from vedette.nucleus.recipe import Version, VersionRequirement, parse_recipe
 
 MAX_DOCUMENT_BYTES: Final = 10_000_000
@@ -61,6 +65,13 @@ class Application:
     """Values of those secrets that are known here."""
     record: Mapping[str, Any] = field(default_factory=dict)
     """What is kept of it, to describe and copy it later."""
+
+    @property
+    def role(self) -> str | None:
+        """Return the ARN of the AWS role that it is given; None for none."""
+        name = application_of(self.instance, self.components)
+        role = merged(self.components[name]).get("role") if name is not None else None
+        return role if isinstance(role, str) else None
 
 
 @dataclass(frozen=True)
@@ -165,6 +176,8 @@ class Order:
     """Whether logs are sent to CloudWatch."""
     panorama_logs: bool | None = None
     """Whether by vedette.DeviceMonitor under Panorama's names; None: as it is, on nucleus lite always."""
+    role_alias: str = ROLE_ALIAS
+    """Of the devices, by which they take the roles of applications."""
 
 
 @dataclass(frozen=True)
@@ -176,16 +189,23 @@ class Plan:
     secrets: tuple[SecretPlan, ...]
     targets: tuple[TargetPlan, ...]
     aws: Aws
+    notes: tuple[str, ...] = ()
+    """What to know before it is carried out."""
 
     @property
     def changed(self) -> bool:
         """Tell whether there is anything to do."""
-        return bool(self.to_publish or self.to_write or any(target.changed for target in self.targets))
+        return bool(self.to_publish or self.to_tag or self.to_write or any(target.changed for target in self.targets))
 
     @property
     def to_publish(self) -> list[Publication]:
         """Return the versions that are not published yet."""
         return [item for item in self.publications if item.state.value in {"new", "failed"}]
+
+    @property
+    def to_tag(self) -> list[Publication]:
+        """Return the versions that are published with other tags."""
+        return [item for item in self.publications if item.retagged]
 
     @property
     def to_write(self) -> list[SecretPlan]:
@@ -199,6 +219,7 @@ class Plan:
             "publish": [item.document() for item in self.publications],
             "secrets": [item.document() for item in self.secrets],
             "targets": [item.document() for item in self.targets],
+            "notes": list(self.notes),
         }
 
 
@@ -214,6 +235,7 @@ def make_plan(cloud: Cloud, order: Order, bucket: Bucket | None = None) -> Plan:
     publications = plan_publications(cloud, publishables.values())
     refuse_others(publications)
     _check_suite(cloud, order)
+    notes = check_roles(cloud, (each.role for each in order.applications if each.role), order.role_alias)
     names = sorted({name for each in order.applications for name in each.secrets})
     values = {name: value for each in order.applications for name, value in each.values.items()}
     secrets = plan_secrets(cloud, names, values)
@@ -228,7 +250,30 @@ def make_plan(cloud: Cloud, order: Order, bucket: Bucket | None = None) -> Plan:
     ]
     for plan in found:
         check_others(cloud, plan)
-    return Plan(order, tuple(publications), tuple(secrets), tuple(found), aws)
+        notes += _surroundings(cloud, order, plan)
+    return Plan(order, tuple(publications), tuple(secrets), tuple(found), aws, tuple(notes))
+
+
+def _surroundings(cloud: Cloud, order: Order, plan: TargetPlan) -> list[str]:
+    """Look at what else a target's devices have; return what is worth a word.
+
+    :raises InvalidRequestError: if two applications would open the same port
+    """
+    target, who = plan.target, cloud.identity()
+    neighbours = {}
+    for name in groups_of(cloud, target):
+        group = Target("thinggroup", name, group_arn(who, name))
+        current = read_current(cloud, group)
+        if current is not None:
+            neighbours[str(group)] = current.components
+    if plan.changed:
+        new = {application.instance for application in order.applications}
+        refuse_port_clashes(target, plan.components, new, neighbours)
+    notes = lists_replaced(target, plan.components, neighbours)
+    if target.kind == "thing":
+        for application in order.applications:
+            notes += values_hidden(cloud, target, application.instance, application.record)
+    return notes
 
 
 def plan_target(order: Order, target: Target, current: Current | None, arns: Mapping[str, str], aws: Aws) -> TargetPlan:

@@ -108,6 +108,8 @@ class Publication:
     component: Publishable
     content: str
     state: State
+    retagged: Mapping[str, str] = field(default_factory=dict)
+    """Tags that a published version is to have and has not."""
 
     @property
     def size(self) -> int:
@@ -117,7 +119,8 @@ class Publication:
     def document(self) -> dict[str, Any]:
         """Return it for JSON."""
         item = self.component
-        return {"component": item.name, "version": item.version, "state": self.state.value, "bytes": self.size}
+        tags = {"tags": dict(self.retagged)} if self.retagged else {}
+        return {"component": item.name, "version": item.version, "state": self.state.value, "bytes": self.size, **tags}
 
 
 def component_arn(cloud: Cloud, name: str, version: str) -> str:
@@ -154,7 +157,10 @@ def _state(cloud: Cloud, item: Publishable) -> Publication:
     known = found.get("tags", {}).get(CONTENT_TAG)
     if known is None:
         return Publication(item, content, State.UNKNOWN)
-    return Publication(item, content, State.THERE if known == content else State.OTHER)
+    if known != content:
+        return Publication(item, content, State.OTHER)
+    tags = found.get("tags", {})
+    return Publication(item, content, State.THERE, {k: v for k, v in item.tags.items() if tags.get(k) != v})
 
 
 def refuse_others(publications: Iterable[Publication]) -> None:
@@ -169,6 +175,16 @@ def refuse_others(publications: Iterable[Publication]) -> None:
                 f"{component.name} {component.version} is already published with other content",
                 hint="published versions never change: publish under another version",
             )
+
+
+def retag(cloud: Cloud, publications: Iterable[Publication]) -> None:
+    """Give published versions the tags that they lack.
+
+    :raises CloudError: if AWS refuses
+    """
+    for item in publications:
+        arn = component_arn(cloud, item.component.name, item.component.version)
+        cloud.call("greengrassv2", "tag_resource", resourceArn=arn, tags=dict(item.retagged))
 
 
 def publish(

@@ -53,6 +53,19 @@ def group_arn(identity: Identity, name: str) -> str:
     return f"arn:{identity.partition}:iot:{identity.region}:{identity.account}:thinggroup/{name}"
 
 
+def groups_of(cloud: Cloud, target: Target) -> Sequence[str]:
+    """Return the names of the groups that a thing is in; none for a group.
+
+    :raises vedette.cloud.errors.CloudError: if AWS does not answer
+    """
+    if target.kind != "thing":
+        return ()
+    return [
+        item["groupName"]
+        for item in cloud.pages("iot", "list_thing_groups_for_thing", "thingGroups", thingName=target.name)
+    ]
+
+
 def _find(cloud: Cloud, text: str, groups: set[str] | None) -> Target:
     match = _ARN.fullmatch(text)
     kind: str | None

@@ -1,11 +1,16 @@
 """Refusals in the service's own shapes."""
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class ServiceError(Exception):
     """What the service answers instead of a result: an error name and an HTTP status."""
 
     status = 500
     code = "InternalServerException"
+    facts: Mapping[str, Any] = {}
+    """What the service says besides its message: resourceId, quotaCode, fields."""
 
 
 class ValidationError(ServiceError):

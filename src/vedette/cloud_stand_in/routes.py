@@ -65,7 +65,10 @@ class Routes:
                 source = in_path if location == "uri" else asked
             key = member_shape.serialization.get("name", member)
             if key in source:
-                arguments[member] = _read(member_shape, source[key], of_text=location is not None)
+                value = source[key]
+                if member_shape.type_name == "list" and location == "querystring" and not isinstance(value, list):
+                    value = [value]
+                arguments[member] = _read(member_shape, value, of_text=location is not None)
         _check(shape, arguments, "")
         return Request(name, arguments)
 
@@ -73,6 +76,8 @@ class Routes:
         """Return status and body of an answer; keys that the model does not have are refused."""
         operation = self._model.operation_model(name)
         status = int(operation.http.get("responseCode", 200))
+        if status == 204:
+            return status, b""  # a body would be read as the beginning of the next answer
         if operation.output_shape is None:
             return status, b"{}"
         unknown = result.keys() - operation.output_shape.members.keys()

@@ -103,7 +103,7 @@ class StandIn:
                 request = routes.request(operation, in_path, parts.query, body)
                 status, data = routes.answer(operation, self._carry_out(request))
         except ServiceError as error:
-            document = {"message": str(error), "Message": str(error)}
+            document = {"message": str(error), "Message": str(error), **error.facts}
             return error.status, {"x-amzn-ErrorType": error.code}, json.dumps(document).encode()
         return status, {}, data
 
@@ -234,7 +234,7 @@ class StandIn:
 
     def _untag_resource(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         tags, keys = self._tags(arguments["resourceArn"]), arguments["tagKeys"]
-        for key in [keys] if isinstance(keys, str) else keys:
+        for key in keys:
             tags.pop(key, None)
         return {}
 
