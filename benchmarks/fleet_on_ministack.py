@@ -266,6 +266,7 @@ class Running:
             host = subprocess.Popen(
                 [sys.executable, *command],
                 env={**os.environ, **environment(server, COMPONENT)},
+                cwd=work,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )

@@ -163,9 +163,14 @@ def test_an_installation_leaves_keys_behind_or_cannot_be_repeated(account: Aws, 
     with tarfile.open(out) as archive:
         archive.extractall(tmp_path, filter="tar")
     folder, image = tmp_path / "vedette-shop-01", tmp_path / "image"
+    rights = image / "etc/sudoers.d"
+    rights.mkdir(parents=True)
     done = install(folder, image, tools)
     assert done.returncode == 0, done.stderr
     root = image / "greengrass/v2"
+    assert [path.name for path in rights.iterdir()] == ["vedette"]
+    assert (rights / "vedette").read_text() == "ggc_user ALL=(root) NOPASSWD: /usr/bin/systemctl reboot\n"
+    assert stat.S_IMODE((rights / "vedette").stat().st_mode) == 0o440
     assert (root / "private.key").read_text() == certificate.key
     assert stat.S_IMODE((root / "private.key").stat().st_mode) == 0o600
     assert not list(folder.glob("*.key"))
