@@ -145,6 +145,9 @@ def start(terminal: Terminal, options: StartOptions, *, detach: bool) -> int:
             begun = time.monotonic()
             nucleus.start()
             try:
+                from vedette.cli.nucleus_health import NucleusHealth  # after the start, which it would hold up
+
+                NucleusHealth(nucleus)
                 _greet(terminal, nucleus, options, time.monotonic() - begun)
                 while not stop.wait(_POLL_S * 4) and not nucleus.stop_requested.is_set():
                     pass

@@ -6,7 +6,6 @@ import logging
 import os
 import shlex
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -15,7 +14,8 @@ from typing import Any, Final
 
 from vedette import __version__
 from vedette.build import fill_store
-from vedette.health import TOPIC_FILTERS, ComponentHealth, HealthBook, HealthDocument
+from vedette.cli.nucleus_health import NucleusHealth
+from vedette.health import HealthDocument
 from vedette.logs import RedactingFormatter
 from vedette.nucleus.deployment import ComponentDeployment, Deployment
 from vedette.nucleus.events import Event
@@ -62,10 +62,9 @@ class Session:
         self._listener = listener
         self._region = region
         self._personality = personality
-        self._book = HealthBook()
-        self._book_lock = threading.Lock()
         self._closing = contextlib.ExitStack()
         self.nucleus: Nucleus
+        self._health: NucleusHealth
         self._secrets_file: Path
 
     def __enter__(self) -> "Session":
@@ -89,10 +88,7 @@ class Session:
             stack.callback(self.nucleus.stop, 4.0)
             self._secrets_file = secrets_file
             self.keep_secrets(self._secrets)
-            self.nucleus.set_health(lambda: json.loads(self.health().to_json()))
-            self.nucleus.set_page(lambda: self.page_address)
-            for topic_filter in TOPIC_FILTERS:
-                self.nucleus.broker.subscribe(topic_filter, self._hear)
+            self._health = NucleusHealth(self.nucleus)
             self._closing = stack.pop_all()
         return self
 
@@ -122,24 +118,12 @@ class Session:
 
     def health(self) -> HealthDocument:
         """Return what is known at this moment."""
-        views = self.nucleus.components()
-        components = [
-            ComponentHealth(name=view.name, state=view.state.value, version=view.version, detail=view.detail)
-            for view in views
-        ]
-        with self._book_lock:
-            return self._book.document(components)
+        return self._health.document()
 
     @property
     def page_address(self) -> str | None:
         """Address of the page with its access key, once the display has told it."""
-        with self._book_lock:
-            return self._book.page_address
-
-    def _hear(self, topic: str, payload: bytes, source: str) -> None:
-        del source
-        with self._book_lock:
-            self._book.apply(topic, payload)
+        return self._health.page_address
 
 
 @contextlib.contextmanager

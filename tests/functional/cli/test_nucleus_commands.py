@@ -167,6 +167,17 @@ def test_deployment_that_makes_no_sense_is_created(vedette: Shell, arguments: li
     assert "hint: " in done.stderr
 
 
+def test_status_knows_nothing_of_a_nucleus_that_no_run_started(running: Shell) -> None:
+    camera = {"camera_id": "door-1", "name": "door", "state": "lost", "since": 0, "pid": 1}
+    assert running("pubsub", "pub", "vedette/camera/door-1/status", json.dumps(camera)).returncode == 0
+    (instance,) = running.json("status")["instances"]
+    assert {"name": NAME, "state": "RUNNING", "version": "1.0.0", "detail": ""} in instance["health"]["components"]
+    assert [each["name"] for each in instance["health"]["cameras"]] == ["door"]
+    told = running("status", "--nodes")
+    assert told.returncode == 1
+    assert "! door: Connection to the camera lost" in told.stdout
+
+
 def test_messages_are_not_heard(running: Shell) -> None:
     with running.popen("pubsub", "sub", "my/#", "--count", "2", "--json") as hearing:
         assert hearing.stdout is not None
