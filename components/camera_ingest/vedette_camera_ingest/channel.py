@@ -14,6 +14,7 @@ The password travels here and nowhere else. The end of the socket is the death o
 
 import json
 import socket
+from dataclasses import asdict, fields
 from typing import Any, Final, NamedTuple
 
 from vedette.messages import CameraState
@@ -57,7 +58,7 @@ def start(source: Source, socket_path: str, *, hardware: bool = True) -> Documen
 
 def credentials(given: Credentials) -> Document:
     """The login that the worker wanted."""
-    return {"kind": "credentials", "url": given.url, "user": given.user, "password": given.password}
+    return {"kind": "credentials", **asdict(given)}
 
 
 def denied(error: CaptureError) -> Document:
@@ -86,7 +87,7 @@ def read_answer(document: Document) -> Credentials:
     """
     if document["kind"] == "denied":
         raise CaptureError(CameraState(document["state"]), str(document["detail"]))
-    return Credentials(document["url"], document["user"], document["password"])
+    return Credentials(**{each.name: document[each.name] for each in fields(Credentials)})
 
 
 def pair() -> tuple[socket.socket, socket.socket]:

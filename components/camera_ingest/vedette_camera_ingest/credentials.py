@@ -1,7 +1,7 @@
 """A camera's login: out of Secrets Manager, through the bus, to the worker."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vedette.aws_calls import AwsError, Denied, Rejected
 from vedette.bus import BusError, NotFound, Unauthorized
@@ -14,11 +14,15 @@ from vedette_camera_ingest.source import Source
 
 @dataclass(frozen=True)
 class Credentials:
-    """Where the stream is and how to log in. ``url`` holds no login; the password never appears in ``repr``."""
+    """Where the stream is and how to log in. ``url`` holds no login; the password never appears in ``repr``.
+
+    ``certificate`` (PEM) is what the camera's own has to be, or to be signed with, over TLS.
+    """
 
     url: str
     user: str | None = None
     password: str | None = field(default=None, repr=False)
+    certificate: str | None = field(default=None, repr=False)
 
 
 def fetch(secrets: SecretReader, source: Source, *, refused: bool = False) -> Credentials:
@@ -63,11 +67,12 @@ def _parse(source: Source, text: str) -> Credentials:
         raise _unavailable(f"Secret {source.secret} is not JSON, {expected}") from None
     if not isinstance(document, dict):
         raise _unavailable(f"Secret {source.secret} is not a JSON object, {expected}")
-    values = {key: document.get(key) or "" for key in ("Username", "Password", "StreamUrl")}
+    values = {key: document.get(key) or "" for key in ("Username", "Password", "StreamUrl", "Certificate")}
     wrong = [key for key, value in values.items() if not isinstance(value, str)]
     if wrong:
         raise _unavailable(f"Secret {source.secret} holds no text in {', '.join(wrong)}, {expected}")
-    return _complete(source, source.url or values["StreamUrl"], values["Username"] or None, values["Password"] or None)
+    found = _complete(source, source.url or values["StreamUrl"], values["Username"] or None, values["Password"] or None)
+    return replace(found, certificate=values["Certificate"] or None)
 
 
 def _complete(source: Source, url: str, user: str | None, password: str | None) -> Credentials:

@@ -9,11 +9,10 @@ import queue
 import threading
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any, Final
-
-import av
+from typing import Final
 
 from vedette.messages import CameraState
+from vedette.picture_decoding import DECODERS, decoder_for, packet_of
 from vedette.rtsp import CodedPicture, Media, Player, ProbeError, RtspError, play
 from vedette_camera_ingest.credentials import Credentials
 from vedette_camera_ingest.events import Event, Opened, Over, Received
@@ -22,7 +21,6 @@ from vedette_camera_ingest.source import Source
 
 _log = logging.getLogger(__name__)
 
-_DECODERS: Final = {"H264": "h264", "H265": "hevc", "JPEG": "mjpeg"}
 _CLOSE_S: Final = 0.5
 # A whole minute of a camera at 30 fps; the gate drops what is late long before.
 _MOST_PICTURES: Final = 1800
@@ -90,7 +88,13 @@ class Session:
         wanted = self._source.transport
         try:
             player = self._player = self._play(
-                login.url, login.user, login.password, transport=wanted, playable=_check, closing=self._closing
+                login.url,
+                login.user,
+                login.password,
+                transport=wanted,
+                playable=_check,
+                closing=self._closing,
+                authority=login.certificate,
             )
         except (ProbeError, RtspError) as error:
             raise from_probe(error, self._source.secret) from error
@@ -98,10 +102,7 @@ class Session:
         if player.transport != wanted and not player.address.tls:
             _log.info("%s does not send over %s, %s is used", host, wanted.upper(), player.transport.upper())
         media = player.media
-        decoder: Any = av.CodecContext.create(_DECODERS[media.codec], "r")
-        if media.parameter_sets:
-            decoder.extradata = media.parameter_sets
-        self._events.put(Opened(decoder, media.codec_name, f"{host} port {port}"))
+        self._events.put(Opened(decoder_for(media), media.codec_name, f"{host} port {port}"))
         return player
 
     def _read(self, player: Player) -> None:
@@ -126,11 +127,9 @@ class UnsupportedCodec(CaptureError):
 
 def _check(media: Media) -> None:
     """Let only through what can be decoded."""
-    if media.codec not in _DECODERS:
+    if media.codec not in DECODERS:
         raise UnsupportedCodec(media.codec_name)
 
 
 def _received(picture: CodedPicture, base: Fraction) -> Received:
-    packet: Any = av.Packet(picture.data)
-    packet.pts, packet.time_base, packet.is_keyframe = picture.ticks, base, picture.key
-    return Received(packet, picture.mono_ns, picture.wall_ns, picture.pts_ns, picture.camera_ns)
+    return Received(packet_of(picture, base), picture.mono_ns, picture.wall_ns, picture.pts_ns, picture.camera_ns)

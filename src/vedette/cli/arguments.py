@@ -21,6 +21,8 @@ _EXAMPLES = {
     "--tag": "team=shops",
 }
 
+_CAMERA_KEYS = ("Username", "Password", "StreamUrl", "Certificate")
+
 
 @dataclass(frozen=True)
 class Cameras:
@@ -103,11 +105,11 @@ def registered_sources(
     transport: Literal["tcp", "udp"] = "tcp",
     max_fps: float | None = None,
 ) -> Mapping[str, CameraSource]:
-    """Return the known cameras as override documents name them; those with a login by their secret."""
+    """Return the known cameras as override documents name them; those with a login or a certificate by their secret."""
     found: dict[str, CameraSource] = {}
     for name, camera in known.items():
         url, user, _ = split_credentials(camera.get("StreamUrl", ""))
-        secret = name if user or camera.get("Username") else None
+        secret = name if user or camera.get("Username") or camera.get("Certificate") else None
         found[name] = CameraSource(name=name, url=url, secret=secret, transport=transport, max_fps=max_fps)
     return found
 
@@ -192,5 +194,5 @@ def _is_camera(camera: object) -> bool:
     return (
         isinstance(camera, dict)
         and "StreamUrl" in camera
-        and all(key in ("Username", "Password", "StreamUrl") and isinstance(v, str) for key, v in camera.items())
+        and all(key in _CAMERA_KEYS and isinstance(value, str) for key, value in camera.items())
     )

@@ -2,13 +2,15 @@
 
 import json
 import sys
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from vedette.cli.arguments import read_cameras, read_known_cameras
@@ -17,11 +19,13 @@ from vedette.cli.failure import EXIT_FAILED, Failure
 from vedette.cli.running import running_cameras
 from vedette.cli.terminal import Terminal
 from vedette.messages import CameraSource
-from vedette.rtsp import ProbeError, ProbeResult, RtspError, probe
+from vedette.picture_decoding import DECODERS
+from vedette.rtsp import CodedPicture, Media, Player, ProbeError, ProbeResult, RtspError, play, probe
 
 _OPEN_TIMEOUT_S: Final = 8.0
 _READ_TIMEOUT_S: Final = 5.0
 _LONG_KEY_INTERVAL_S: Final = 4.0
+_IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def test_camera(
 ) -> int:
     """Ask the camera and play it for a while; 0 when pictures came.
 
-    ``target`` is an RTSP URL, a video file, or the name of a known camera.
+    ``target`` is a URL, a video file, a folder of images, or the name of a known camera.
     """
     known = {**running_cameras(), **read_known_cameras(cameras_file)}
     cameras = read_cameras(
@@ -61,12 +65,12 @@ def test_camera(
     source = cameras.sources["camera"][0]
     secret = cameras.secrets.get(source.secret or "", {})
     url = source.url or secret.get("StreamUrl", "")
-    user, password = secret.get("Username") or None, secret.get("Password")
+    way = _Way(url, secret.get("Username") or None, secret.get("Password"), secret.get("Certificate"))
     report: dict[str, Any] = {"schema": "vedette.camera-test/1", "ok": False, "url": url}
     try:
         if url.startswith(("rtsp://", "rtsps://")):
-            _say_probe(_probed(url, user, password), user, report, terminal)
-        playing = _play(source, url, user, password, seconds)
+            _say_probe(_probed(way), way.user, report, terminal)
+        playing = _play(source, way, seconds)
         _say_playing(playing, terminal)
         report |= {"ok": True, "playing": asdict(playing)}
     except Failure as failure:
@@ -79,9 +83,9 @@ def test_camera(
     return 0 if report["ok"] else EXIT_FAILED
 
 
-def _probed(url: str, user: str | None, password: str | None) -> ProbeResult:
+def _probed(way: "_Way") -> ProbeResult:
     try:
-        return probe(url, user, password)
+        return probe(way.url, way.user, way.password, authority=way.certificate)
     except (ProbeError, RtspError) as error:
         raise Failure(str(error)) from error
 
@@ -115,61 +119,124 @@ def _say_playing(playing: Playing, terminal: Terminal) -> None:
     )
 
 
-@contextmanager
-def _opened(source: CameraSource, url: str, user: str | None, password: str | None) -> Iterator[Any]:
+class _Way(NamedTuple):
+    """How a camera is reached: its address, the login, and the certificate it is known by."""
+
+    url: str
+    user: str | None
+    password: str | None
+    certificate: str | None
+
+
+class _Seen(NamedTuple):
+    """One picture: libav's frame and the name of its codec; ``rate`` is the stream's own, where it has one."""
+
+    frame: Any
+    codec: str
+    rate: float | None = None
+
+
+def _stream(source: CameraSource, way: _Way) -> Generator[_Seen, None, None]:
+    """Yield the pictures of an RTSP stream."""
+    player = play(
+        way.url, way.user, way.password, transport=source.transport, playable=_check, authority=way.certificate
+    )
+    try:
+        from vedette.picture_decoding import decoder_for, packet_of
+
+        decoder, base = decoder_for(player.media), Fraction(1, player.media.clock_hz)
+        for picture in _bounded(player):
+            for frame in decoder.decode(packet_of(picture, base)):
+                yield _Seen(frame, decoder.name)
+    finally:
+        player.close()
+
+
+def _bounded(player: Player) -> Iterator[CodedPicture]:
+    """Yield pictures until none has come for too long."""
+    silent = threading.Timer(_READ_TIMEOUT_S, player.closing.set)
+    silent.start()
+    try:
+        for picture in player.pictures():
+            silent.cancel()
+            yield picture
+            silent = threading.Timer(_READ_TIMEOUT_S, player.closing.set)
+            silent.start()
+    finally:
+        silent.cancel()
+
+
+def _check(media: Media) -> None:
+    if media.codec not in DECODERS:
+        raise Failure(f"the camera sends {media.codec_name}", hint="set it to H.264, H.265 or MJPEG")
+
+
+def _pictures(location: str) -> Generator[_Seen, None, None]:
+    """Yield the pictures of what libav opens."""
     import av
 
-    from vedette.rtsp.address import parse
+    with av.open(location, timeout=(_OPEN_TIMEOUT_S, _READ_TIMEOUT_S)) as container:
+        if not container.streams.video:
+            raise Failure("there is no video in this stream")
+        stream = container.streams.video[0]
+        for frame in container.decode(stream):
+            yield _Seen(frame, stream.codec_context.name, float(stream.average_rate or 0))
 
-    if url.startswith(("http://", "https://")):
-        scheme, _, rest = url.partition("://")
-        login = f"{quote(user, safe='')}:{quote(password or '', safe='')}@" if user else ""
-        location, options = f"{scheme}://{login}{rest}", {}
-    elif "://" in url:
-        location = parse(url)[0].with_login(user, password)
-        options = {"rtsp_transport": source.transport, "analyzeduration": "200000"}
-    else:
-        location, options = url, {}
+
+def _folder(path: Path) -> Generator[_Seen, None, None]:
+    """Yield the images of a folder, in the order of their names."""
+    for each in sorted(path.iterdir()):
+        if each.suffix.lower() in _IMAGE_SUFFIXES:
+            yield from _pictures(str(each))
+
+
+def _seen(source: CameraSource, way: _Way) -> Generator[_Seen, None, None]:
+    if way.url.startswith(("rtsp://", "rtsps://")):
+        return _stream(source, way)
+    if way.url.startswith(("http://", "https://")):
+        scheme, _, rest = way.url.partition("://")
+        login = f"{quote(way.user, safe='')}:{quote(way.password or '', safe='')}@" if way.user else ""
+        return _pictures(f"{scheme}://{login}{rest}")
+    return _folder(Path(way.url)) if Path(way.url).is_dir() else _pictures(way.url)
+
+
+def _play(source: CameraSource, way: _Way, seconds: float) -> Playing:
+    import av
+
+    began, cpu = time.monotonic(), time.process_time()
+    first: float | None = None
+    last: _Seen | None = None
+    frames = 0
+    keys: list[float] = []
     try:
-        with av.open(location, options=options, timeout=(_OPEN_TIMEOUT_S, _READ_TIMEOUT_S)) as container:
-            if not container.streams.video:
-                raise Failure("there is no video in this stream")
-            yield container
+        with closing(_seen(source, way)) as pictures:
+            for last in pictures:
+                now = time.monotonic()
+                first = now if first is None else first
+                frames += 1
+                if last.frame.key_frame and last.frame.time is not None:
+                    keys.append(float(last.frame.time))
+                if now - first >= seconds:
+                    break
+    except (ProbeError, RtspError) as error:
+        raise Failure(str(error)) from error
     except (av.FFmpegError, OSError) as error:
         # Never the text of the error: libav puts the whole address with its password into it.
         raise Failure(
             f"the stream cannot be played ({type(error).__name__})", hint="try the other --transport, tcp or udp"
         ) from None
-
-
-def _play(source: CameraSource, url: str, user: str | None, password: str | None, seconds: float) -> Playing:
-    began, cpu = time.monotonic(), time.process_time()
-    first: float | None = None
-    frames = 0
-    keys: list[float] = []
-    with _opened(source, url, user, password) as container:
-        stream = container.streams.video[0]
-        for frame in container.decode(stream):
-            now = time.monotonic()
-            first = now if first is None else first
-            frames += 1
-            if frame.key_frame and frame.time is not None:
-                keys.append(float(frame.time))
-            if now - first >= seconds:
-                break
-        codec = stream.codec_context
-        if first is None:
-            raise Failure("the stream opened, but not one picture came out of it")
-        elapsed = max(time.monotonic() - first, 1e-6)
-        return Playing(
-            codec=codec.name,
-            width=codec.width,
-            height=codec.height,
-            first_picture_s=first - began,
-            frames=frames,
-            # A file is read as fast as it goes; what counts is the rate it was made for.
-            fps=(frames - 1) / elapsed if "://" in url else float(stream.average_rate or 0),
-            seconds=elapsed,
-            key_interval_s=max((after - before for before, after in pairwise(keys)), default=None),
-            cpu_ms_a_frame=(time.process_time() - cpu) / frames * 1000,
-        )
+    if first is None or last is None:
+        raise Failure("the stream opened, but not one picture came out of it")
+    elapsed = max(time.monotonic() - first, 1e-6)
+    return Playing(
+        codec=last.codec,
+        width=last.frame.width,
+        height=last.frame.height,
+        first_picture_s=first - began,
+        frames=frames,
+        # A file is read as fast as it goes; what counts is the rate it was made for.
+        fps=(frames - 1) / elapsed if last.rate is None or "://" in way.url else last.rate,
+        seconds=elapsed,
+        key_interval_s=max((after - before for before, after in pairwise(keys)), default=None),
+        cpu_ms_a_frame=(time.process_time() - cpu) / frames * 1000,
+    )

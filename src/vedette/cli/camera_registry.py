@@ -4,7 +4,7 @@ import getpass
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -53,6 +53,7 @@ class Given:
     password_stdin: bool = False
     from_file: Path | None = None
     about: str | None = None
+    certificate: Path | None = None
 
 
 def add_camera(name: str, given: Given, place: Place, credentials: Credentials, *, as_json: bool) -> int:
@@ -90,13 +91,14 @@ def update_camera(name: str, given: Given, place: Place, credentials: Credential
             if name not in known:
                 raise Failure(f"there is no camera `{name[:80]}`", hint=f"vedette camera add {name} --local")
             kept = known_secrets(known, [name])[name]
-            before = Login(kept["StreamUrl"], kept.get("Username", ""), kept.get("Password", ""))
+            before = Login(kept["StreamUrl"], *(kept.get(key, "") for key in ("Username", "Password", "Certificate")))
             _put_local(name, _login(given, credentials, before), place, terminal, as_json=as_json)
         else:
             registry = place.registry()
             old = registry.camera(name)
             # With everything given, the secret that is there need not be read, nor make sense.
-            whole = given.url is not None and (given.user is not None or not old.login)
+            user_known = given.user is not None or not old.login
+            whole = given.url is not None and user_known and (given.certificate is not None or not old.pinned)
             before = Login(old.url) if whole or given.from_file else registry.login(name)
             login = _login(given, credentials, before)
             about = old.about if given.about is None else given.about
@@ -173,7 +175,7 @@ def _login(given: Given, credentials: Credentials, before: "Login | None") -> "L
     if given.from_file is not None:
         if given.url is not None or given.user is not None:
             raise Failure("--from-file excludes --url and --user", exit_code=EXIT_USAGE)
-        return _from_file(given.from_file)
+        return replace(_from_file(given.from_file), certificate=_certificate(given, before))
     url, user, password = before.url if before else "", before.user if before else "", before.password if before else ""
     if given.url is not None:
         url, in_url, word = split_url(given.url)
@@ -188,7 +190,27 @@ def _login(given: Given, credentials: Credentials, before: "Login | None") -> "L
         password = sys.stdin.readline().rstrip("\r\n")
     elif changed:
         password = _asked(user) if user else ""
-    return Login(url, user, password)
+    certificate = _certificate(given, before)
+    if certificate and not url.startswith("rtsps://"):
+        raise Failure("a certificate is for addresses that begin with rtsps://", exit_code=EXIT_USAGE)
+    return Login(url, user, password, certificate)
+
+
+def _certificate(given: Given, before: "Login | None") -> str:
+    if given.certificate is None:
+        return before.certificate if before else ""
+    try:
+        text = given.certificate.read_text(encoding="ascii")
+    except (OSError, ValueError) as error:
+        raise Failure(f"{given.certificate} cannot be read ({type(error).__name__})") from error
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    if begin not in text or end not in text or "PRIVATE KEY" in text:
+        raise Failure(
+            f"{given.certificate} holds no certificate alone",
+            hint="PEM is expected: openssl x509 -in FILE -out camera.pem",
+        )
+    # One, without the text that some tools write before it: a secret has 64 kB, a certificate one.
+    return text[text.index(begin) : text.index(end) + len(end)] + "\n"
 
 
 def _asked(user: str) -> str:
@@ -224,7 +246,7 @@ def _local(place: Place) -> dict[str, dict[str, str]]:
 
 
 def _known(login: "Login") -> dict[str, str]:
-    known = {"StreamUrl": login.url}
+    known = {"StreamUrl": login.url} | ({"Certificate": login.certificate} if login.certificate else {})
     return {"Username": login.user, "Password": login.password, **known} if login.user else known
 
 

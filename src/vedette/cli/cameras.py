@@ -22,6 +22,14 @@ FromFile = Annotated[
     Path | None,
     typer.Option("--from-file", metavar="FILE", help="Panorama's template parameters: Username, Password, StreamUrl."),
 ]
+Certificate = Annotated[
+    Path | None,
+    typer.Option(
+        "--certificate",
+        metavar="FILE",
+        help="For rtsps://: the camera's own certificate, or that of who signs it (PEM); no other is trusted.",
+    ),
+]
 About = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="What people read about it.")]
 Local = Annotated[
     bool, typer.Option("--local", help="On this machine alone, in ~/.config/vedette/cameras.json; no AWS account.")
@@ -55,6 +63,7 @@ def add(
     user: User = None,
     password_stdin: PasswordStdin = False,
     from_file: FromFile = None,
+    certificate: Certificate = None,
     description: About = None,
     local: Local = False,
     cameras_file: CamerasFile = None,
@@ -71,7 +80,7 @@ def add(
     from vedette.cli.camera_registry import add_camera
 
     given, place = (
-        _given(url, user, password_stdin, from_file, description),
+        _given(url, user, password_stdin, from_file, description, certificate),
         _place(local, cameras_file, profile, region),
     )
     raise typer.Exit(add_camera(name, given, place, _credentials, as_json=as_json))
@@ -83,6 +92,7 @@ def update(
     user: User = None,
     password_stdin: PasswordStdin = False,
     from_file: FromFile = None,
+    certificate: Certificate = None,
     description: About = None,
     local: Local = False,
     cameras_file: CamerasFile = None,
@@ -99,7 +109,7 @@ def update(
     from vedette.cli.camera_registry import update_camera
 
     given, place = (
-        _given(url, user, password_stdin, from_file, description),
+        _given(url, user, password_stdin, from_file, description, certificate),
         _place(local, cameras_file, profile, region),
     )
     raise typer.Exit(update_camera(name, given, place, _credentials, as_json=as_json))
@@ -235,11 +245,16 @@ def _signal(
 
 
 def _given(
-    url: str | None, user: str | None, password_stdin: bool, from_file: Path | None, about: str | None
+    url: str | None,
+    user: str | None,
+    password_stdin: bool,
+    from_file: Path | None,
+    about: str | None,
+    certificate: Path | None,
 ) -> "Given":
     from vedette.cli.camera_registry import Given
 
-    return Given(url, user, password_stdin, from_file, about)
+    return Given(url, user, password_stdin, from_file, about, certificate)
 
 
 def _place(local: bool, cameras_file: Path | None, profile: str | None, region: str | None) -> "Place":

@@ -31,6 +31,8 @@ class Login:
     """Without user and password."""
     user: str = ""
     password: str = ""
+    certificate: str = ""
+    """What the camera is known by over TLS, PEM."""
 
     def __repr__(self) -> str:
         """Return it without the password."""
@@ -38,7 +40,8 @@ class Login:
 
     def secret_string(self) -> str:
         """Return the value of the secret."""
-        return json.dumps({"Username": self.user, "Password": self.password, "StreamUrl": self.url})
+        value = {"Username": self.user, "Password": self.password, "StreamUrl": self.url}
+        return json.dumps({**value, "Certificate": self.certificate} if self.certificate else value)
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class RegisteredCamera:
     about: str
     arn: str
     removed: bool = False
+    pinned: bool = False
+    """Whether it is known by a certificate of its own."""
 
     @property
     def secret(self) -> str:
@@ -59,8 +64,8 @@ class RegisteredCamera:
         return PREFIX + self.name
 
     def source(self) -> CameraSource:
-        """Return it as applications are given it: one with a login has its address from the secret."""
-        if self.login:
+        """Return it as applications are given it: one with a login or a certificate has its address from the secret."""
+        if self.login or self.pinned:
             return CameraSource(name=self.name, secret=self.secret)
         return CameraSource(name=self.name, url=self.url)
 
@@ -112,7 +117,8 @@ class CameraRegistry:
         answer = self._cloud.call(_SERVICE, "get_secret_value", SecretId=PREFIX + name)
         try:
             value = json.loads(answer["SecretString"])
-            return Login(value["StreamUrl"], value.get("Username", ""), value.get("Password", ""))
+            said = (value.get(key, "") for key in ("Username", "Password", "Certificate"))
+            return Login(value["StreamUrl"], *said)
         except (KeyError, ValueError, TypeError, AttributeError):
             # Never the text: it holds the password.
             message = f"the secret {PREFIX}{name} holds something else than Username, Password and StreamUrl"
@@ -138,7 +144,7 @@ class CameraRegistry:
             SecretString=login.secret_string(),
             Tags=[{"Key": TAG, "Value": name}],
         )
-        return RegisteredCamera(name, login.url, bool(login.user), about, str(answer["ARN"]))
+        return _registered(name, login, about, answer)
 
     def update(self, name: str, login: Login, about: str) -> RegisteredCamera:
         """Give a camera another address, login or description; devices follow without a deployment.
@@ -159,7 +165,8 @@ class CameraRegistry:
         if delete_secret:
             self._cloud.call(_SERVICE, "delete_secret", SecretId=camera.secret, RecoveryWindowInDays=RECOVERY_DAYS)
         else:
-            description = _description(Login(camera.url, "user" if camera.login else ""), camera.about, removed=True)
+            kept = Login(camera.url, "user" * camera.login, certificate="certificate" * camera.pinned)
+            description = _description(kept, camera.about, removed=True)
             self._cloud.call(_SERVICE, "update_secret", SecretId=camera.secret, Description=description)
         return camera
 
@@ -171,7 +178,7 @@ class CameraRegistry:
             Description=_description(login, about),
             SecretString=login.secret_string(),
         )
-        return RegisteredCamera(name, login.url, bool(login.user), about, str(answer["ARN"]))
+        return _registered(name, login, about, answer)
 
     def _entry(self, name: str) -> RegisteredCamera | None:
         check_camera_name(name)
@@ -212,7 +219,13 @@ class AccountCameras(Mapping[str, CameraSource]):
 
 def _description(login: Login, about: str, *, removed: bool = False) -> str:
     said: dict[str, Any] = {"schema": _SCHEMA, "url": login.url, "login": bool(login.user), "about": about[:255]}
+    said |= {"certificate": True} if login.certificate else {}
     return json.dumps(said | ({"removed": True} if removed else {}), ensure_ascii=False)[:2048]
+
+
+def _registered(name: str, login: Login, about: str, answer: Mapping[str, Any]) -> RegisteredCamera:
+    pinned = bool(login.certificate)
+    return RegisteredCamera(name, login.url, bool(login.user), about, str(answer["ARN"]), pinned=pinned)
 
 
 def _camera(item: Any) -> RegisteredCamera | None:
@@ -231,4 +244,5 @@ def _camera(item: Any) -> RegisteredCamera | None:
         about=str(said.get("about", "")),
         arn=str(item.get("ARN", "")),
         removed=bool(said.get("removed")),
+        pinned=bool(said.get("certificate")),
     )

@@ -33,14 +33,6 @@ class Address:
         port = "" if self.port == _DEFAULT_PORTS[self.scheme] else f":{self.port}"
         return f"{self.scheme}://{host}{port}{self.target}"
 
-    def with_login(self, user: str | None, password: str | None) -> str:
-        """Return the URL with the login in it, escaped, for a library that takes it no other way. Never show it."""
-        if user is None:
-            return self.url
-        login = quote(user, safe="") + (f":{quote(password, safe='')}" if password is not None else "")
-        scheme, _, rest = self.url.partition("://")
-        return f"{scheme}://{login}@{rest}"
-
 
 def parse(url: str) -> tuple[Address, str | None, str | None]:
     """Split a URL into (address, user, password); the last two decoded, None where the URL has none.

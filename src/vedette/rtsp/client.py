@@ -53,18 +53,25 @@ def probe(
     timeout_s: float = ANSWER_TIMEOUT_S,
     *,
     connect_timeout_s: float = CONNECT_TIMEOUT_S,
+    authority: str | None = None,
     nonce: Callable[[], str] = fresh_nonce,
 ) -> ProbeResult:
     """Ask the server at ``url`` for the stream's description.
 
     ``timeout_s`` bounds the name look-up and every answer, ``connect_timeout_s`` the connection. A login given as
-    arguments comes before one in the URL.
+    arguments comes before one in the URL. For ``authority`` see :func:`describe`.
 
     :raises AddressError: when the URL is not one of RTSP.
     :raises ProbeError: one subclass for each cause.
     """
     result, dialogue = describe(
-        url, user, password, timeout_s=timeout_s, connect_timeout_s=connect_timeout_s, nonce=nonce
+        url,
+        user,
+        password,
+        timeout_s=timeout_s,
+        connect_timeout_s=connect_timeout_s,
+        authority=authority,
+        nonce=nonce,
     )
     dialogue.close()
     return result

@@ -53,7 +53,8 @@ class Player:
         self._dialogue = dialogue
         self._link = link
         self._session = ("Session", session)
-        self._closing = closing
+        self.closing = closing
+        """Set it, from any thread, to end :meth:`pictures`."""
         self._alive_every_s = max(_SHORTEST_SESSION_S, timeout_s) / 2
         self._alive_method = "GET_PARAMETER"
         self._own = int.from_bytes(os.urandom(4), "big")
@@ -80,7 +81,7 @@ class Player:
         :raises NotRtsp: when what comes makes no sense any more.
         """
         alive_at = report_at = time.monotonic()
-        while not self._closing.is_set():
+        while not self.closing.is_set():
             for found in self._link.receive(_WAIT_S):
                 if isinstance(found, Response):
                     self._hear(found)

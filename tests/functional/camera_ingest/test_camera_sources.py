@@ -127,6 +127,14 @@ def test_rtsp_over_tls(stand: Stand, clips: dict[str, Path], tmp_path: Path, mon
         reader = stand.reader_of("known")
         take(reader, 10, PATIENCE_S)
         reader.close()
+        # One that the device does not trust, by the certificate in its secret.
+        monkeypatch.delenv("SSL_CERT_FILE")
+        login = {"Username": USER, "Password": PASSWORD, "StreamUrl": server.url("cam")}
+        stand.bus.secrets["vedette/pinned"] = json.dumps({**login, "Certificate": certificate.read_text()})
+        stand.want(CameraSource(name="pinned", secret="vedette/pinned"))
+        reader = stand.reader_of("pinned")
+        take(reader, 10, PATIENCE_S)
+        reader.close()
 
 
 def test_limit_of_pictures_a_second_is_not_kept(stand: Stand, clips: dict[str, Path]) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
+import cv2
+import numpy as np
 import pytest
 
 from vedette.rtsp_server import RtspServer
@@ -94,3 +96,13 @@ def test_a_file_that_is_no_video_ends_in_a_traceback(tmp_path: Path) -> None:
     code, report, _ = tried(str(path))
     assert code == 1
     assert "cannot be played" in str(report["error"])
+
+
+def test_folder_of_images_is_called_no_video(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        cv2.imwrite(str(tmp_path / f"picture{number}.png"), np.full((48, 64, 3), number * 50, np.uint8))
+    code, report, _ = tried(str(tmp_path))
+    assert (code, report["ok"]) == (0, True)
+    playing = report["playing"]
+    assert isinstance(playing, dict)
+    assert (playing["width"], playing["height"], playing["frames"]) == (64, 48, 3)

@@ -256,3 +256,32 @@ def test_the_region_that_every_tool_reads_is_passed_over(monkeypatch: pytest.Mon
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     assert Cloud().region == "ap-southeast-2"
     assert Cloud(region="eu-west-1").region == "eu-west-1"
+
+
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+
+
+@pytest.mark.parametrize("local", [False, True])
+def test_certificate_of_a_camera_is_lost_or_its_key_taken(
+    account: Any, tmp_path: Path, local: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = Place(local=True, cameras_file=tmp_path / "cameras.json") if local else AWS
+    file = tmp_path / "camera.pem"
+    file.write_text(f"subject=CN = camera\n{CERTIFICATE}")
+    add(place=place, url="rtsps://10.0.0.21/stream1", certificate=file)
+
+    def value() -> Any:
+        return json.loads((tmp_path / "cameras.json").read_text())["lobby"] if local else secret(account)
+
+    assert value()["Certificate"] == CERTIFICATE
+    update_camera("lobby", Given(about="at the door"), place, {}, as_json=False)
+    assert value()["Certificate"] == CERTIFICATE
+    if not local:
+        # Without a login too it is reached by its secret, where the certificate lies.
+        assert AccountCameras(place.registry())["lobby"].secret == "vedette/camera/lobby"
+    file.write_text(f"-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n{CERTIFICATE}")
+    with pytest.raises(Failure, match="certificate alone"):
+        update_camera("lobby", Given(certificate=file), place, {}, as_json=False)
+    file.write_text(CERTIFICATE)
+    with pytest.raises(Failure, match="rtsps"):
+        add("gate", place, url=URL, certificate=file)

@@ -34,12 +34,6 @@ def test_login_in_the_address_is_separated_and_decoded() -> None:
     assert (address.url, user, password) == ("rtsp://cam/s", "viewer", "p@ss")
 
 
-def test_login_for_libav_is_escaped() -> None:
-    address, _, _ = parse("rtsp://cam:8554/s?a=b")
-    assert address.with_login("vie wer", "p@ss/w:rd#1%") == "rtsp://vie%20wer:p%40ss%2Fw%3Ard%231%25@cam:8554/s?a=b"
-    assert address.with_login(None, None) == "rtsp://cam:8554/s?a=b"
-
-
 @pytest.mark.parametrize(
     ("url", "says"),
     [
