@@ -1,14 +1,16 @@
-"""Reads what applications log, for the page: the console, and the files of /opt/aws/panorama/logs.
+"""Reads logs for the page: applications' consoles, their files of /opt/aws/panorama/logs, and components' own events.
 
-The files are written by foreign code, which may put links, pipes and anything else into its folder: only plain files
-are opened, links are not followed, nothing blocks, and what is read is bounded.
+The applications' files are written by foreign code, which may put links, pipes and anything else into its folder: only
+plain files are opened, links are not followed, nothing blocks, and what is read is bounded.
 """
 
 import os
 import stat
+import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from vedette.log_events import Event
 from vedette.redaction import redact
 
 CONSOLE: Final = "console_output"
@@ -16,6 +18,9 @@ MOST_BYTES: Final = 256 * 1024
 """Of one answer."""
 MOST_LINE: Final = 4000
 MOST_FILES: Final = 50
+APPLICATION: Final = "vedette.app."
+"""What the names of applications' components begin with."""
+_EVENTS: Final = "events"
 
 
 class LogError(Exception):
@@ -38,32 +43,46 @@ class LogPart(NamedTuple):
     skipped: int
 
 
-class ApplicationLogs:
-    """``store``: folder of all components' work folders, where each application has its own."""
+class ComponentLogs:
+    """``store``: folder of all components' work folders; an application's component is ``vedette.app.<instance>``."""
 
     def __init__(self, store: Path) -> None:
         self._store = store
 
-    def files(self, instance: str) -> list[LogFile]:
-        """Return the files that an application has written, the console first.
+    def components(self) -> list[str]:
+        """Return the components that keep events and are no application, by name."""
+        try:
+            names = sorted(entry.name for entry in os.scandir(self._store) if entry.name.startswith("vedette."))
+        except OSError:
+            return []
+        return [
+            name for name in names if not name.startswith(APPLICATION) and _files(self._store / name / "logs", _EVENTS)
+        ]
 
-        :raises LogError: when there is no such application.
+    def files(self, component: str) -> list[LogFile]:
+        """Return the files that a component has written: an application's console first, others' events.
+
+        :raises LogError: when there are none.
         """
-        folder = self._folder(instance)
-        found = [*_files(folder, CONSOLE), *_files(folder / "application")]
+        folder = self._folder(component)
+        if component.startswith(APPLICATION):
+            found = [*_files(folder, CONSOLE), *_files(folder / "application")]
+        else:
+            found = _files(folder, _EVENTS)
         if not found:
-            raise LogError(f"{instance} has logged nothing yet")
+            raise LogError(f"{component.removeprefix(APPLICATION)} has logged nothing yet")
         return found[:MOST_FILES]
 
-    def read(self, instance: str, name: str, after: int | None) -> LogPart:
+    def read(self, component: str, name: str, after: int | None) -> LogPart:
         """Return the last lines, or those after byte ``after``.
 
         :raises LogError: when the file is not one of :meth:`files`.
         """
-        folder = self._folder(instance)
-        if name not in {file.name for file in self.files(instance)}:
-            raise LogError(f"{instance} has no log called {name!r}")
-        path = folder / name if name.startswith(CONSOLE) else folder / "application" / name
+        folder = self._folder(component)
+        if name not in {file.name for file in self.files(component)}:
+            raise LogError(f"{component.removeprefix(APPLICATION)} has no log called {name!r}")
+        own = component.startswith(APPLICATION) and not name.startswith(CONSOLE)
+        path = folder / "application" / name if own else folder / name
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
@@ -85,12 +104,24 @@ class ApplicationLogs:
         if not whole and len(data) >= MOST_LINE:
             whole = len(data)
         lines = data[:whole].decode(errors="replace").splitlines()
+        if not component.startswith(APPLICATION):
+            lines = [_said(line) for line in lines]
         return LogPart([redact(line[:MOST_LINE]) for line in lines], start + whole, start - asked)
 
-    def _folder(self, instance: str) -> Path:
-        if not instance or "/" in instance or "\0" in instance or instance.startswith("."):
-            raise LogError(f"there is no application {instance[:80]!r}")
-        return self._store / f"vedette.app.{instance}" / "logs"
+    def _folder(self, component: str) -> Path:
+        if "/" in component or "\0" in component or not component.startswith("vedette."):
+            raise LogError(f"there is no component {component[:80]!r}")
+        return self._store / component / "logs"
+
+
+def _said(line: str) -> str:
+    """Return an event as a component prints it."""
+    try:
+        event = Event.decode(line)
+    except ValueError:
+        return line
+    at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(event.at)) + f".{int(event.at % 1 * 1000):03d}Z"
+    return f"{at} {event.level} {event.logger} {event.message}"
 
 
 def _files(folder: Path, prefix: str = "") -> list[LogFile]:

@@ -16,7 +16,7 @@ from vedette.health import TOPIC_FILTERS, HealthDocument
 from vedette.messages import REPEAT_S, DisplayStatus, ScreenStatus
 from vedette.messages.display import ShownOutput
 from vedette_display.access import Access, load_key, names_of_this_device
-from vedette_display.application_log import ApplicationLogs
+from vedette_display.application_log import ComponentLogs
 from vedette_display.board import Board
 from vedette_display.certificate import CertificateError, load_context, own_certificate
 from vedette_display.configuration import ConfigurationError, DisplayConfiguration, read
@@ -119,7 +119,7 @@ class _Display:
         # The folders of all components' work lie side by side, on every nucleus.
         videos = VideoFeeds(board.locate)
         recorder = self._recorder(videos, board.device)
-        reports = Reports(board, history, ApplicationLogs(Path.cwd().parent), recorder.shelf if recorder else None)
+        reports = Reports(board, history, ComponentLogs(Path.cwd().parent), recorder.shelf if recorder else None)
         controls = Controls(self._bus, board.document, device_name(), stop=self._stop)
         streams = await asyncio.to_thread(self._streams, videos)
         server = Server(

@@ -1,15 +1,16 @@
 """``/api``: the health document, the charts' figures and applications' logs, as JSON and text."""
 
 import json
+import os
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
-from vedette_display.application_log import CONSOLE, ApplicationLogs, LogError
+from vedette_display.application_log import APPLICATION, CONSOLE, ComponentLogs, LogError
 from vedette_display.board import Board
 from vedette_display.history import History
 from vedette_display.recordings import Shelf
-from vedette_display.request import HttpError, Request, Response
+from vedette_display.request import HttpError, Request, Response, part_of
 
 MOST_LISTED: Final = 200
 MOST_DOWNLOAD_PARTS: Final = 48
@@ -19,7 +20,7 @@ MOST_DOWNLOAD_PARTS: Final = 48
 class Reports:
     """Answers requests below ``/api/``. Blocking where it reads files: to be called off the event loop."""
 
-    def __init__(self, board: Board, history: History, logs: ApplicationLogs, shelf: Shelf | None = None) -> None:
+    def __init__(self, board: Board, history: History, logs: ComponentLogs, shelf: Shelf | None = None) -> None:
         self._board = board
         self._history = history
         self._logs = logs
@@ -42,15 +43,16 @@ class Reports:
 
     def log(self, request: Request) -> Response:
         """Return lines: ``?instance=<name>&file=<name>&after=<byte>``; without ``after`` the last
-        ones, without ``file`` of the console, or of the first file there is.
+        ones, without ``file`` of the console, or of the first file there is. ``component=<name>`` instead of
+        ``instance``: the events of one that is no application.
 
         :raises HttpError: when there is no such log.
         """
-        instance = self._instance(request)
-        files = _or_not_found(lambda: self._logs.files(instance))
+        component = self._component(request)
+        files = _or_not_found(lambda: self._logs.files(component))
         # Many applications print nothing and write their own file.
         name = request.query.get("file") or files[0].name
-        part = _or_not_found(lambda: self._logs.read(instance, name, _number(request, "after")))
+        part = _or_not_found(lambda: self._logs.read(component, name, _number(request, "after")))
         return _json({"files": [file._asdict() for file in files], "file": name, **part._asdict()})
 
     def log_text(self, request: Request) -> Response:
@@ -58,17 +60,19 @@ class Reports:
 
         :raises HttpError: when there is no such log.
         """
-        instance, name = self._instance(request), request.query.get("file", CONSOLE)
+        component, name = self._component(request), request.query.get("file", CONSOLE)
         lines: list[str] = []
         after = 0
         for _ in range(MOST_DOWNLOAD_PARTS):
             start = after
-            part = _or_not_found(lambda start=start: self._logs.read(instance, name, start))  # type: ignore[misc]
+            part = _or_not_found(lambda start=start: self._logs.read(component, name, start))  # type: ignore[misc]
             lines += part.lines
             if part.next == after:
                 break
             after = part.next
-        safe = "".join(char if char.isalnum() or char in "-_." else "-" for char in f"{instance}-{name}")
+        safe = "".join(
+            char if char.isalnum() or char in "-_." else "-" for char in f"{component.removeprefix(APPLICATION)}-{name}"
+        )
         body = "".join(f"{line}\n" for line in lines).encode()
         save = ("Content-Disposition", f'attachment; filename="{safe}.log"')
         return Response(HTTPStatus.OK, "text/plain; charset=utf-8", body, (save,))
@@ -80,22 +84,42 @@ class Reports:
         listed = [recording._asdict() for recording in found if instance in (None, recording.instance)]
         return _json({"recording": self._shelf is not None, "recordings": listed[:MOST_LISTED]})
 
-    def recording(self, name: str) -> Response:
-        """Return one file of a recording.
+    def recording(self, name: str, request: Request) -> Response:
+        """Return one file of a recording, or the part of it that ``Range`` asks for: players jump in it.
 
-        :raises HttpError: when there is none of that name.
+        :raises HttpError: when there is none of that name, or not so much of it.
         """
         path = None if self._shelf is None else self._shelf.read(name)
         if path is None:
             raise HttpError(HTTPStatus.NOT_FOUND, f"There is no recording {name[:120]!r}.")
         kind = "video/mp4" if path.suffix == ".mp4" else "application/json"
-        save = ("Content-Disposition", f'attachment; filename="{path.name}"')
+        save = ("Content-Disposition", f'inline; filename="{path.name}"')
+        ranges = ("Accept-Ranges", "bytes")
         try:
-            return Response(HTTPStatus.OK, kind, path.read_bytes(), (save,))
+            with path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                part = part_of(request, size)
+                if part is None:
+                    return Response(HTTPStatus.OK, kind, file.read(size), (save, ranges))
+                file.seek(part.start)
+                told = ("Content-Range", f"bytes {part.start}-{part.stop - 1}/{size}")
+                return Response(HTTPStatus.PARTIAL_CONTENT, kind, file.read(len(part)), (save, ranges, told))
         except OSError as error:
             raise HttpError(HTTPStatus.NOT_FOUND, f"Recording {name[:120]!r} has made room for newer ones.") from error
 
-    def _instance(self, request: Request) -> str:
+    def logs(self) -> Response:
+        """Return whose logs there are beside the applications'."""
+        return _json({"components": self._logs.components()})
+
+    def _component(self, request: Request) -> str:
+        """Return the component whose log is asked for."""
+        component = request.query.get("component")
+        if component is not None:
+            known = self._logs.components()
+            if component not in known:
+                listed = ", ".join(known) if known else "none"
+                raise HttpError(HTTPStatus.NOT_FOUND, f"{component[:80]!r} logs nothing here. Components: {listed}.")
+            return component
         instance = request.query.get("instance", "")
         known = [application.instance for application in self._board.document().applications]
         if instance not in known:
@@ -103,7 +127,7 @@ class Reports:
             raise HttpError(
                 HTTPStatus.NOT_FOUND, f"There is no application {instance[:80]!r}. Applications now: {listed}."
             )
-        return instance
+        return APPLICATION + instance
 
 
 def _or_not_found(read: "Callable[[], Any]") -> Any:

@@ -4,21 +4,24 @@ The page, a few files and pictures are all there is, each on a connection of its
 body in requests.
 """
 
+import re
 from http import HTTPStatus
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 MAX_HEAD_BYTES: Final = 16 * 1024
 _METHODS: Final = ("GET", "HEAD")
+_RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
 class HttpError(Exception):
     """A request that is answered with an error."""
 
-    def __init__(self, status: HTTPStatus, words: str) -> None:
+    def __init__(self, status: HTTPStatus, words: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(words)
         self.status = status
         self.words = words
+        self.headers = headers
 
 
 class Request(NamedTuple):
@@ -95,6 +98,25 @@ def encode(response: Response, request: Request | None) -> bytes:
     host = safe_host(request.headers.get("host", "")) if request else ""
     head = encode_head(response, host, len(response.body))
     return head if request is not None and request.method == "HEAD" else head + response.body
+
+
+def part_of(request: Request, size: int) -> range | None:
+    """Return the bytes that a request for a file of ``size`` bytes wants; None: all of it (RFC 9110, 14.2).
+
+    What asks for several parts at once gets the whole, which the standard allows.
+
+    :raises HttpError: when there is no such part.
+    """
+    found = _RANGE.fullmatch(request.headers.get("range", ""))
+    if found is None or not any(found.groups()) or "if-range" in request.headers:
+        return None
+    first, last = (int(text) if text else None for text in found.groups())
+    start = first if first is not None else max(0, size - (last or 0))
+    stop = size if first is None or last is None else min(size, last + 1)
+    if start >= stop:
+        told = (("Content-Range", f"bytes */{size}"),)
+        raise HttpError(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, f"This file has {size} bytes.", told)
+    return range(start, stop)
 
 
 def safe_host(host: str) -> str:

@@ -204,7 +204,8 @@ class Server:
             answer = Response(HTTPStatus.PERMANENT_REDIRECT, "text/plain", b"", (("Location", moved.address),))
         except HttpError as error:
             logger.debug("answered %d", error.status.value)
-            answer = Response(error.status, "text/plain; charset=utf-8", f"{error.words}\n".encode())
+            words = f"{error.words}\n".encode()
+            answer = Response(error.status, "text/plain; charset=utf-8", words, error.headers)
         writer.write(encode(answer, request))
         # A long file to a slow client may take its time, as long as it goes on.
         await asyncio.wait_for(writer.drain(), HEAD_S + len(answer.body) / SLOWEST_BYTES_S)
@@ -217,10 +218,12 @@ class Server:
         if request.path == "/api/recordings":
             return await asyncio.to_thread(self._reports.recordings, request)
         if request.path.startswith(_RECORDINGS):
-            return await asyncio.to_thread(self._reports.recording, request.path[len(_RECORDINGS) :])
-        if request.path in ("/api/log", "/api/log.txt"):
+            return await asyncio.to_thread(self._reports.recording, request.path[len(_RECORDINGS) :], request)
+        if request.path in ("/api/log", "/api/log.txt", "/api/logs"):
             # An application may log anything: not for everybody on the machine.
             self._access.check_control(request)
+            if request.path == "/api/logs":
+                return await asyncio.to_thread(self._reports.logs)
             read = self._reports.log if request.path == "/api/log" else self._reports.log_text
             return await asyncio.to_thread(read, request)
         if request.path.startswith(_OUTPUTS) and request.path.endswith(".jpg"):

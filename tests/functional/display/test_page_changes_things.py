@@ -1,10 +1,15 @@
 """The pages of applications and cameras in a real browser: what a person reads there, and what they change."""
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page
+
+from vedette.log_events import Event
+from vedette.messages import DeploymentState, DeploymentStatus
 
 from .conftest import CHROMIUM, NO_CHROMIUM, eventually, wait_for_text
 
@@ -151,3 +156,42 @@ def test_page_without_the_key_changes_things(display: Any, start_application: An
     wait_for_text(page, "#view", "To read the log here, open the address that vedette status prints")
     page.locator(".page .tile .chip", has_text="LIVE").wait_for()
     assert application.restarts == 0
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (390, 780)], ids=["desktop", "phone"])
+def test_logs_and_device_have_no_page(
+    display: Any, start_application: Any, open_browser: Any, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    start_application().log(tmp_path, "counting people", "ERROR camera is away")
+    logs = tmp_path / "vedette.CameraIngest" / "logs"
+    logs.mkdir(parents=True)
+    event = Event(time.time(), "WARNING", "camera", "lobby: falls behind")
+    (logs / "events.jsonl").write_bytes(event.encode())
+    update = DeploymentStatus(deployment_id="d-1", name="shop", state=DeploymentState.IN_PROGRESS, since=time.time())
+    display.bus.publish(DeploymentStatus.topic(), update.encode())
+    page = open_browser(display.page)
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.get_by_role("link", name="Logs", exact=True).click()
+    wait_for_text(page, ".log-text", "counting people")
+    page.locator(".log-error", has_text="camera is away").wait_for()
+    page.get_by_label("Of", exact=True).select_option("vedette.CameraIngest")
+    wait_for_text(page, ".log-text", "WARNING camera lobby: falls behind")
+    assert "counting people" not in page.locator(".log-text").inner_text()
+    assert page.get_by_label("Of", exact=True).input_value() == "vedette.CameraIngest"
+    seen(page, f"logs-{size[0]}.png")
+    page.get_by_role("link", name="Device", exact=True).click()
+    wait_for_text(page, ".card-device", "Vedette")
+    wait_for_text(page, ".card-update", "Updating this device")
+    wait_for_text(page, ".card-screen", "not used")
+    seen(page, f"device-{size[0]}.png")
+    # Nothing wider than the screen.
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    page.keyboard.press("g")
+    page.keyboard.press("o")
+    page.get_by_role("heading", name="Logs").wait_for()
+
+
+def seen(page: Page, name: str) -> None:
+    """Keep a screenshot for people to look at, where they want it."""
+    if folder := os.environ.get("VEDETTE_SCREENSHOTS"):
+        page.screenshot(path=str(Path(folder) / name))

@@ -257,7 +257,7 @@ def test_facts_of_the_device_are_not_on_the_page(
         try:
             page = open_browser(display.page)
             wait_for_text(page, "#health", "Updating this device: shops")
-            page.locator('[data-place="applications"]').click()
+            page.locator('[data-place="device"]').click()
             wait_for_text(page, ".device-facts", "connected, 1000 Mbit/s, the way out, 192.0.2.7/24")
             wait_for_text(page, ".device-facts", "not set by any time service")
             wait_for_text(page, ".device-facts", "Updating this device: shops")

@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
-from vedette_display.application_log import MOST_BYTES, ApplicationLogs, LogError
+from vedette_display.application_log import MOST_BYTES, ComponentLogs, LogError
+
+from vedette.log_events import Event
 
 
 @pytest.fixture
@@ -16,22 +18,22 @@ def logs(tmp_path: Path) -> Path:
 
 
 def test_unfinished_line_is_told_in_two_halves(tmp_path: Path, logs: Path) -> None:
-    reading = ApplicationLogs(tmp_path)
-    part = reading.read("shop", "console_output", None)
+    reading = ComponentLogs(tmp_path)
+    part = reading.read("vedette.app.shop", "console_output", None)
     assert part.lines == ["one", "two"]
     with (logs / "console_output").open("a") as file:
         file.write("ed\n")
-    assert reading.read("shop", "console_output", part.next).lines == ["unfinished"]
+    assert reading.read("vedette.app.shop", "console_output", part.next).lines == ["unfinished"]
 
 
 def test_file_that_began_anew_is_not_read(tmp_path: Path, logs: Path) -> None:
     (logs / "console_output").write_text("new\n")
-    assert ApplicationLogs(tmp_path).read("shop", "console_output", 10_000).lines == ["new"]
+    assert ComponentLogs(tmp_path).read("vedette.app.shop", "console_output", 10_000).lines == ["new"]
 
 
 def test_large_file_is_read_whole(tmp_path: Path, logs: Path) -> None:
     (logs / "console_output").write_text("".join(f"line {number}\n" for number in range(200_000)))
-    part = ApplicationLogs(tmp_path).read("shop", "console_output", None)
+    part = ComponentLogs(tmp_path).read("vedette.app.shop", "console_output", None)
     assert part.lines[-1] == "line 199999"
     assert part.lines[0].startswith("line "), "from the beginning of a line"
     assert len("\n".join(part.lines)) <= MOST_BYTES
@@ -44,15 +46,34 @@ def test_link_or_pipe_leads_elsewhere_or_blocks(tmp_path: Path, logs: Path) -> N
     (logs / "application" / "link.log").symlink_to(secret)
     os.mkfifo(logs / "application" / "pipe.log")
     (logs / "application" / "real.log").write_text("fine\n")
-    reading = ApplicationLogs(tmp_path)
-    assert [file.name for file in reading.files("shop")] == ["console_output", "real.log"]
-    assert reading.read("shop", "real.log", None).lines == ["fine"]
+    reading = ComponentLogs(tmp_path)
+    assert [file.name for file in reading.files("vedette.app.shop")] == ["console_output", "real.log"]
+    assert reading.read("vedette.app.shop", "real.log", None).lines == ["fine"]
     for name in ("link.log", "pipe.log", "../../../secret"):
         with pytest.raises(LogError):
-            reading.read("shop", name, None)
+            reading.read("vedette.app.shop", name, None)
 
 
 @pytest.mark.parametrize("instance", ["", "..", "../vedette.Display", "nobody", "a\0b"])
 def test_way_out_of_the_folder(tmp_path: Path, logs: Path, instance: str) -> None:
     with pytest.raises(LogError):
-        ApplicationLogs(tmp_path).files(instance)
+        ComponentLogs(tmp_path).files(instance)
+
+
+def test_events_of_a_component_are_shown_as_json_or_others_as_components(tmp_path: Path, logs: Path) -> None:
+    folder = tmp_path / "vedette.CameraIngest" / "logs"
+    folder.mkdir(parents=True)
+    event = Event(1_795_000_000.5, "WARNING", "camera", "lost: rtsp://viewer:geheim@10.0.0.21/s", "camera:lobby-1")
+    (folder / "events.lobby.jsonl").write_bytes(event.encode() + b"no event\n")
+    (folder / "console_output").write_text("not for here\n")
+    (tmp_path / "vedette.model.M" / "logs").mkdir(parents=True)
+    reading = ComponentLogs(tmp_path)
+    assert reading.components() == ["vedette.CameraIngest"]
+    assert [file.name for file in reading.files("vedette.CameraIngest")] == ["events.lobby.jsonl"]
+    lines = reading.read("vedette.CameraIngest", "events.lobby.jsonl", None).lines
+    assert lines[0].startswith("2026-11-18T11:06:40.500Z WARNING camera lost: rtsp://")
+    assert "geheim" not in lines[0]
+    assert lines[1] == "no event"
+    for name in ("vedette.CameraIngest/..", "aws.greengrass.Nucleus", ""):
+        with pytest.raises(LogError):
+            reading.files(name)

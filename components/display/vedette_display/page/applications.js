@@ -2,7 +2,6 @@
 
 import { card, condition, keep, number } from "./cards.js";
 import { Chart } from "./chart.js";
-import { deviceCard } from "./device.js";
 import { Figures } from "./figures.js";
 import { Log } from "./log.js";
 import { Cards, modelsOf } from "./panel.js";
@@ -17,14 +16,12 @@ export class Applications {
     this.actions = actions;
     this.title = "Applications";
     this.list = element("ul", { class: "subjects" });
-    this.device = element("div", { class: "device-facts" });
-    this.root = element("div", {}, element("h1", {}, "Applications"), this.list, element("h2", {}, "This device"), this.device);
+    this.root = element("div", {}, element("h1", {}, "Applications"), this.list);
   }
 
   /** @param {any} state */
   show(state) {
     const { health } = state;
-    keep(this.device, [["device", deviceCard(state)]]);
     keep(this.list, health.applications.map((/** @type {any} */ a) => [a.instance, this.row(a, health)]));
     if (!health.applications.length) keep(this.list, [["none", element("li", { class: "note" }, "No application runs here. Start one: ", element("code", {}, "vedette run my-app"))]]);
   }
@@ -58,7 +55,7 @@ export class ApplicationPage {
     this.figures = new Figures("application", instance);
     /** @type {Map<string, {figures: Figures, chart: Chart}>} */
     this.outputs = new Map();
-    this.log = new Log(instance, actions);
+    this.log = new Log({ instance }, actions);
     this.recordings = new Recordings(instance);
     this.main = element("div", { class: "page-main" }, this.tiles, this.charts);
     this.side = element("aside", { class: "panel", "aria-label": "Facts" });

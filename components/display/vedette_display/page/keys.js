@@ -22,7 +22,7 @@ export function listen(page) {
     if (page.opened() && step) return done(), page.step(step);
     if (event.key.startsWith("Arrow") && !page.opened() && !page.inside()) return move(event.key, page.tiles()) && done();
     if (!box.checked && event.key.length === 1) return;
-    const place = performance.now() - goAt < GO_MS && { l: "live", a: "applications", c: "cameras" }[event.key.toLowerCase()];
+    const place = performance.now() - goAt < GO_MS && { l: "live", a: "applications", c: "cameras", o: "logs", d: "device" }[event.key.toLowerCase()];
     goAt = event.key === "g" ? performance.now() : -Infinity;
     if (place) return done(), page.go(place);
     if (/^[1-9]$/.test(event.key)) return done(), page.open(Number(event.key) - 1);

@@ -1,4 +1,4 @@
-// What an application logs: its last lines, followed until somebody scrolls up.
+// What an application or a component logs: its last lines, followed until somebody scrolls up.
 
 import { action } from "./cards.js";
 import { copy, element, icon, say } from "./words.js";
@@ -7,9 +7,9 @@ const MOST_LINES = 2000;
 const EVERY_MS = 1000;
 
 export class Log {
-  /** @param {string} instance @param {import("./actions.js").Actions} actions */
-  constructor(instance, actions) {
-    this.instance = instance;
+  /** @param {{instance: string}|{component: string}} of @param {import("./actions.js").Actions} actions */
+  constructor(of, actions) {
+    this.of = of;
     this.actions = actions;
     /** Empty: the first there is. */
     this.file = "";
@@ -20,7 +20,7 @@ export class Log {
     this.follow = true;
     this.asking = false;
     this.askedAt = 0;
-    this.text = element("pre", { class: "log-text", tabindex: "0", role: "log", "aria-live": "off", "aria-label": `Log of ${instance}` });
+    this.text = element("pre", { class: "log-text", tabindex: "0", role: "log", "aria-live": "off", "aria-label": `Log of ${Object.values(of)[0]}` });
     this.files = /** @type {HTMLSelectElement} */ (element("select", { "aria-label": "Log file", change: () => this.open(this.files.value) }, element("option", {}, "…")));
     this.search = /** @type {HTMLInputElement} */ (element("input", { type: "search", placeholder: "Search", "aria-label": "Search in the log", input: () => this.draw() }));
     this.level = /** @type {HTMLSelectElement} */ (element("select", { "aria-label": "Lines to show", change: () => this.draw() },
@@ -46,7 +46,7 @@ export class Log {
   }
 
   address() {
-    this.save.setAttribute("href", `api/log.txt?${new URLSearchParams({ instance: this.instance, ...(this.file ? { file: this.file } : {}) })}`);
+    this.save.setAttribute("href", `api/log.txt?${new URLSearchParams({ ...this.of, ...(this.file ? { file: this.file } : {}) })}`);
   }
 
   /** @param {string} file */
@@ -68,7 +68,7 @@ export class Log {
     this.askedAt = performance.now();
     const file = this.file;
     try {
-      const query = new URLSearchParams({ instance: this.instance, ...(file ? { file } : {}) });
+      const query = new URLSearchParams({ ...this.of, ...(file ? { file } : {}) });
       if (this.next != null) query.set("after", String(this.next));
       const answer = await fetch(`api/log?${query}`);
       if (!answer.ok) {

@@ -3,8 +3,10 @@
 import { Actions } from "./actions.js";
 import { ApplicationPage, Applications } from "./applications.js";
 import { CameraPage, Cameras } from "./cameras.js";
+import { Device } from "./device.js";
 import { listen } from "./keys.js";
 import { Link } from "./link.js";
+import { Logs } from "./logs.js";
 import { Panel } from "./panel.js";
 import { address, parse } from "./route.js";
 import { Tile } from "./tile.js";
@@ -227,6 +229,8 @@ function pageOf(to) {
   if (to.place === "application") return new ApplicationPage(to.id, actions);
   if (to.place === "cameras") return new Cameras();
   if (to.place === "camera") return new CameraPage(to.id, actions);
+  if (to.place === "logs") return new Logs(to.id, actions);
+  if (to.place === "device") return new Device(actions);
   return null;
 }
 

@@ -44,5 +44,6 @@ function row(each) {
     element("span", {}, element("b", {}, each.reason || "recording"), element("span", { class: "note" }, ` ${each.stream}`)),
     element("time", { class: "note", datetime: when.toISOString() }, when.toLocaleString()),
     element("span", { class: "note" }, `${Math.round(each.seconds)} s, ${(each.size / 1e6).toFixed(1)} MB`),
+    element("a", { class: "action", href: `recordings/${encodeURIComponent(each.name)}.mp4`, target: "_blank", rel: "noopener", "aria-label": `Play ${each.reason || "recording"} of ${when.toLocaleString()}` }, icon("play"), "Play"),
     element("a", { class: "action", href: `recordings/${encodeURIComponent(each.name)}.mp4`, download: "", "aria-label": `Download ${each.reason || "recording"} of ${when.toLocaleString()}` }, icon("snapshot"), "MP4"));
 }
