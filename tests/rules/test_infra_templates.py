@@ -39,6 +39,7 @@ EVERYTHING = {
     "KmsKeyArn": "arn:aws:kms:eu-west-1:111122223333:key/0a1b",
     "HookFunctionArn": "arn:aws:lambda:eu-west-1:111122223333:function:hook",
     "DiagnosticsBucket": "bundles",
+    "RecordingsBucket": "clips",
     "ManagedPolicyArns": "arn:aws:iam::111122223333:policy/p",
     "PermissionsBoundaryArn": "arn:aws:iam::111122223333:policy/b",
     "GitHubRepository": "me/fleet",

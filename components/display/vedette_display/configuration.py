@@ -20,6 +20,14 @@ class RecordingConfiguration(BaseModel):
     )
     before_s: float = Field(default=10.0, ge=0, le=60, alias="beforeS", description="seconds before an event, at most")
     instances: list[str] = Field(default_factory=list, description="applications; empty: all")
+    bucket: str = Field(
+        default="",
+        pattern=r"^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        description="of S3, to which recordings are uploaded when there is a connection; empty: they stay here",
+    )
+    prefix: str = Field(
+        default="recordings", max_length=200, pattern=r"^[A-Za-z0-9!_.*'()/-]*$", description="of their keys there"
+    )
 
 
 class DisplayConfiguration(BaseModel):

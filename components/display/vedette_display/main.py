@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from vedette.aws_calls import AwsCaller, CredentialsSource
 from vedette.bus import Bus, BusError, NotFound
 from vedette.bus.component import ComponentFailed
 from vedette.health import TOPIC_FILTERS, HealthDocument
@@ -32,6 +33,7 @@ from vedette_display.screen.staging import stage
 from vedette_display.server import Server, bind
 from vedette_display.site import Site
 from vedette_display.streams import Streams, password_of
+from vedette_display.uploading import RecordingUploader
 from vedette_display.video import VideoFeeds
 
 logger = logging.getLogger(__name__)
@@ -119,6 +121,7 @@ class _Display:
         # The folders of all components' work lie side by side, on every nucleus.
         videos = VideoFeeds(board.locate)
         recorder = self._recorder(videos, board.device)
+        uploader = None if recorder is None else self._uploader(recorder.shelf, board.device)
         reports = Reports(board, history, ComponentLogs(Path.cwd().parent), recorder.shelf if recorder else None)
         controls = Controls(self._bus, board.document, device_name(), stop=self._stop)
         streams = await asyncio.to_thread(self._streams, videos)
@@ -145,7 +148,11 @@ class _Display:
         finally:
             tell.cancel()
             await server.stop()
-            ends = [gallery.close, streams.stop, *(other.stop for other in (screen, recorder) if other is not None)]
+            ends = [
+                gallery.close,
+                streams.stop,
+                *(other.stop for other in (screen, uploader, recorder) if other is not None),
+            ]
             await asyncio.gather(*(asyncio.to_thread(end) for end in ends))
             for subscription in subscriptions:
                 subscription.close()
@@ -163,6 +170,15 @@ class _Display:
             logger.error("nothing is recorded: %s cannot be made: %s", RECORDINGS, error.strerror)  # noqa: TRY400
             return None
         return recorder
+
+    def _uploader(self, shelf: Shelf, device: str) -> RecordingUploader | None:
+        """Return what uploads recordings, started, where that is configured."""
+        wanted = self._configuration.recording
+        if not wanted.bucket:
+            return None
+        uploader = RecordingUploader(shelf, wanted.bucket, wanted.prefix, device, _s3)
+        uploader.start()
+        return uploader
 
     def _screen(self) -> ScreenProcess:
         screen = ScreenProcess(window=self._configuration.screen == "window")
@@ -231,6 +247,11 @@ class _Display:
         except BusError as error:
             # A lost bus ends the component through its own watch; anything else is tried again in a second.
             logger.warning("the status was not published: %s", error)
+
+
+def _s3() -> AwsCaller:
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    return AwsCaller("s3", region, CredentialsSource())
 
 
 async def _tell(server: Server, changed: asyncio.Event) -> None:

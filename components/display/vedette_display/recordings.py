@@ -41,7 +41,7 @@ class Wish(NamedTuple):
 
 
 class Recording(NamedTuple):
-    """One recording on the shelf. ``at``: Unix time of the event."""
+    """One recording on the shelf. ``at``: Unix time of the event; ``uploaded``: where it is too, ``s3://...``."""
 
     name: str
     instance: str
@@ -50,6 +50,7 @@ class Recording(NamedTuple):
     at: float
     seconds: float
     size: int
+    uploaded: str = ""
 
 
 def wish_of(meta: bytes) -> Wish | None:
@@ -101,6 +102,7 @@ class Shelf:
                         facts["at"],
                         facts["seconds"],
                         size,
+                        str(facts.get("uploaded", "")),
                     )
                 )
             except (OSError, ValueError, KeyError, TypeError):

@@ -16,12 +16,14 @@ from websockets.sync.client import connect
 from .conftest import eventually
 
 
-def fetch(display: Any, path: str, *, key: bool = True) -> tuple[int, dict[str, str], bytes]:
+def fetch(
+    display: Any, path: str, headers: dict[str, str] | None = None, *, key: bool = True
+) -> tuple[int, dict[str, str], bytes]:
     joined = "&" if "?" in path else "?"
     secret = display.page.partition("?")[2]
     address = f"{display.address.rstrip('/')}{path}" + (f"{joined}{secret}" if key else "")
     try:
-        with urllib.request.urlopen(address, timeout=30) as answer:
+        with urllib.request.urlopen(urllib.request.Request(address, headers=headers or {}), timeout=30) as answer:
             return answer.status, dict(answer.headers), answer.read()
     except urllib.error.HTTPError as error:
         with error:

@@ -1,12 +1,20 @@
 """Recordings that an application asks for: what is on them, and what becomes of them."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import av
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
+from vedette_display.machine import device_name
 from vedette_display.recordings import Recording, Shelf, wish_of
+from vedette_display.uploading import RecordingUploader
+
+from vedette.aws_calls import AwsCaller, CredentialsSource, OutcomeUnknown, Response
+from vedette.aws_calls.transport import send
 
 from .conftest import eventually
 from .test_display_controls import fetch, known
@@ -72,3 +80,85 @@ def test_recordings_take_more_than_their_quota(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_hostile_wish_is_taken_in(meta: bytes) -> None:
     assert wish_of(meta) is None
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    for name, value in (("AWS_ACCESS_KEY_ID", "testing"), ("AWS_SECRET_ACCESS_KEY", "testing")):
+        monkeypatch.setenv(name, value)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    client = boto3.client("s3", region_name="us-east-1")
+    client.create_bucket(Bucket="clips")
+    yield client
+    client.close()
+    server.stop()
+
+
+def put(shelf: Shelf, name: str, at: float) -> None:
+    facts = {"instance": "shop", "stream": "cam", "reason": "fall", "at": at, "seconds": 1.0}
+    (shelf.folder / f"{name}.mp4").write_bytes(name.encode() * 1000)
+    (shelf.folder / f"{name}.json").write_text(json.dumps(facts))
+
+
+def test_recordings_are_uploaded_twice_or_lost_without_a_connection(tmp_path: Path, s3: Any) -> None:
+    shelf = Shelf(tmp_path / "recordings", 10_000_000)
+    shelf.make()
+    put(shelf, "first", 1.0)
+    put(shelf, "second", 2.0)
+    online = [False]
+    asked: list[str] = []
+
+    def connect() -> Any:
+        return AwsCaller("s3", "us-east-1", CredentialsSource(), send=sent)
+
+    def sent(method: str, url: str, headers: Any, body: bytes) -> Response:
+        asked.append(url)
+        if not online[0]:
+            raise OutcomeUnknown("no answer")
+        return send(method, url, headers, body)
+
+    uploader = RecordingUploader(shelf, "clips", "recordings", "shop-1", connect)
+    for _ in (1, 2):
+        with pytest.raises(OutcomeUnknown):
+            uploader.run_once()
+    assert all(not recording.uploaded for recording in shelf.list())
+    assert len(asked) == 2
+    assert asked[0].endswith("/clips/recordings/shop-1/first.mp4"), "the oldest first"
+    online[0] = True
+    uploader.run_once()
+    assert [recording.uploaded for recording in shelf.list()] == [
+        "s3://clips/recordings/shop-1/second.mp4",
+        "s3://clips/recordings/shop-1/first.mp4",
+    ]
+    body = s3.get_object(Bucket="clips", Key="recordings/shop-1/second.mp4")
+    assert (body["Body"].read(), body["ContentType"]) == (b"second" * 1000, "video/mp4")
+    facts = json.loads(s3.get_object(Bucket="clips", Key="recordings/shop-1/second.json")["Body"].read())
+    assert facts["reason"] == "fall"
+    # A process that was started again knows what is there.
+    count = len(asked)
+    RecordingUploader(shelf, "clips", "recordings", "shop-1", connect).run_once()
+    assert len(asked) == count
+
+
+def test_recording_in_the_bucket_is_not_the_one_of_the_page(
+    start_display: Any, start_application: Any, tmp_path: Path, s3: Any
+) -> None:
+    shelf = Shelf(tmp_path / "vedette.Display" / "recordings", 10_000_000)
+    shelf.make()
+    put(shelf, "kept", 1.0)
+    display = start_display(recording={"megabytes": 20, "bucket": "clips"})
+    application = start_application()
+    known(display, application)
+    eventually(
+        lambda: (
+            [each["uploaded"] for each in listed(display, "shop")]
+            == [f"s3://clips/recordings/{device_name()}/kept.mp4"]
+        ),
+        "it is uploaded",
+    )
+    status, headers, body = fetch(display, "/recordings/kept.mp4", {"Range": "bytes=4-11"})
+    assert (status, headers["Content-Range"], body) == (206, "bytes 4-11/4000", b"keptkept")
+    assert fetch(display, "/recordings/kept.mp4", {"Range": "bytes=9999-"})[0] == 416
