@@ -1,8 +1,10 @@
 """Keeps one application's process running: prepares its environment, starts it, judges its end, starts it again."""
 
 import logging
+import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +30,7 @@ from vedette_app_runtime.process import ApplicationProcess, Start
 from vedette_app_runtime.restarts import RestartPolicy
 from vedette_app_runtime.role.credentials import RoleCredentials, assuming
 from vedette_app_runtime.role.endpoint import RoleEndpoint
+from vedette_app_runtime.role.panorama_service import Identity
 from vedette_app_runtime.sandbox import SandboxError, choose
 from vedette_app_runtime.sandbox.name_servers import NameServers
 from vedette_app_runtime.sandbox.system_files import gpu_mounts
@@ -245,7 +248,9 @@ class Supervisor:
             return None
         if self._role is None:
             assume = assuming(configuration.role, configuration.instance, region_of())
-            endpoint = RoleEndpoint(configuration.role, RoleCredentials(configuration.role, assume))
+            device = os.environ.get("AWS_IOT_THING_NAME", "")
+            identity = Identity(configuration.instance, self._manifest.name, device, time.time())
+            endpoint = RoleEndpoint(configuration.role, RoleCredentials(configuration.role, assume), identity)
             self._role = (configuration.role, endpoint)
         if self._rules is not None:
             self._rules.lead_to_machine(self._role[1].port)

@@ -144,3 +144,30 @@ def test_what_an_application_sends_with_its_role_does_not_arrive(
     assert ("panorama/panorama_Shop_Thing_a1b2", b'{"people": 3}') in published
     item = client("dynamodb").get_item(TableName="traffic", Key={"camera": {"S": "door"}})["Item"]
     assert item["cars"] == {"N": "4"}
+
+
+def test_community_code_asks_a_service_that_has_ended_who_it_is(
+    rig: Rig, aws: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As backpack's AutoIdentity does: it knows AppGraph_Uid, and looks for the rest.
+    monkeypatch.setenv("AWS_IOT_THING_NAME", "shop-device")
+    rig.configuration.update(role=ARN)
+    # AWS's SDKs from 1.28 to 1.43 are led by this variable; later ones do not know the service any more.
+    rig.source(
+        "import json, os, threading, urllib.error, urllib.request\n"
+        "address = os.environ['AWS_ENDPOINT_URL_PANORAMA'] + '/application-instances'\n"
+        "def asked(path):\n"
+        "    try:\n"
+        "        return json.load(urllib.request.urlopen(address + path, timeout=20))\n"
+        "    except urllib.error.HTTPError as error:\n"
+        "        return error.code\n"
+        "own, = asked('?statusFilter=DEPLOYMENT_SUCCEEDED')['ApplicationInstances']\n"
+        "facts = [own[name] for name in ('Name', 'DefaultRuntimeContextDeviceName', 'HealthStatus', 'Tags')]\n"
+        "same = own['ApplicationInstanceId'] == os.environ['AppGraph_Uid']\n"
+        "described = asked('/' + os.environ['AppGraph_Uid'])\n"
+        "print(json.dumps({'own': [*facts, same, described == own, asked('/another')]}), flush=True)\n"
+        "threading.Event().wait(100)\n"
+    )
+    rig.start()
+    (own,) = rig.said("own", 60)
+    assert own == ["tests", "shop-device", "RUNNING", {}, True, True, 404]

@@ -61,10 +61,11 @@ def test_a_file_of_python_2_is_said_and_not_fatal(tmp_path: Path) -> None:
     assert found.ignored == ["old.py is not readable as Python 3: its imports were not looked at"]
 
 
-def test_methods_that_numpy_took_out_go_unnoticed_or_are_seen_everywhere(tmp_path: Path) -> None:
+def test_what_libraries_took_out_goes_unnoticed_or_is_seen_everywhere(tmp_path: Path) -> None:
     sources = _write(
         tmp_path,
         app="import cv2\ndef sent(image):\n    return cv2.imencode('.png', image)[1].tostring()\n",
         feed="import xml.etree.ElementTree as ET\ntext = ET.tostring(ET.Element('a'))\nspan = [1].count(1)\n",
+        who="import boto3\ns3, own = boto3.client('s3'), boto3.client('panorama')\n",
     )
-    assert scan(sources).methods == {"tostring": "app.py line 3"}
+    assert scan(sources).outdated == {"tostring": "app.py line 3", "panorama": "who.py line 2"}

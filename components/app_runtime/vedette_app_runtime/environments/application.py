@@ -34,7 +34,7 @@ class Application:
             [requirement.line() for requirement in self.wanted.requirements],
             self.wanted.options,
             sorted(self.imports.modules),
-            sorted(self.imports.methods),
+            sorted(self.imports.outdated),
             [] if self.wheels is None else sorted((path.name, path.stat().st_size) for path in self.wheels.iterdir()),
         ]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:20]

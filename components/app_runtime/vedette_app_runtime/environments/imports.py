@@ -1,4 +1,4 @@
-"""What an application's sources ask of its environment: modules to import, and methods that libraries had then."""
+"""What an application's sources ask of its environment: modules to import, and what libraries had then."""
 
 import ast
 import sys
@@ -23,8 +23,8 @@ class Imports:
 
     modules: dict[str, str] = field(default_factory=dict)
     """Dotted name -> ``app.py line 3``."""
-    methods: dict[str, str] = field(default_factory=dict)
-    """Which of :data:`ARRAY_METHODS` are called, and where first."""
+    outdated: dict[str, str] = field(default_factory=dict)
+    """Which of :data:`ARRAY_METHODS` are called, or the service ``panorama`` of boto3, and where first."""
     ignored: list[str] = field(default_factory=list)
     """Files that could not be read, a sentence each."""
 
@@ -49,8 +49,8 @@ def scan(sources: Path) -> Imports:
             top = module.partition(".")[0]
             if top not in _STANDARD and top not in _PROVIDED and top not in local:
                 found.modules.setdefault(module, f"{name} line {line}")
-        for method, line in _array_methods(tree):
-            found.methods.setdefault(method, f"{name} line {line}")
+        for what, line in _outdated(tree):
+            found.outdated.setdefault(what, f"{name} line {line}")
     return found
 
 
@@ -75,11 +75,13 @@ def _top_level(tree: ast.Module) -> Iterator[tuple[str, int]]:
             yield statement.module, statement.lineno
 
 
-def _array_methods(tree: ast.Module) -> Iterator[tuple[str, int]]:
+def _outdated(tree: ast.Module) -> Iterator[tuple[str, int]]:
     for node in ast.walk(tree):
-        called = node.func if isinstance(node, ast.Call) else None
-        if not isinstance(node, ast.Call) or not isinstance(called, ast.Attribute) or called.attr not in ARRAY_METHODS:
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue
+        called, first = node.func.attr, node.args[0] if node.args else None
+        if called == "client" and isinstance(first, ast.Constant) and first.value == "panorama":
+            yield "panorama", node.lineno
         # xml.etree.ElementTree.tostring() takes what it makes a string of, an array's takes nothing.
-        if called.attr != "tostring" or not node.args:
-            yield called.attr, node.lineno
+        elif called in ARRAY_METHODS and (called != "tostring" or first is None):
+            yield called, node.lineno

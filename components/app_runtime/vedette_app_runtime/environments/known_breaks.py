@@ -58,9 +58,13 @@ TAKEN_OUT: Final = {
     "itemset": ("numpy<2", "NumPy 2 took ndarray.itemset() out"),
     "newbyteorder": ("numpy<2", "NumPy 2 took ndarray.newbyteorder() out"),
     "ptp": ("numpy<2", "NumPy 2 took ndarray.ptp() out"),
+    "panorama": (
+        "botocore<1.44",
+        "botocore 1.44 took the service panorama out, which an application's host stands in for",
+    ),
 }
-"""Methods of arrays that an application may call, which no import tells of. (Functions of the module are brought back
-by panoramasdk; methods of a type in C cannot be.)"""
+"""What an application may call of its libraries, which no import tells of. (Functions of NumPy's module are brought
+back by panoramasdk; methods of a type in C cannot be.)"""
 
 MISSING_MODULES: Final = {
     "pkg_resources": "setuptools<81",

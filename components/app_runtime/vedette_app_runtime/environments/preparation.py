@@ -141,7 +141,7 @@ class _Preparation:
         self, wanted: RequirementSet, strategy: Strategy, folder: Path, tried: set[tuple[str, ...]]
     ) -> "tuple[Resolution, dict[str, Outcome]] | list[str] | None":
         """Try one: (resolution, outcomes) when the imports work, their errors when not, None when tried before."""
-        resolution = self.resolver.resolve(wanted, strategy, self.application.imports.methods)
+        resolution = self.resolver.resolve(wanted, strategy, self.application.imports.outdated)
         if resolution.lines in tried:
             return None
         tried.add(resolution.lines)
@@ -154,7 +154,7 @@ class _Preparation:
         more = bring_back(wanted, gone)
         if more is not None:
             self.added = more
-            resolution = self.resolver.resolve(more, strategy, self.application.imports.methods)
+            resolution = self.resolver.resolve(more, strategy, self.application.imports.outdated)
             outcomes = self._install(more, resolution, strategy, folder)
         broken = [
             f"import {module}: {outcome.message}" for module, outcome in outcomes.items() if outcome.state == "broken"

@@ -52,11 +52,11 @@ class Resolver:
         self._screen = screen
 
     def resolve(
-        self, wanted: RequirementSet, strategy: Strategy, methods: Mapping[str, str] | None = None
+        self, wanted: RequirementSet, strategy: Strategy, outdated: Mapping[str, str] | None = None
     ) -> Resolution:
         """Find exact releases for ``wanted``.
 
-        :param methods: what the application calls of what libraries have taken out, and where
+        :param outdated: what the application calls of what libraries have taken out, and where
         :raises UvFailed: if there are none, or an index cannot be reached.
         """
         if strategy.relax != "none":
@@ -69,8 +69,8 @@ class Resolver:
         if BASE not in {requirement.name for requirement in requirements}:
             requirements = [*requirements, parse_line(BASE, "base")]
         constraints: list[str] = []
-        for method, place in (methods or {}).items() if strategy.constrain else ():
-            constraint, reason = TAKEN_OUT[method]
+        for what, place in (outdated or {}).items() if strategy.constrain else ():
+            constraint, reason = TAKEN_OUT[what]
             constraints.append(constraint)
             notes = [*notes, f"{constraint} for {place}: {reason}"]
         while True:

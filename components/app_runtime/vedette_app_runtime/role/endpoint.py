@@ -1,7 +1,7 @@
 """The endpoint from which one application, and nobody else, reads the credentials of its role.
 
 It is what AWS's SDKs call a container's credential provider: an address and a token in the environment. Old ones take
-127.0.0.1 and localhost alone for the address.
+127.0.0.1 and localhost alone for the address. It also answers in the place of AWS Panorama's own service.
 """
 
 import http.server
@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from vedette.aws_calls import AwsError
 from vedette_app_runtime.role.credentials import RoleCredentials, document_of
+from vedette_app_runtime.role.panorama_service import Identity, answer
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ _TIMEOUT_S: Final = 10.0
 class RoleEndpoint:
     """Serves from its making until :meth:`close`. Whoever has the token is the application."""
 
-    def __init__(self, role_arn: str, credentials: RoleCredentials) -> None:
+    def __init__(self, role_arn: str, credentials: RoleCredentials, identity: Identity) -> None:
         """:raises OSError: when no port can be had"""
         token = secrets.token_urlsafe(32)
 
@@ -32,6 +33,7 @@ class RoleEndpoint:
             pass
 
         Handler.role_arn, Handler.credentials, Handler.token = role_arn, credentials, token
+        Handler.identity = identity
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
@@ -44,6 +46,7 @@ class RoleEndpoint:
         return {
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{self.port}{_PATH}",
             "AWS_CONTAINER_AUTHORIZATION_TOKEN": self._token,
+            "AWS_ENDPOINT_URL_PANORAMA": f"http://127.0.0.1:{self.port}",
             # The role of an EC2 device is not the application's.
             "AWS_EC2_METADATA_DISABLED": "true",
         }
@@ -59,12 +62,18 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     role_arn = ""
     token = ""
     credentials: RoleCredentials
+    identity: Identity
     timeout = _TIMEOUT_S
     server_version = "vedette"
     sys_version = ""
 
     def do_GET(self) -> None:
-        if urlsplit(self.path).path != _PATH:
+        path = urlsplit(self.path).path
+        said = answer(path, self.identity)
+        if said is not None:
+            self._answer(*said)
+            return
+        if path != _PATH:
             self._answer(404, {"message": "not found"})
             return
         given = self.headers.get("Authorization", "")
