@@ -191,7 +191,7 @@ def _clock(probes: Probes) -> Check:
 def _gpu(probes: Probes) -> Check:
     found = probes.gpus()
     if found:
-        return Check("gpu", State.OK, "; ".join(found))
+        return Check("gpu", State.OK, "; ".join([*found, *probes.gpu_software()]))
     return Check("gpu", State.NOT_NEEDED, f"no GPU: models run on {probes.cpus() or 'the'} processor cores")
 
 

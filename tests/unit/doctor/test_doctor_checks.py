@@ -11,6 +11,7 @@ import pytest
 
 from vedette.doctor import Check, Probes, State, checks_to_json, run_checks
 from vedette.doctor.bubblewrap import APPARMOR_PROFILE, APPARMOR_SWITCH, CLONE_SWITCH, Bubblewrap, probe_bubblewrap
+from vedette.doctor.probes import gpu_software
 
 _HEALTHY = Probes(
     python=(3, 11, 7),
@@ -25,6 +26,7 @@ _HEALTHY = Probes(
     uv_version=lambda: "uv 0.8.0",
     wall_time_s=lambda: 1_800_000_000.0,
     gpus=list,
+    gpu_software=list,
     cpus=lambda: 4,
 )
 
@@ -104,7 +106,13 @@ def test_a_healthy_machine_has_nothing_to_mend() -> None:
             "hangs",
             "hardwareDecoding",
         ),
-        ("gpu", {"gpus": lambda: ["NVIDIA T4, 550.54"]}, State.OK, "NVIDIA T4", ""),
+        (
+            "gpu",
+            {"gpus": lambda: ["NVIDIA T4, 550.54"], "gpu_software": lambda: ["CUDA 12.4"]},
+            State.OK,
+            "NVIDIA T4, 550.54; CUDA 12.4",
+            "",
+        ),
     ],
 )
 def test_what_is_wrong_is_found_with_its_remedy(
@@ -178,3 +186,10 @@ def test_an_old_bubblewrap_is_not_asked_for_what_it_does_not_know() -> None:
     assert found.version == (0, 4, 0)
     assert not found.disables_user_namespaces
     assert not any("--disable-userns" in command for command in asked)
+
+
+def test_the_jetpack_that_a_containers_libraries_have_to_fit_is_not_told(tmp_path: Path) -> None:
+    release = tmp_path / "nv_tegra_release"
+    release.write_text("# R35 (release), REVISION: 3.1, GCID: 32827747, BOARD: t186ref, EABI: aarch64\n")
+    assert gpu_software(release, "no-such-library.so") == ["L4T 35.3.1, JetPack 5.1.1"]
+    assert gpu_software(tmp_path / "none", "no-such-library.so") == []

@@ -29,6 +29,7 @@ class Identity:
         return {
             "ApplicationInstanceId": self.instance,
             "Name": self.name,
+            "Description": "",
             "DefaultRuntimeContextDevice": self.device,
             "DefaultRuntimeContextDeviceName": self.device,
             "Status": "DEPLOYMENT_SUCCEEDED",
