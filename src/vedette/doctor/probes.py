@@ -137,8 +137,16 @@ def gpus() -> Sequence[str]:
 
 _L4T: Final = re.compile(r"# R(\d+) \(release\), REVISION: ([\d.]+)")
 JETPACKS: Final = {
-    **{"32.6": "4.6", "32.7": "4.6.1 or later", "35.1": "5.0.2", "35.2": "5.1", "35.3": "5.1.1", "35.4": "5.1.2"},
-    **{"35.5": "5.1.3", "35.6": "5.1.4", "36.3": "6.0", "36.4": "6.1 or later"},
+    "32.6": "4.6",
+    "32.7": "4.6.1 or later",
+    "35.1": "5.0.2",
+    "35.2": "5.1",
+    "35.3": "5.1.1",
+    "35.4": "5.1.2",
+    "35.5": "5.1.3",
+    "35.6": "5.1.4",
+    "36.3": "6.0",
+    "36.4": "6.1 or later",
 }
 """Releases of L4T, NVIDIA's Linux for Jetson, and the JetPack that each is the system of (NVIDIA's JetPack archive)."""
 
