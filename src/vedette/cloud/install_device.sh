@@ -90,6 +90,10 @@ config="$prefix$root/initial-config.yaml"
 sed -e "s|@ROOT@|$root|g" -e "s|@NAME@|$name|g" -e "s|@SERIAL@|$serial|g" "$here/config.yaml" >"$config.new"
 mv -f "$config.new" "$config"
 
+step=wipe
+mkdir -p "$prefix/usr/local/sbin"
+install -m 0755 "$here/wipe.sh" "$prefix/usr/local/sbin/vedette-wipe"
+
 step=nucleus
 if [ "$NUCLEUS" = java ]; then
   if [ ! -e "$prefix$root/alts/current/distro/lib/Greengrass.jar" ]; then

@@ -192,6 +192,7 @@ def bundle_files(
         "private.key": certificate.key.encode(),
         "settings": _settings(wanted, claim).encode(),
         "install.sh": resources.files("vedette.cloud").joinpath("install_device.sh").read_bytes(),
+        "wipe.sh": resources.files("vedette.cloud").joinpath("wipe_device.sh").read_bytes(),
         "bwrap-vedette": resources.files("vedette.cloud").joinpath("bwrap-vedette").read_bytes(),
     }
     if wanted.nucleus_file is not None:

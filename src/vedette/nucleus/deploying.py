@@ -140,6 +140,7 @@ class Deployer:
             self._planner.note_configured(changed, deployment.deployment_id)
             self._planner.configure(draft, deployment.components, self._configuration)
             plans = self._planner.plans(draft, self._run_with(deployment))
+            self._tell(deployment.deployment_id, plans)
             targets = self._targets_with(deployment)
             self._forget_others(plans)
             self._keep(plans, targets, deployment.deployment_id, before)
@@ -180,6 +181,7 @@ class Deployer:
         """
         with self._one_at_a_time:
             self._configuration.restore(state.configuration)
+            self._tell("rolled back", state.plans)
             self._keep(state.plans, state.targets)
             self._apply(state.plans, state.targets)
 
@@ -194,6 +196,15 @@ class Deployer:
         self.targets = targets
         self._forget_others(plans)
         self._applied(plans)
+
+    def _tell(self, what: str, plans: Sequence[ComponentPlan]) -> None:
+        """Log which versions change."""
+        before = {name: plan.version for name, plan in self._supervisor.plans().items()}
+        after = {plan.name: plan.version for plan in plans}
+        for name in sorted(before.keys() | after.keys()):
+            old, new = before.get(name, "none"), after.get(name, "none")
+            if old != new:
+                logger.info("deployment %s: %s %s -> %s", what, name, old, new)
 
     def _forget_others(self, plans: Sequence[ComponentPlan]) -> None:
         """Remove the configuration of components that are not among ``plans`` but were deployed."""

@@ -32,6 +32,7 @@ from vedette.nucleus.ipc.component_control import ComponentControl
 from vedette.nucleus.ipc.server import MAX_SOCKET_PATH_BYTES
 from vedette.nucleus.keeping import Keeping
 from vedette.nucleus.local_deployments import LocalDeployments
+from vedette.nucleus.own_log import OwnLog
 from vedette.nucleus.root import Root
 from vedette.nucleus.store import ComponentStore
 from vedette.nucleus.token_exchange import Lend
@@ -104,6 +105,7 @@ class Nucleus:
             lend=lend,
         )
         self._keeping = Keeping(self._root.state if persistent else None)
+        self._own_log = OwnLog(self._root.logs) if persistent else None
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._stopped = False
@@ -143,6 +145,9 @@ class Nucleus:
     def _open(self) -> None:
         lock = self._root.open()
         self._keeping.load()
+        if self._own_log is not None:
+            self._own_log.open()
+            logger.info("nucleus %s starts as %s, thing %s", self.run_id, self.personality.name, self.thing_name)
         folder = registry_folder() / self.run_id
         try:
             folder.mkdir(mode=0o700)
@@ -307,6 +312,9 @@ class Nucleus:
         self._keeping.close()
         if self._loop is not None:
             self._loop.stop(_CLEAN_UP_S)
+        if self._own_log is not None:
+            logger.info("nucleus %s stops", self.run_id)
+            self._own_log.shut()
         if self._guard is not None and not self._guard.close(max(deadline_s - (time.monotonic() - begun), _CLEAN_UP_S)):
             logger.warning("the guard is still cleaning up")
         self._root.close()

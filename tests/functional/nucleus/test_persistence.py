@@ -86,6 +86,32 @@ def test_run_before_is_forgotten(root: Path) -> None:
     again.stop()
 
 
+def test_nucleus_s_own_log_lacks_a_deployment(root: Path) -> None:
+    nucleus = start(root)
+    desk = nucleus.local_deployments
+    ids = []
+    for request in (
+        LocalDeploymentRequest(add={"a": "1.0.0", "b": "1.0.0"}),
+        LocalDeploymentRequest(add={"a": "2.0.0"}, remove=("b",)),
+        LocalDeploymentRequest(add={"missing": "1.0.0"}),
+    ):
+        ids.append(desk.create(request))
+        wait_until(lambda: desk.find(ids[-1]).status in {"SUCCEEDED", "FAILED"})  # type: ignore[union-attr]
+    nucleus.stop()
+    lines = [line.split(" ", 2) for line in (root / "logs" / "greengrass.log").read_text().splitlines()]
+    told = [text.partition(": ")[2] for _, level, text in lines if level in {"[INFO]", "[WARNING]"}]
+    first, second, failed = (f"deployment {deployment_id}" for deployment_id in ids)
+    wanted = [
+        f"{first} is IN_PROGRESS", f"{first}: a none -> 1.0.0", f"{first}: b none -> 1.0.0", "a is RUNNING",
+        f"{first} is SUCCEEDED", f"{second} is IN_PROGRESS", f"{second}: a 1.0.0 -> 2.0.0",
+        f"{second}: b 1.0.0 -> none", f"{second} is SUCCEEDED", f"{failed} is IN_PROGRESS",
+    ]  # fmt: skip
+    positions = [told.index(line) for line in wanted]
+    assert positions == sorted(positions)
+    assert any(line.startswith(f"{failed} is FAILED: missing is not in the component store") for line in told)
+    assert told[-1] == f"nucleus {nucleus.run_id} stops"
+
+
 def test_nucleus_without_persistence_finds_the_run_before(root: Path) -> None:
     nucleus = start(root)
     nucleus.deploy(Deployment(components={"a": ComponentDeployment()}))
