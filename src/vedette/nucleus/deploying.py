@@ -220,6 +220,7 @@ class Deployer:
     ) -> None:
         if self._kept is None:
             return
+        self._planner.sync()
         with self._configuration.frozen():
             state = DeployedState(targets, self._configuration.snapshot(), plans)
             previous = None if before is None else before.saved()

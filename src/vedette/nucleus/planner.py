@@ -104,6 +104,10 @@ class Planner:
         """Remove from the store what no plan of ``plans`` needs, but what somebody put there."""
         self._store.tidy({(plan.name, plan.version) for plan in plans})
 
+    def sync(self) -> None:
+        """Wait until what plans need is on the disk."""
+        self._store.sync()
+
     def plans(self, draft: Draft, run_with: Mapping[str, RunWith]) -> list[ComponentPlan]:
         """Return the plans in start order, filled in with the configuration of this moment."""
         return [

@@ -8,7 +8,8 @@
 
 A process that is killed at any moment leaves the state before or after a deployment, never one between: ``state.json``
 is synced and renamed into place, and names the only file of changes that counts. A change is written before it is
-acknowledged; a power cut may lose the last ones.
+acknowledged; a power cut may lose the last ones. What the component store got is on the disk before ``state.json``
+names it.
 """
 
 import json
@@ -163,10 +164,18 @@ class StateStore:
             # The nucleus was killed while it wrote: nobody was told that this change was carried out.
             with self._path(self._number).open("r+b") as file:
                 file.truncate(len(data) - len(torn))
-        try:
-            return [Change(**json.loads(line)) for line in lines]
-        except (ValueError, TypeError) as error:
-            raise self._unusable(self._path(self._number).name, error) from error
+        changes, kept = [], 0
+        for line in lines:
+            try:
+                changes.append(Change(**json.loads(line)))
+            except (ValueError, TypeError):
+                # Changes are not synced one by one: power that fails leaves blocks of zeros where lines were.
+                logger.warning("%d changes of configuration were lost with the power", len(lines) - len(changes))
+                with self._path(self._number).open("r+b") as file:
+                    file.truncate(kept)
+                break
+            kept += len(line) + 1
+        return changes
 
     def _read(self, name: str) -> Any:
         try:

@@ -8,9 +8,11 @@
     <root>/packages/.added.json                               what deployments brought: [[name, version], ...]
 """
 
+import ctypes
 import hashlib
 import json
 import logging
+import os
 import shutil
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
@@ -35,6 +37,7 @@ class ComponentStore:
         self.packages = root / "packages"
         self.recipes = self.packages / "recipes"
         self.artifacts = self.packages / "artifacts"
+        self._unsynced = False
         self._read: dict[Path, tuple[tuple[int, int], Recipe]] = {}
 
     def artifacts_folder(self, name: str, version: str) -> Path:
@@ -97,6 +100,7 @@ class ComponentStore:
         :raises StoreError: if a folder is not there, or something cannot be copied
         """
         try:
+            self._unsynced = True
             recipes = copy_into(self, recipe_folder, artifact_folder)
             if recipes:
                 self._write_added(self._added() | {(item.component_name, item.component_version) for item in recipes})
@@ -119,6 +123,17 @@ class ComponentStore:
         if findings:
             raise StoreError(*findings)
         return hashlib.sha256(" ".join(digests).encode()).hexdigest()
+
+    def sync(self) -> None:
+        """Wait until what was copied and unpacked is on the disk, so that power that fails takes none of it."""
+        if not self._unsynced:
+            return
+        folder = os.open(self.packages, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            ctypes.CDLL(None).syncfs(folder)  # one call in the place of a sync for each file
+        finally:
+            os.close(folder)
+        self._unsynced = False
 
     def _added(self) -> set[tuple[str, str]]:
         try:
@@ -146,7 +161,9 @@ class ComponentStore:
             raise StoreError(f"{name} {version}: artifact {artifact.uri} is not in the store: expected the file {path}")
         executable = artifact.permission.execute != "NONE"
         if artifact.unarchive == "ZIP":
-            return unpack(path, self.decompressed_folder(name, version), executable=executable)
+            digest, changed = unpack(path, self.decompressed_folder(name, version), executable=executable)
+            self._unsynced = self._unsynced or changed
+            return digest
         if executable:
             path.chmod(path.stat().st_mode | 0o100)
         status = path.stat()

@@ -17,8 +17,10 @@ from vedette.nucleus.errors import StoreError
 _CHUNK: Final = 1 << 20
 
 
-def unpack(archive: Path, folder: Path, *, executable: bool = False) -> str:
-    """Unpack ``archive`` as ``folder``/<stem>/ unless that holds this content already; return the content's SHA-256.
+def unpack(archive: Path, folder: Path, *, executable: bool = False) -> tuple[str, bool]:
+    """Unpack ``archive`` as ``folder``/<stem>/ unless that holds this content already.
+
+    Return the content's SHA-256 and whether it was unpacked.
 
     Executable bits are kept; ``executable`` sets them on every file.
 
@@ -29,15 +31,16 @@ def unpack(archive: Path, folder: Path, *, executable: bool = False) -> str:
     status = archive.stat()
     known = _read_marker(marker) if target.is_dir() else {}
     if known.get("size") == status.st_size and known.get("mtime_ns") == status.st_mtime_ns:
-        return str(known["sha256"])
+        return str(known["sha256"]), False
     digest = _sha256(archive)
-    if known.get("sha256") != digest:
+    changed = known.get("sha256") != digest
+    if changed:
         _replace(archive, target, executable=executable)
     document = {"sha256": digest, "size": status.st_size, "mtime_ns": status.st_mtime_ns}
     fresh = marker.with_suffix(".new")
     fresh.write_text(json.dumps(document), encoding="utf-8")
     fresh.replace(marker)
-    return digest
+    return digest, changed
 
 
 def _read_marker(marker: Path) -> dict[str, object]:

@@ -1,6 +1,11 @@
-"""A nucleus on the root of an earlier one: what it finds, however the earlier one ended."""
+"""A nucleus on the root of an earlier one: what it finds, however the earlier one ended.
+
+``VEDETTE_KILLS`` says how often it is killed in the midst of deployments (default 12); 108 take about four minutes.
+"""
 
 import json
+import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +21,7 @@ from vedette.nucleus.nucleus import Nucleus
 from .conftest import Bench, wait_until
 
 PROCESS = Path(__file__).with_name("persistent_process.py")
+ROUNDS = int(os.environ.get("VEDETTE_KILLS", "12")) // 12
 SLEEPS = {"run": "exec sleep 600"}
 OLD = {"versions": {"a": "1.0.0"}, "fps": 1, "extra": None}
 NEW = {"versions": {"a": "2.0.0", "b": "1.0.0"}, "fps": 2, "extra": "yes"}
@@ -48,10 +54,10 @@ def life(root: Path, call: int) -> tuple[dict[str, Any], int, int]:
     return lines[0]["state"], max(acknowledged, default=0), done.returncode
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(180 * ROUNDS)
 def test_killed_nucleus_leaves_a_state_between_two(root: Path) -> None:
     killed, acknowledged, seen = 0, 0, set()
-    for call in (0, *range(1, 13), 0, *range(1, 13)):
+    for call in (0, *range(1, 13)) * ROUNDS:
         state, now, code = life(root, call)
         assert state.pop("error") == ""
         count = state.pop("count")
@@ -61,8 +67,37 @@ def test_killed_nucleus_leaves_a_state_between_two(root: Path) -> None:
         killed += code != 0
         acknowledged = max(now, count)
         seen.add(json.dumps(state))
-    assert killed >= 20
+    assert killed >= 10 * ROUNDS
     assert len(seen) >= 2, "no deployment was ever carried out"
+
+
+def lose_what_was_not_synced(state: Path, chance: random.Random) -> None:
+    """Do to the state what power that fails may do to files that were written and not synced."""
+    for path in state.glob(".*.new"):
+        path.write_bytes(path.read_bytes()[: chance.randrange(40)])
+    for path in state.glob("changes.*.jsonl"):
+        data = path.read_bytes()
+        at = chance.randrange(len(data) + 1)
+        after = at + chance.randrange(400)
+        path.write_bytes(
+            chance.choice(
+                (b"", data[:at], data[:at] + bytes(len(data) - at), data[:at] + bytes(after - at) + data[after:])
+            )
+        )
+
+
+@pytest.mark.timeout(180)
+def test_power_cut_leaves_a_state_between_two(root: Path) -> None:
+    chance, lost = random.Random(11), 0
+    acknowledged = 0
+    for call in (0, 9, 2, 7, 11, 4):
+        state, now, _ = life(root, call)
+        assert state.pop("error") == ""
+        lost += state.pop("count") < acknowledged
+        assert state in (NOTHING, OLD, NEW), f"after the cut before call {call}"
+        acknowledged = now
+        lose_what_was_not_synced(root / "state", chance)
+    assert lost >= 1, "no cut ever took anything"
 
 
 def test_run_before_is_forgotten(root: Path) -> None:
