@@ -18,7 +18,7 @@ _CHUNK: Final = 1 << 20
 
 
 def unpack(archive: Path, folder: Path, *, executable: bool = False) -> tuple[str, bool]:
-    """Unpack ``archive`` as ``folder``/<stem>/ unless that holds this content already.
+    """Unpack ``archive`` as ``folder``/<stem>/ unless that holds this content already, and nobody has changed it.
 
     Return the content's SHA-256 and whether it was unpacked.
 
@@ -30,17 +30,37 @@ def unpack(archive: Path, folder: Path, *, executable: bool = False) -> tuple[st
     marker = folder / f".{archive.stem}.unpacked"
     status = archive.stat()
     known = _read_marker(marker) if target.is_dir() else {}
-    if known.get("size") == status.st_size and known.get("mtime_ns") == status.st_mtime_ns:
+    whole = bool(known) and known.get("files") == _files(target, known.get("files"))
+    if whole and known.get("size") == status.st_size and known.get("mtime_ns") == status.st_mtime_ns:
         return str(known["sha256"]), False
     digest = _sha256(archive)
-    changed = known.get("sha256") != digest
+    changed = not whole or known.get("sha256") != digest
     if changed:
         _replace(archive, target, executable=executable)
-    document = {"sha256": digest, "size": status.st_size, "mtime_ns": status.st_mtime_ns}
+    document = {
+        "sha256": digest,
+        "size": status.st_size,
+        "mtime_ns": status.st_mtime_ns,
+        "files": _files(target) if changed else known["files"],
+    }
     fresh = marker.with_suffix(".new")
     fresh.write_text(json.dumps(document), encoding="utf-8")
     fresh.replace(marker)
     return digest, changed
+
+
+def _files(folder: Path, known: object = None) -> dict[str, list[int]]:
+    """Return size and time of change (ns) of the files in a folder; of those that are ``known`` alone, if they are."""
+    names = known if isinstance(known, dict) else (str(path.relative_to(folder)) for path in folder.rglob("*"))
+    found = {}
+    for name in names:
+        try:
+            status = (folder / name).lstat()
+        except OSError:
+            continue
+        if stat.S_ISREG(status.st_mode):
+            found[name] = [status.st_size, status.st_mtime_ns]
+    return found
 
 
 def _read_marker(marker: Path) -> dict[str, object]:

@@ -213,6 +213,30 @@ def test_document_leaves_what_its_target_had_and_loses_what_others_want(bench: B
         request(instance.control_socket, "deployment-create", document={"components": {"a": {}}})
 
 
+def test_damaged_component_stays_damaged_when_it_is_deployed_again(bench: Bench) -> None:
+    desk = bench.nucleus.local_deployments
+    bench.recipe("a", {"run": "exec sh {artifacts:decompressedPath}/x/main.sh"})
+    path = bench.root / "packages" / "recipes" / "a-1.0.0.json"
+    document = json.loads(path.read_text())
+    document["Manifests"][0]["Artifacts"] = [{"URI": "s3://B/a/1.0.0/x.zip", "Unarchive": "ZIP"}]
+    path.write_text(json.dumps(document))
+    artifact = bench.root / "packages" / "artifacts" / "a" / "1.0.0" / "x.zip"
+    artifact.parent.mkdir(parents=True)
+    with zipfile.ZipFile(artifact, "w") as archive:
+        archive.writestr("main.sh", "echo well; exec sleep 600")
+    main = bench.root / "packages" / "artifacts-unarchived" / "a" / "1.0.0" / "x" / "main.sh"
+    for damage in ("exit 3", None):
+        found = desk.create(LocalDeploymentRequest(add={"a": "1.0.0"}))
+        wait_until(lambda found=found: getattr(desk.find(found), "detail", None), 30)  # type: ignore[misc]
+        assert getattr(desk.find(found), "detail", None) == "SUCCESSFUL"
+        assert main.read_text() == "echo well; exec sleep 600"
+        if damage is not None:
+            main.write_text(damage)
+            bench.nucleus.with_components(lambda components: components.restart_component("a"))
+            bench.heard.state("a", "BROKEN")
+    bench.heard.line("a", "well", 2)
+
+
 def test_unpacked_versions_pile_up_or_the_one_to_go_back_to_is_gone(bench: Bench, tmp_path: Path) -> None:
     desk = bench.nucleus.local_deployments
     unpacked = bench.root / "packages" / "artifacts-unarchived" / "a"
