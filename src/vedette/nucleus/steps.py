@@ -97,7 +97,7 @@ class StepRunner:
         self._last_lines.pop(plan.name, None)
         self._last_errors.pop(plan.name, None)
         try:
-            plan.work_folder.mkdir(parents=True, exist_ok=True)
+            plan.work_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             behind = self._within_limits(plan)
             if plan.run_with.posix_user:
                 account = self._account(plan)
@@ -148,6 +148,10 @@ class StepRunner:
         for folder in parents:
             if folder.is_dir():
                 folder.chmod(folder.stat().st_mode | 0o011)
+        # As on a device: a component's work folder is its user's alone, now that others may enter the one above it.
+        for folder in plan.work_folder.parent.iterdir():
+            if folder.is_dir() and not folder.is_symlink():
+                folder.chmod(0o700)
         account.take_over((plan.work_folder, *plan.artifact_folders))
         for folder in (*self._reached, plan.work_folder):
             closed = account.first_closed(folder)

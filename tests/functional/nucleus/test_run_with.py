@@ -72,13 +72,18 @@ def recipe(bench: Bench, **lifecycle: Any) -> None:
 
 
 def test_component_runs_as_the_nucleus_s_user(rooted: Bench) -> None:
-    recipe(rooted, install={"Script": "id -un", "RequiresPrivilege": True}, run=SHOWS)
+    others = rooted.root / "work" / "vedette.Other"
+    others.mkdir(mode=0o755)
+    (others / "kept").touch(mode=0o644)
+    looks = f"if cat {others}/kept; then echo others yes; else echo others no; fi; "
+    recipe(rooted, install={"Script": "id -un", "RequiresPrivilege": True}, run=looks + SHOWS)
     assert deploy(rooted, {"posixUser": "nobody"}) == {"status": "SUCCEEDED", "cause": None}
     assert rooted.heard.line("own") == "root"  # RequiresPrivilege
     assert rooted.heard.line("own", "who") == f"who nobody nobody {pwd.getpwnam('nobody').pw_dir}"
     rooted.heard.line("own", "artifact is read")
     rooted.heard.line("own", "reached")
     assert (rooted.root / "work" / "own" / "mine").owner() == "nobody"
+    assert rooted.heard.line("own", "others") == "others no"
     rooted.nucleus.stop()
     again = Nucleus(rooted.root, persistent=True, listeners=[rooted.heard])
     rooted.nucleus = again
