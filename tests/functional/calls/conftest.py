@@ -31,7 +31,8 @@ def echo(inputs: Sequence[TensorView]) -> Sequence[TensorBuffer]:
 class FunctionHandler(CallHandler):
     """Runs a function; what it wants to know of the calls it keeps itself."""
 
-    def __init__(self, run: Run, output_bytes: int) -> None:
+    def __init__(self, run: Run, output_bytes: int, lanes: int = 1) -> None:
+        self.lanes = lanes
         self._run = run
         self._output_bytes = output_bytes
 
@@ -50,9 +51,10 @@ class FunctionHandler(CallHandler):
 class Served:
     """A call server on a thread, and the clients made of it."""
 
-    def __init__(self, path: str, run: Run, slots: int, max_bytes: int, output_bytes: int) -> None:
+    def __init__(self, path: str, run: Run, slots: int, max_bytes: int, output_bytes: int, lanes: int) -> None:
         self.path = path
-        self.server = CallServer(listen(path), FunctionHandler(run, output_bytes), slots=slots, max_bytes=max_bytes)
+        handler = FunctionHandler(run, output_bytes, lanes)
+        self.server = CallServer(listen(path), handler, slots=slots, max_bytes=max_bytes)
         self._thread = threading.Thread(target=self.server.serve)
         self._thread.start()
         self._clients: list[CallClient] = []
@@ -75,11 +77,14 @@ Serve = Callable[..., Served]
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Start a call server: ``serve(run=echo, slots=4, max_bytes=..., output_bytes=...)``."""
+    """Start a call server: ``serve(run=echo, slots=4, max_bytes=..., output_bytes=..., lanes=1)``."""
     started: list[Served] = []
 
-    def start(run: Run = echo, slots: int = 4, max_bytes: int = 1 << 28, output_bytes: int = 4096) -> Served:
-        started.append(Served(str(tmp_path / f"model{len(started)}.sock"), run, slots, max_bytes, output_bytes))
+    def start(
+        run: Run = echo, slots: int = 4, max_bytes: int = 1 << 28, output_bytes: int = 4096, lanes: int = 1
+    ) -> Served:
+        path = str(tmp_path / f"model{len(started)}.sock")
+        started.append(Served(path, run, slots, max_bytes, output_bytes, lanes))
         return started[-1]
 
     yield start

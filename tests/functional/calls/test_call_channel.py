@@ -1,8 +1,10 @@
 """The call channel over real sockets: threads, time-outs, growth, refusals."""
 
+import contextlib
 import gc
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
@@ -40,6 +42,16 @@ def call(client: CallClient, content: bytes, timeout_s: float | None = 20.0) -> 
     with client.call([tensor(content)], timeout_s) as result:
         (output,) = result.outputs
         return bytes(output.buffer)
+
+
+def called(client: CallClient) -> None:
+    """Wait until a call of the client's was sent."""
+    for _ in range(1000):
+        with client._exchange.changed:
+            if client._pending:
+                return
+        time.sleep(0.01)
+    raise AssertionError("no call was sent")
 
 
 class Gate:
@@ -189,6 +201,65 @@ def test_a_call_whose_time_is_over_before_its_turn_is_never_run(serve: Serve) ->
     assert call(second, b"third") == b"third"
     assert gate.ran == [b"first", b"third"]
     assert served.server.stats.expired == 1
+
+
+def test_a_lane_that_is_done_waits_for_the_other(serve: Serve) -> None:
+    # GIVEN a model with two lanes, and callers enough to use them
+    gates = {name: threading.Event() for name in (b"first", b"slow")}
+    entered = {name: threading.Event() for name in (b"first", b"slow")}
+
+    def run(inputs: Sequence[TensorView]) -> Sequence[TensorBuffer]:
+        name = bytes(inputs[0].buffer)
+        if name in gates:
+            entered[name].set()
+            assert gates[name].wait(20.0)
+        return echo(inputs)
+
+    served = serve(run, lanes=2)
+    clients = [served.client() for _ in range(4)]
+    for client in clients:
+        assert call(client, b"hello") == b"hello"
+    # A caller alone keeps the thread that serves.
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(call, clients[0], b"first")
+        assert entered[b"first"].wait(10.0)
+        slow = pool.submit(call, clients[1], b"slow")
+        quick = pool.submit(call, clients[2], b"quick")
+        for client in clients[1:3]:
+            called(client)
+        gates[b"first"].set()
+        assert first.result(20.0) == b"first"
+        assert entered[b"slow"].wait(10.0)
+        # WHEN one lane is busy THEN the others' answers come, those of calls made meanwhile, too
+        assert quick.result(20.0) == b"quick"
+        for number in range(5):
+            assert call(clients[3], b"new%d" % number) == b"new%d" % number
+        assert not slow.done()
+        gates[b"slow"].set()
+        assert slow.result(20.0) == b"slow"
+    assert served.server.stats.calls == 12
+
+
+def test_a_server_that_is_closed_runs_what_was_still_to_come(serve: Serve) -> None:
+    gate = Gate()
+    served = serve(gate.run)
+    clients = [served.client() for _ in range(3)]
+    gate.open.set()
+    for client in clients:
+        assert call(client, b"hello") == b"hello"
+    gate.open.clear()
+    gate.entered.clear()
+    with ThreadPoolExecutor(3) as pool:
+        calls = [pool.submit(call, client, b"call") for client in clients]
+        assert gate.entered.wait(10.0)
+        for client in clients:
+            called(client)
+        served.server.close()
+        gate.open.set()
+        for each in calls:
+            with contextlib.suppress(CallLost):
+                each.result(20.0)
+    assert gate.ran == [b"hello", b"hello", b"hello", b"call"]
 
 
 def test_a_client_with_many_calls_delays_another_by_one_run_at_most(serve: Serve) -> None:

@@ -3,7 +3,7 @@
 import array
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vedette.rings.calls.errors import CallError
@@ -43,6 +43,7 @@ def test_a_type_no_tensor_has_is_refused_with_the_list(dtype: str) -> None:
     assert caught.value.code == "wrong_dtype"
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(DTYPES), st.lists(st.integers(0, 9), max_size=4)), max_size=6))
 def test_tensors_are_aligned_and_never_overlap(tensors: list[tuple[str, list[int]]]) -> None:
     placed, total = lay_out([(str(i), dtype, shape) for i, (dtype, shape) in enumerate(tensors)])

@@ -3,7 +3,7 @@
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vedette.rings.calls import wire
@@ -38,11 +38,13 @@ PACKETS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(PACKETS)
 def test_what_is_encoded_is_decoded_the_same(packet: wire.Packet) -> None:
     assert wire.decode(wire.encode(packet)) == packet
 
 
+@settings(deadline=None)
 @given(PACKETS, st.data())
 def test_a_packet_cut_short_or_made_longer_is_refused(packet: wire.Packet, data: st.DataObject) -> None:
     raw = wire.encode(packet)
@@ -53,6 +55,7 @@ def test_a_packet_cut_short_or_made_longer_is_refused(packet: wire.Packet, data:
         wire.decode(raw + b"\0")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_give_a_packet_or_a_ring_error(raw: bytes) -> None:
     try:

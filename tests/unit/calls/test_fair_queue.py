@@ -1,6 +1,6 @@
 """Who is served next."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vedette.rings.calls.fair_queue import FairQueue
@@ -41,6 +41,7 @@ def test_what_a_client_that_left_had_waiting_is_gone() -> None:
     assert drain(queue) == [("b", 0), ("b", 0)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from("abc") | st.none(), max_size=40))
 def test_nothing_is_lost_doubled_or_put_out_of_order(steps: list[str | None]) -> None:
     """A letter pushes for that client, None pops."""

@@ -28,6 +28,7 @@ _PACKETS_A_TURN = 16
 _ACCEPT_RETRY_S = 0.2
 _COMPLAINT_S = 60.0
 """How often one kind of error is logged: an application that calls wrongly does so at every frame."""
+_LATE = "the call's time was over before its turn came"
 _ACTIVE_S = 0.5
 """A client that called within this time is expected to call again."""
 
@@ -95,13 +96,17 @@ class CallStats(NamedTuple):
     expired: int
 
 
+def _is_late(call: wire.AnyCall) -> bool:
+    return bool(call.deadline_ns) and time.monotonic_ns() >= call.deadline_ns
+
+
 class CallServer:
     """Serves calls to clients that connect at ``listener``, which is closed at the end.
 
     Clients are served round robin. Where the handler runs several calls as one, a call waits up to ``batch_wait_s``
-    for those of other clients that called a moment ago, never for its own client's. Where it has several lanes, calls
-    that come while others run are run beside them, each answered when it is done; a caller alone is served without a
-    change of threads.
+    for those of other clients that called a moment ago, never for its own client's. Where it does not, calls that come
+    while others run are run on threads beside this one, as many at once as the handler has lanes, and each is answered
+    when it is done; a caller alone is served without a change of threads.
 
     ``max_bytes`` bounds the shared memory of one client; a client with large tensors
     gets fewer slots. ``allowed_uids``: who may connect; None is our own user and root.
@@ -135,7 +140,11 @@ class CallServer:
         self._calls = self._errors = self._expired = 0
         self._complaints: Dict[str, Tuple[float, int]] = {}
         self._closed = False
-        self._lanes = ThreadPoolExecutor(handler.lanes, thread_name_prefix="lane") if handler.lanes > 1 else None
+        # What comes while a batch is run is wanted for the next batch, not for a run of its own.
+        batches = handler.max_batch > 1
+        self._lanes = None if batches else ThreadPoolExecutor(handler.lanes, thread_name_prefix="lane")
+        # One more than can run: a lane that is done goes on with it at once, while its answer is given.
+        self._most_running = 1 if batches else handler.lanes + 1
         self._running = 0
         self._done: Deque[Tuple[_Turns, Sequence[CallOutcome]]] = deque()
         self._crowded_until = 0.0
@@ -148,13 +157,14 @@ class CallServer:
     @property
     def stats(self) -> CallStats:
         """The counters; may be read from any thread."""
-        return CallStats(len(self._clients), len(self._queue), self._calls, self._errors, self._expired)
+        waiting = len(self._queue) + max(0, self._running - self._handler.lanes)
+        return CallStats(len(self._clients), waiting, self._calls, self._errors, self._expired)
 
     def serve(self) -> None:
         """Serve until :meth:`close`; the caller's thread does the work. To be called once."""
         try:
             while not self._closed:
-                may_run = self._running < self._handler.lanes
+                may_run = self._running < self._most_running
                 self._listen(0 if len(self._queue) and may_run else None)
                 self._answer_done()
                 if self._handler.max_batch > 1 and len(self._queue):
@@ -259,7 +269,7 @@ class CallServer:
 
     def _serve_turn(self) -> bool:
         """Run the calls whose turn it is, one or as many as the handler takes at once; False when nothing may run."""
-        if self._running >= self._handler.lanes:
+        if self._running >= self._most_running:
             return False
         turns = self._turns()
         if not turns:
@@ -285,18 +295,18 @@ class CallServer:
             if turn is None:
                 break
             connection, call = self._clients[turn[0]], turn[1]
-            if call.deadline_ns and time.monotonic_ns() >= call.deadline_ns:
-                self._expired += 1
-                message = "the call's time was over before its turn came: {} calls wait".format(len(self._queue))
-                self._complain(EXPIRED, message)
-                self._finish(connection, call, wire.encode(wire.Fault(call.call, EXPIRED, message)))
+            if _is_late(call):
+                self._answer(connection, call, CallError(EXPIRED, _LATE + ": {} calls wait".format(len(self._queue))))
                 continue
             turns.append((connection, call))
         return turns
 
     def _run_in_lane(self, turns: _Turns, inputs: Sequence[CallInput]) -> None:
         """Run on a thread of the lanes; the thread that serves gives the answers."""
-        self._done.append((turns, self._run(inputs)))
+        if self._closed:
+            return
+        late = [call for _, call in turns if _is_late(call)]
+        self._done.append((turns, [CallError(EXPIRED, _LATE)] * len(turns) if late else self._run(inputs)))
         os.write(self._wake_w, b"d")
 
     def _answer_done(self) -> None:
@@ -322,7 +332,8 @@ class CallServer:
             data, beside = wire.encode(answer), descriptor
             self._calls += 1
         except CallError as error:
-            self._errors += 1
+            self._expired += error.code == EXPIRED
+            self._errors += error.code != EXPIRED
             self._complain(error.code, error.message)
             data = wire.encode(wire.Fault(call.call, error.code, error.message))
         except RingError as error:
