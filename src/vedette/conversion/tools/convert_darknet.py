@@ -15,6 +15,7 @@ from toolkit import Refused, Request, run, sample_inputs, tell, write_reference,
 
 Section = Dict[str, str]
 _OPSET = 13
+_ACTIVATIONS = ("leaky", "relu", "relu6", "logistic", "tanh", "swish", "mish")
 
 
 def convert(request: Request) -> Dict[str, Any]:
@@ -172,9 +173,10 @@ class Network:
         net.setInput(picture)
         last: Dict[int, str] = {}
         for name in net.getLayerNames():
-            number = name.rsplit("_", 1)[-1]
+            kind, _, number = name.rpartition("_")
             if number.isdigit():
-                last[int(number)] = name
+                # OpenCV counts an activation as the layer after the one that it belongs to.
+                last[int(number) - (kind in _ACTIVATIONS)] = name
         known = [index for index in range(len(self._outputs)) if index in last]
         given = net.forward([last[index] for index in known])
         return {self._outputs[index][0]: value for index, value in zip(known, given)}

@@ -32,8 +32,9 @@ def convert(request: Request) -> Dict[str, Any]:
     write_reference(request, [_renamed(request, names, sample) for sample in samples], outputs)
     if request.options.get("values"):
         inside = symbol.get_internals()
-        given = _run(inside, parameters, names, samples[0])
-        write_values(request, {n.replace("_output", ""): value for n, value in zip(inside.list_outputs(), given)})
+        made = [name for name in inside.list_outputs() if name.endswith("_output")]
+        given = _run(mxnet.sym.Group([inside[name] for name in made]), parameters, names, samples[0])
+        write_values(request, {name[: -len("_output")]: value for name, value in zip(made, given)})
     tell("writing ONNX")
     try:
         exporter.export_model(

@@ -4,6 +4,7 @@
 ``locate``: where a model parts from its original.
 """
 
+import re
 from typing import Any, Dict, Iterator, List, Optional
 
 import numpy as np
@@ -304,7 +305,7 @@ def locate(request: Request) -> Dict[str, Any]:
                 gaps[name] = gap
             if gap is not None and gap > limit:
                 at = _quantised(node, model.graph.node)
-                return {"operator": at.op_type, "node": at.name or at.output[0], "before": before, "after": gap}
+                return {"operator": at.op_type, "node": _called(at), "before": before, "after": gap}
     return {"compared": len(gaps)}
 
 
@@ -314,6 +315,11 @@ def _quantised(node: Any, nodes: Any) -> Any:
     while node.op_type in ("QuantizeLinear", "DequantizeLinear") and node.input[0] in makers:
         node = makers[node.input[0]]
     return node
+
+
+def _called(node: Any) -> str:
+    """Return the name that says most: PyTorch's exporter numbers its nodes and names what they give."""
+    return str(node.output[0] if re.fullmatch(r"n\d+|node_.*|", node.name) else node.name)
 
 
 def _trace(model: Any, sample: Dict[str, np.ndarray], names: "set[str]") -> Dict[str, np.ndarray]:
