@@ -65,7 +65,7 @@ def test_a_real_framework_is_not_converted(
     ("toolchain", "file", "shape", "operator"),
     [
         (TORCH, "net.pt2", NCHW, "Clip `hardtanh`"),
-        (TENSORFLOW, "net.h5", NHWC, "Conv `"),
+        (TENSORFLOW, "net.h5", NHWC, ""),
         (TENSORFLOW, "frozen.pb", NHWC, "Conv `Conv2D`"),
         (MXNET, "net-symbol.json", NCHW, "Conv `conv0`"),
         (DARKNET, "yolo_small.cfg", NCHW, "LeakyRelu `leaky_0`"),

@@ -362,7 +362,8 @@ def _keras(request: Request) -> Original:
 
     function = forward.get_concrete_function(*free)
     tensors = tf.nest.flatten(function.structured_outputs)
-    order = [tensor.name for tensor in function.inputs if tensor.dtype != tf.resource]
+    # What it captures comes after its arguments: variables, and constants of layers such as Normalization.
+    order = [tensor.name for tensor in function.inputs[: len(free)]]
 
     def call(given: Dict[str, np.ndarray]) -> Outputs:
         return [value.numpy() for value in tf.nest.flatten(forward(*[tf.constant(given[name]) for name in order]))]
