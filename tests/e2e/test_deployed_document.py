@@ -2,6 +2,8 @@
 
 ``vedette deploy`` to a simulated group of 1,000 devices; the document that such a device gets, with what was really
 published, brings up video on a local nucleus, as the Java nucleus and as nucleus lite.
+
+Applications of one device are independent of one another: two by default, ``VEDETTE_APPLICATIONS=10`` tries ten.
 """
 
 import json
@@ -30,7 +32,28 @@ from vedette.cloud_stand_in.component_store import Fetch
 from .suite import EXAMPLES, STREET, VEDETTE
 from .waiting import eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+APPLICATIONS = int(os.environ.get("VEDETTE_APPLICATIONS", "2"))
+TELLS = """
+import json, os, panoramasdk
+
+class Tells(panoramasdk.node):
+    def run(self):
+        while True:
+            told = {"pid": os.getpid(), "threshold": self.inputs.threshold.get(), "label": self.inputs.label.get()}
+            with open("/opt/aws/panorama/storage/new", "w") as file:
+                json.dump(told, file)
+            os.replace("/opt/aws/panorama/storage/new", "/opt/aws/panorama/storage/told")
+            self.stopping.wait(0.2)
+
+    def __init__(self):
+        import threading
+        self.stopping = threading.Event()
+
+Tells().run()
+"""
+GROUP = "several"
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240 + 60 * APPLICATIONS)]
 GROUPS = "arn:aws:iot:us-east-1:123456789012:thinggroup/"
 
 
@@ -68,18 +91,22 @@ class Machine:
         """Write recipes and artifacts as a device downloads them."""
         store = self.stand_in.components
         for component in store.list_components("PRIVATE"):
-            (made,) = store.versions(component["componentName"])
-            name, version = made.recipe.component_name, made.recipe.component_version
-            recipe = self.folder / "recipes" / f"{name}-{version}.yaml"
-            recipe.parent.mkdir(exist_ok=True)
-            recipe.write_text(yaml.safe_dump(dict(made.text), sort_keys=False))
-            for artifact in (a for m in made.text["Manifests"] for a in m.get("Artifacts", ())):
-                bucket, _, key = artifact["URI"].removeprefix("s3://").partition("/")
-                path = self.folder / "artifacts" / name / version / key.rpartition("/")[2]
-                path.parent.mkdir(parents=True, exist_ok=True)
-                data = self.fetch(bucket, key)
-                assert data is not None
-                path.write_bytes(data)
+            for made in store.versions(component["componentName"]):
+                self._fetch(made.recipe.component_name, made.recipe.component_version, made.text)
+
+    def _fetch(self, name: str, version: str, text: Mapping[str, Any]) -> None:
+        recipe = self.folder / "recipes" / f"{name}-{version}.yaml"
+        if recipe.exists():
+            return
+        recipe.parent.mkdir(exist_ok=True)
+        recipe.write_text(yaml.safe_dump(dict(text), sort_keys=False))
+        for artifact in (a for m in text["Manifests"] for a in m.get("Artifacts", ())):
+            bucket, _, key = artifact["URI"].removeprefix("s3://").partition("/")
+            path = self.folder / "artifacts" / name / version / key.rpartition("/")[2]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            data = self.fetch(bucket, key)
+            assert data is not None
+            path.write_bytes(data)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +127,7 @@ def machine(machine_runs_suites: None) -> Iterator[Machine]:
             aws_secret_access_key="testing",
         )
         requests.post(f"{endpoint}/moto-api/reset", timeout=30).raise_for_status()
-        for group in ("java", "lite"):
+        for group in ("java", "lite", "several"):
             iot.create_thing_group(thingGroupName=group)
             stand_in.fleet.add_devices([f"{group}-{number:04}" for number in range(1000)], [GROUPS + group])
         made = Machine(stand_in, fetch, endpoint, folder)
@@ -213,3 +240,142 @@ def test_what_a_device_is_sent_brings_up_no_video(machine: Machine, nucleus: str
     finally:
         process.terminate()
         process.wait(30)
+
+
+def parameter(name: str, kind: str, value: object) -> dict[str, Any]:
+    return {"name": name, "interface": kind, "value": value, "overridable": True}
+
+
+def write_project(folder: Path, label: str) -> Path:
+    """Write an application that tells its parameters and its process id."""
+    package = folder / "packages" / "123456789012-TELLS-1.0"
+    (package / "src").mkdir(parents=True, exist_ok=True)
+    (folder / "graphs" / "tells").mkdir(parents=True, exist_ok=True)
+    (package / "src" / "application.py").write_text(TELLS)
+    entry = {"envelopeVersion": "2021-01-01", "entry": {"path": "python3", "name": "/panorama/application.py"}}
+    (package / "descriptor.json").write_text(json.dumps({"runtimeDescriptor": entry}))
+    inputs = [
+        {"name": "threshold", "type": "int32", "default": 1},
+        {"name": "label", "type": "string", "default": "x"},
+    ]
+    interface = {"name": "interface", "category": "business_logic", "asset": "code_asset", "inputs": inputs}
+    about = {"envelopeVersion": "2021-01-01", "name": "TELLS", "version": "1.0", "assets": []}
+    document = {"nodePackage": {**about, "interfaces": [{**interface, "outputs": []}]}}
+    (package / "package.json").write_text(json.dumps(document))
+    graph = {
+        "envelopeVersion": "2021-01-01",
+        "packages": [{"name": "123456789012::TELLS", "version": "1.0"}],
+        "nodes": [
+            {"name": "code_node", "interface": "123456789012::TELLS.interface"},
+            parameter("threshold_node", "int32", 1),
+            parameter("label_node", "string", label),
+        ],
+        "edges": [
+            {"producer": "threshold_node", "consumer": "code_node.threshold"},
+            {"producer": "label_node", "consumer": "code_node.label"},
+        ],
+    }
+    (folder / "graphs" / "tells" / "graph.json").write_text(json.dumps({"nodeGraph": graph}))
+    return folder
+
+
+class Device:
+    """A nucleus that gets what the stand-in's devices get."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine, self.root = machine, machine.folder / GROUP / "root"
+        self.process = subprocess.Popen(
+            [str(VEDETTE), "nucleus", "start", "--root", str(self.root)],
+            env=machine.environ,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        eventually(lambda: list(machine.folder.glob("vedette/*/instance.json")), "the nucleus runs", within_s=60.0)
+
+    def deploy(self, *arguments: str | Path, fails: bool = False) -> None:
+        """Deploy with the command, then let the nucleus carry out what a device of the group is sent."""
+        self.machine.vedette(
+            "deploy",
+            *arguments,
+            "--to",
+            f"thing-group/{GROUP}",
+            "--no-monitor",
+            "--no-cloud-logs",
+            "--no-wait",
+            "--yes",
+        )
+        self.machine.fetch_published()
+        document = self.machine.stand_in.fleet.device_document(GROUPS + GROUP)
+        if "vedette.Runtime" in document["components"]:
+            document["components"]["vedette.Runtime"]["configurationUpdate"] = {"merge": {"python": sys.executable}}
+        path = self.machine.folder / "document.json"
+        path.write_text(json.dumps(document))
+        self.machine.vedette(
+            "deployment", "create", "--recipe-dir", self.machine.folder / "recipes",
+            "--artifact-dir", self.machine.folder / "artifacts", "--document", path, "--root", self.root,
+            code=int(fails),
+        )  # fmt: skip
+
+    def told(self, instance: str) -> dict[str, Any]:
+        """Return what an instance tells; empty before it does."""
+        path = self.root / "work" / f"vedette.app.{instance}" / "storage" / "told"
+        return dict(json.loads(path.read_text())) if path.exists() else {}
+
+    def tells(self, instance: str, **expected: object) -> int:
+        """Wait until an instance tells this; return its process id."""
+        found = eventually(
+            lambda: (told := self.told(instance)) if expected.items() <= self.told(instance).items() else None,
+            f"{instance} tells {expected}",
+            within_s=60.0,
+        )
+        return int(found["pid"])
+
+    def left_of(self, instance: str) -> list[str]:
+        """Return what there is of an instance on the disk.
+
+        Without its archive and recipe: AWS's nucleus removes them itself, the local one keeps a store to deploy from.
+        """
+        return [
+            str(path.relative_to(self.root))
+            for place in ("work", "packages/artifacts-unarchived")
+            for path in (self.root / place).rglob("*")
+            if f"vedette.app.{instance}" in str(path) and path.is_file()
+        ]
+
+
+def test_applications_of_a_device_disturb_one_another(machine: Machine) -> None:
+    project = write_project(machine.folder / GROUP / "tells", "first")
+    device = Device(machine)
+    try:
+        # Instances of one folder, each with a value of its own, deployed one after the other.
+        pids: dict[str, int] = {}
+        for number in range(APPLICATIONS):
+            name = f"app-{number}"
+            device.deploy(project, "--name", name, "--set", f"threshold_node={10 + number}")
+            pids[name] = device.tells(name, threshold=10 + number, label="first")
+            assert {known: device.tells(known) for known in pids} == pids
+        # A default that changed in the manifest arrives, although the device keeps the configuration it had.
+        write_project(project, "second")
+        device.deploy(project, "--name", "app-0", "--set", "threshold_node=10")
+        device.tells("app-0", threshold=10, label="second")
+        # A value that is not given any more is the manifest's again.
+        device.deploy(project, "--name", "app-0")
+        pids["app-0"] = device.tells("app-0", threshold=1, label="second")
+        assert {known: device.tells(known) for known in pids} == pids
+        # What is removed leaves nothing behind, and nobody else hears of it.
+        assert device.left_of("app-0")
+        device.deploy("--remove", "app-0")
+        assert device.left_of("app-0") == []
+        del pids["app-0"]
+        assert {known: device.tells(known) for known in pids} == pids
+        # A faulty one can be removed as well.
+        (project / "packages" / "123456789012-TELLS-1.0" / "requirements.txt").write_text("???\n")
+        device.deploy(project, "--name", "faulty", "--on-failure", "keep", fails=True)
+        listed = machine.vedette("component", "details", "vedette.app.faulty", "--json", "--root", device.root)
+        assert json.loads(listed)["component"]["state"] == "BROKEN"
+        device.deploy("--remove", "faulty")
+        assert device.left_of("faulty") == []
+        assert {known: device.tells(known) for known in pids} == pids
+    finally:
+        device.process.terminate()
+        device.process.wait(30)

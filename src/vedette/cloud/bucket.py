@@ -18,6 +18,8 @@ BUCKET_PREFIX: Final = "vedette-components"
 """GDK makes the same name of it: ``vedette-components-<region>-<account>``."""
 WORKERS: Final = 6
 PART_BYTES: Final = 16 << 20
+_PARTS_AT_ONCE: Final = 4
+"""Each is held in memory twice while it goes up: the whole stays under 200 MB, however large a file is."""
 _MAX_PARTS: Final = 9_000
 
 Progress = Callable[[int, int], None]
@@ -113,6 +115,7 @@ class Bucket:
             small = [item for item in uploads if item.size <= PART_BYTES]
             large = [item for item in uploads if item.size > PART_BYTES]
             _all([pool.submit(self._put, item, tally) for item in small])
+        with ThreadPoolExecutor(_PARTS_AT_ONCE) as pool:
             for item in large:
                 try:
                     self._put_in_parts(item, pool, tally)

@@ -39,6 +39,13 @@ def suite_dependencies(manifest: ApplicationManifest) -> dict[str, str]:
     return {**dependencies, "vedette.Display": "SOFT"}
 
 
+_UNINSTALL: Final = 'find "{work:path}" -mindepth 1 -delete'
+"""Storage, logs and root file system go with the component; a new version or another configuration does not run this.
+
+The nucleus itself removes artifacts and recipes. Nucleus lite has no such step.
+"""
+
+
 def application_recipe(
     name: str, instance: str, manifest: ApplicationManifest, models: Mapping[str, str], *, role: bool = False
 ) -> dict[str, Any]:
@@ -66,6 +73,7 @@ def application_recipe(
                 "Setenv": dict(_PYTHONPATH),
             },
             "run": {"Script": f"{_PYTHON} {_HOST % 'run'}{more}", "Setenv": dict(_PYTHONPATH)},
+            "uninstall": _UNINSTALL,
         },
         APPLICATION_ARCHIVE,
         beside=() if manifest.container is None else (manifest.container.file,),
@@ -81,7 +89,12 @@ def model_recipe(name: str, package: str, version: str) -> dict[str, Any]:
         'mv -Tf "{work:path}/current.new" "{work:path}/current"',
     ]
     return _recipe(
-        name, f"Models of Panorama package {package} {version}", {}, {}, {"install": "\n".join(link)}, MODEL_ARCHIVE
+        name,
+        f"Models of Panorama package {package} {version}",
+        {},
+        {},
+        {"install": "\n".join(link), "uninstall": _UNINSTALL},
+        MODEL_ARCHIVE,
     )
 
 

@@ -16,6 +16,7 @@ from vedette.cli.deploy import deploy as deploy_command
 from vedette.cli.failure import Failure
 from vedette.cli.main import app
 from vedette.cli.terminal import Terminal
+from vedette.cloud.cameras import CameraRegistry, Login
 from vedette.cloud.panorama_words import JOB_PROGRESS, STATUS, progress_of, status_of
 
 from .conftest import Aws
@@ -173,6 +174,28 @@ def test_publishing_an_application_leaves_something_for_its_deployment(deployed:
     )["plan"]  # fmt: skip
     assert [item["state"] for item in plan["publish"]] == ["there"]
     assert "no folder" in vedette("publish", "nothing-like-it", code=1)
+
+
+def test_sites_that_differ_by_their_override_get_other_components(deployed: Aws, tmp_path: Path) -> None:
+    """Two devices, two overrides, one component version."""
+    for site in ("north", "south"):
+        deployed.thing(site)
+        CameraRegistry(deployed.cloud()).add(f"gate-{site}", Login(f"rtsp://10.0.0.21/{site}", "viewer", "secret"))
+        camera = f"123456789012::gate-{site}.gate-{site}"
+        document = {
+            "envelopeVersion": "2021-01-01",
+            "packages": [{"name": f"123456789012::gate-{site}", "version": "1.0"}],
+            "nodes": [{"name": "gate", "interface": camera, "launch": "onAppStart"}],
+            "nodeOverrides": [{"replace": "camera_node", "with": [{"name": "gate"}]}],
+        }
+        override = tmp_path / f"{site}.json"
+        override.write_text(json.dumps({"nodeGraphOverrides": document}))
+        deploy(directories=[RECORDER], targets=[f"thing/{site}"], cameras=[], overrides=[override], instance="counter")
+    places = [item for item in answer("application", "list")["applications"] if item["name"] == "counter"]
+    assert [item["target"] for item in places] == ["thing/north", "thing/south"]
+    assert len({(item["component"], item["version"]) for item in places}) == 1
+    told = [answer("application", "describe", "counter", "--target", item["target"])["application"] for item in places]
+    assert [item["cameras"] for item in told] == [{"camera_node": ["gate-north"]}, {"camera_node": ["gate-south"]}]
 
 
 def test_an_archive_in_s3_does_not_become_a_component(deployed: Aws, tmp_path: Path) -> None:

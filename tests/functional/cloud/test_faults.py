@@ -6,7 +6,10 @@
 import json
 import os
 import random
+import signal
+import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,6 +29,8 @@ from vedette.cloud.planning import Application, Order, make_plan, plan_target
 from .conftest import Aws, order, publish_suite
 from .test_deploying import Silent
 
+KILLS = int(os.environ.get("VEDETTE_KILLS", "2"))
+RECORDER = Path(__file__).parents[2] / "fixtures" / "applications" / "recorder"
 COUNT = int(os.environ.get("VEDETTE_FAULTS", "8"))
 SEED = int(os.environ.get("VEDETTE_FAULTS_SEED", "20260531"))
 KINDS = (
@@ -201,3 +206,50 @@ def test_a_run_that_was_cut_off_ends_in_another_state(
             run(healthy, wanted)
         assert state(aws) == expected, f"{told}, struck {faulty.struck}"
     sys.stdout.write(f"{COUNT} faults in {undisturbed.count} calls: {failed} runs failed and were run again\n")
+
+
+def killed_after(seconds: float, how: signal.Signals, *arguments: str) -> int:
+    """Run the real command and end it after so many seconds; return its exit code."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vedette.cli.entry", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(how)
+        return process.wait(30)
+
+
+@pytest.mark.timeout(120 + 20 * KILLS)
+def test_a_command_that_was_ended_leaves_another_state(aws: Aws, tmp_path: Path) -> None:
+    """``VEDETTE_KILLS=40`` ends the real command so often, by SIGKILL and Ctrl-C in turn, at any moment of its run."""
+    deploy = (
+        "deploy", str(RECORDER), "--to", "thing-group/shop", "--yes", "--no-wait", "--no-monitor",
+        "--camera", "camera_node=rtsp://viewer:pass@10.0.0.21/stream1",
+    )  # fmt: skip
+
+    def begin() -> None:
+        requests.post(f"{aws.endpoint}/moto-api/reset", timeout=30).raise_for_status()
+        aws.stand_in.reset()
+        publish_suite(aws.cloud(), tmp_path / "suite")
+        aws.group("shop")
+
+    begin()
+    started = time.monotonic()
+    assert killed_after(100, signal.SIGKILL, *deploy) == 0
+    took, expected = time.monotonic() - started, state(aws)
+    assert len(expected["deployments"]) == 1
+    chance = random.Random(SEED)
+    ended = []
+    for number in range(KILLS):
+        begin()
+        how = (signal.SIGKILL, signal.SIGINT)[number % 2]
+        ended.append(killed_after(chance.uniform(0.3, 1.0) * took, how, *deploy))
+        assert killed_after(100, how, *deploy) == 0
+        assert state(aws) == expected, f"trial {number}: {how.name}, {ended[-1]}"
+    sys.stdout.write(f"exit codes of {KILLS} runs that were ended: {ended}\n")
+    assert set(ended) <= {0, 130, -signal.SIGKILL, -signal.SIGINT}

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from vedette.cli.failure import Failure
 from vedette.cli.main import app
+from vedette.cloud import InvalidRequestError
 from vedette.cloud.bucket import default_bucket
 from vedette.cloud.planning import Application, make_plan
 from vedette.cloud.publishing import plan_publications, publish
@@ -176,3 +177,14 @@ def test_two_hundred_deployments_a_day_are_a_limit(aws: Aws, suite: str, make_ap
         aws.stand_in.fleet.work()
     assert made.revision == DEPLOYMENTS
     assert aws.stand_in.fleet.deployments[made.deployment_id]["deploymentStatus"] == "COMPLETED"
+
+
+def test_an_artifact_that_greengrass_does_not_take_is_uploaded(aws: Aws, tmp_path: Path) -> None:
+    item = tiny(tmp_path, "vedette.app.large", "1.0.0")
+    with item.artifacts[0].open("r+b") as file:
+        file.truncate(2_100_000_000)  # takes no room on the disk
+    with pytest.raises(
+        InvalidRequestError, match=r"the artifacts of vedette.app.large have 2.1 GB: Greengrass takes 2 GB"
+    ):
+        plan_publications(aws.cloud(), [item])
+    assert aws.client("s3").list_buckets()["Buckets"] == []

@@ -127,7 +127,7 @@ def test_recipe_is_refused_by_a_nucleus(project: Path) -> None:
         document = yaml.safe_load(text)
         (manifest,) = document["Manifests"]
         assert manifest["Platform"] == {"os": "linux", "runtime": "*"}
-        assert set(manifest["Lifecycle"]) <= {"install", "run"}, "nucleus lite reads lower-case keys only"
+        assert set(manifest["Lifecycle"]) <= {"install", "run", "uninstall"}, "nucleus lite reads lower-case keys only"
         for step in manifest["Lifecycle"].values():
             assert isinstance(step, str) or set(step) <= {"Script", "Timeout", "Setenv"}
 
