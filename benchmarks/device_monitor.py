@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--applications", type=int, default=2)
     parser.add_argument("--seconds", type=int, default=180)
     given = parser.parse_args()
-    aws = ThreadedMotoServer(port=0, verbose=False)
+    aws = ThreadedMotoServer(port=0, ip_address="127.0.0.1", verbose=False)
     aws.start()
     host, port = aws.get_host_and_port()
     pause = threading.Event()
@@ -86,7 +86,7 @@ def main() -> None:
                 **environments["monitor"],
                 "AWS_IOT_THING_NAME": "bench-1",
                 "AWS_REGION": "eu-west-1",
-                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+                "AWS_ENDPOINT_URL": f"http://{host}:{port}",
                 "AWS_ACCESS_KEY_ID": "x",
                 "AWS_SECRET_ACCESS_KEY": "y",
             },
@@ -110,7 +110,7 @@ def main() -> None:
             aws.stop()
     statuses = given.cameras + given.applications + 1
     print(f"{given.cameras} cameras, {given.applications} applications, 1 model: {statuses} statuses a second")
-    print(f"processor {100 * used / seconds:.2f} % of a core over {seconds:.0f} s (host {host})")
+    print(f"processor {100 * used / seconds:.2f} % of a core over {seconds:.0f} s")
     print(f"memory    {peak:.1f} MB at most")
     print(f"baselines: SDK alone {baseline(SDK):.1f} MB, boto3 with one client {baseline(BOTO3):.1f} MB")
 

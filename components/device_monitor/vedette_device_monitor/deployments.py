@@ -12,6 +12,7 @@ from typing import Any, Final
 from vedette.application.log_streams import OCC_LOG
 from vedette.log_events import STREAM, about
 from vedette.messages import DeploymentState, DeploymentStatus
+from vedette.redaction import redact
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class Deployments:
             name = self.status.name
         details = execution.get("statusDetails")
         reasons = [str(details[key]) for key in _REASONS if key in details] if isinstance(details, Mapping) else []
-        detail = reasons[0][:300] if reasons and state is DeploymentState.FAILED else ""
+        detail = redact(reasons[0])[:300] if reasons and state is DeploymentState.FAILED else ""
         self._by_job = True
         self._set(job_id, name, state, detail)
         return True

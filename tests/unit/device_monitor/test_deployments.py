@@ -95,6 +95,17 @@ def test_the_end_is_shown_for_ever_or_never() -> None:
     assert known.state == "succeeded"
 
 
+def test_a_reason_tells_a_login() -> None:
+    known = Known()
+    known.deployments.job(job("IN_PROGRESS"))
+    cause = "script failed: ffmpeg rtsp://viewer:planted-4711@192.0.2.7/stream"
+    known.deployments.job(job("FAILED", None, **{"deployment-failure-cause": cause}))
+    status = known.deployments.status
+    assert status is not None
+    assert "planted" not in status.detail
+    assert "192.0.2.7" in status.detail
+
+
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[tuple[MemoryBroker, Monitor, MemoryBus]]:
     broker = MemoryBroker()
