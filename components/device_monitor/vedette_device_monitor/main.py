@@ -56,6 +56,8 @@ _IN_THE_MIDDLE_S: Final = 30.0
 _LOOK_S: Final = 1.0
 _COMPONENTS_S: Final = 30.0
 """Between two looks at the nucleus's list of components."""
+_UNANSWERED: Final = 3
+"""Questions for it without an answer, each of which holds everything up for seconds, before none is asked any more."""
 _COUNTERS: Final = "counters"
 
 
@@ -124,6 +126,7 @@ class Monitor:
         self._components: list[ComponentHealth] = []
         self._ask_components = True
         self._components_due = 0.0
+        self._unanswered = 0
         self._facts = {"thing": thing, **device_facts(environ)}
         self._network = NetworkWatch()
         self._keeper: ShadowKeeper | None = None
@@ -255,14 +258,14 @@ class Monitor:
             listed = self._bus.list_components()
         except BusLost:
             raise
-        except BusTimeout as error:
-            logger.debug("%s", error)
-            return
         except BusError as error:
             # Nucleus lite, or the Java nucleus without aws.greengrass.Cli: AWS knows the states all the same.
-            logger.info("states of components are not in the health document: %s", error)
-            self._ask_components = False
+            self._unanswered += 1
+            if not isinstance(error, BusTimeout) or self._unanswered >= _UNANSWERED:
+                logger.info("states of components are not in the health document: %s", error)
+                self._ask_components = False
             return
+        self._unanswered = 0
         with self._lock:
             self._components = [ComponentHealth(name=c.name, state=c.state, version=c.version) for c in listed]
             self._told = None if self._told is None else (-1, self._told[1])

@@ -12,6 +12,7 @@ from vedette_device_monitor.configuration import MonitorConfiguration
 from vedette_device_monitor.deployments import LINGER_S, Deployments
 from vedette_device_monitor.main import Clocks, Monitor
 
+from vedette.bus import BusTimeout
 from vedette.bus.interface import InstalledComponent
 from vedette.bus.memory import MemoryBroker, MemoryBus
 from vedette.messages import DeploymentState, DeploymentStatus
@@ -150,3 +151,20 @@ def test_a_nucleus_that_lists_no_components_ends_the_monitor(
     for _ in range(3):
         monitor.look_around()
     assert sum("components are not in the health document" in line for line in caplog.messages) == 1
+
+
+def test_a_nucleus_without_an_answer_is_asked_for_ever(
+    broker: tuple[MemoryBroker, Monitor, MemoryBus], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, monitor, _ = broker
+    asked = []
+
+    def silent(self: MemoryBus) -> list[InstalledComponent]:
+        asked.append(self.component)
+        raise BusTimeout("no answer from the nucleus")
+
+    monkeypatch.setattr(MemoryBus, "list_components", silent)
+    for _ in range(10):
+        monitor._components_due = 0.0
+        monitor.look_around()
+    assert len(asked) == 3
