@@ -3,10 +3,11 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from vedette.aws_calls import OutcomeUnknown, Unreachable, transport
+from vedette.aws_calls import KeptConnection, OutcomeUnknown, Unreachable, transport
 from vedette.aws_calls.transport import send
 
 
@@ -121,3 +122,67 @@ def test_the_proxy_of_the_site_is_passed_by(serve: Callable[..., str], monkeypat
     assert send("POST", "http://monitoring.example:8123/", {}, b"hello").status == 200
     assert got[0].startswith(b"CONNECT monitoring.example:8123")
     assert b"Proxy-Authorization: Basic dXNlcjpwQHNz" in got[0]
+
+
+class Keeping(ThreadingHTTPServer):
+    """Answers on connections that stay open, until it is told to close one without a word."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.requests: list[bytes] = []
+        self.hangs_up = False
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                outer.connections += 1
+                super().setup()
+
+            def do_POST(self) -> None:
+                outer.requests.append(self.rfile.read(int(self.headers["Content-Length"])))
+                self.send_response(200)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"ok")
+                if outer.hangs_up:
+                    self.close_connection = True
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        super().__init__(("127.0.0.1", 0), Handler)
+
+
+@pytest.fixture
+def keeping() -> Iterator[Keeping]:
+    server = Keeping()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join(20)
+    server.server_close()
+
+
+def test_each_request_costs_a_handshake_or_one_is_lost_with_its_connection(keeping: Keeping) -> None:
+    now = 0.0
+    kept = KeptConnection(lambda: now)
+    url = f"http://127.0.0.1:{keeping.server_address[1]}/"
+
+    def ask(body: bytes) -> bytes:
+        return kept.send("POST", url, {"Content-Length": str(len(body))}, body).body
+
+    assert [ask(b"1"), ask(b"2"), ask(b"3")] == [b"ok"] * 3
+    assert keeping.connections == 1
+    keeping.hangs_up = True
+    ask(b"4")  # the other end closes behind its answer, without having said so
+    keeping.hangs_up = False
+    assert ask(b"5") == b"ok"
+    assert keeping.connections == 2
+    now = 1000.0  # too long without a request: nobody knows what is between
+    assert ask(b"6") == b"ok"
+    assert keeping.connections == 3
+    assert keeping.requests == [b"1", b"2", b"3", b"4", b"5", b"6"]
+    kept.close()

@@ -189,6 +189,9 @@ def test_an_installation_leaves_keys_behind_or_cannot_be_repeated(account: Aws, 
     assert lost.returncode == 1
     assert "provision the device again" in lost.stderr
     assert "step 'keys' failed" in lost.stderr
+    left = (tmp_path / "vedette-shop-01.log").read_text()
+    assert "provision the device again" in left
+    assert "step 'keys' failed with exit code 1" in left
 
 
 def test_a_claim_makes_no_devices_or_lasts_for_ever(account: Aws, tmp_path: Path, tools: Path) -> None:

@@ -69,6 +69,8 @@ class Backlog:
     ) -> None:
         self.lost_bytes = 0
         """Of files that were removed, or cut, before they were sent."""
+        self.waiting_bytes = 0
+        """On the disk and not sent, as of the last look or request; another thread may read it."""
         self._folders = folders
         self._positions = positions
         self._clock = clock
@@ -79,11 +81,6 @@ class Backlog:
         self._looked_at: float | None = None
         self._saved_at = clock()
         self.streams: Mapping[str, LogStreams] = {}
-
-    @property
-    def waiting_bytes(self) -> int:
-        """Bytes on the disk that have not been sent."""
-        return sum(max(0, each.file.size - each.place.position) for each in self._followed.values())
 
     def look(self) -> None:
         """See which files there are, and which have grown."""
@@ -96,12 +93,18 @@ class Backlog:
             self._see(key, file, now, since_s)
         for key in [key for key in self._followed if key not in found]:
             self._miss(key)
+        self.count()
         if since_s is None or now - self._saved_at >= MARKS_SAVED_S:
             self._note_versions()
         if now - self._saved_at >= MARKS_SAVED_S:
             self._saved_at = now
             self._positions.save((key, each.place) for key, each in self._followed.items() if self._unsent(each))
             self._positions.forget(self._followed)
+
+    def count(self) -> None:
+        """Count what waits."""
+        followed = self._followed.values()
+        self.waiting_bytes = sum(each.file.size - each.place.position for each in followed if self._unsent(each))
 
     def waiting(self) -> list[str]:
         """Return the keys of the files with something to send, the one that grew longest ago first."""

@@ -134,5 +134,5 @@ def _text_of(entry: Mapping[str, Any]) -> str:
         return ""
     priority = str(entry.get("PRIORITY", "6"))
     level = _LEVELS[int(priority)] if priority.isdigit() and int(priority) < len(_LEVELS) else "INFO"
-    who = entry.get("SYSLOG_IDENTIFIER") or entry.get("_SYSTEMD_UNIT") or ""
+    who = entry.get("SYSLOG_IDENTIFIER") or entry.get("_SYSTEMD_UNIT") or entry.get("_TRANSPORT") or "?"
     return redact(f"{level} {who}: {message}"[:_MOST_TEXT].replace("\0", ""))

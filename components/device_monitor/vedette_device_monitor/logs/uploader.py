@@ -161,6 +161,7 @@ class Uploader:
                 places.append(self._backlog.done(chunk))
         cursor = [(_CURSOR, journal.cursor)] if journal is not None and not any(journal.parts.values()) else []
         self._positions.save(places, cursor)
+        self._backlog.count()
 
     def _send(self, where: Where, parts: Sequence["Chunk | JournalPart"]) -> None:
         """Send what all parts have for a stream; what has arrived is taken out of them.
