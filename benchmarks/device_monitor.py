@@ -1,6 +1,8 @@
 """What vedette.DeviceMonitor costs: processor time and memory of its process, on a real IPC connection.
 
-    python benchmarks/device_monitor.py [--cameras 8] [--applications 2] [--seconds 180]
+    python benchmarks/device_monitor.py [--cameras 8] [--applications 2] [--seconds 180] [--lines 20]
+
+``--lines``: each application prints so many a second, and the monitor sends them to CloudWatch Logs; 0: no logs.
 
 Baselines of the same run: a Python process that only imports the bus's SDK, and one with boto3 and a CloudWatch client.
 CloudWatch is moto on this machine; a real one adds a TLS handshake a minute.
@@ -37,6 +39,7 @@ while not stop.wait(1.0):
     for topic, message in zip(topics, messages):
         bus.publish(topic, message.encode())
 """
+LINE = "2026-11-27 10:00:00,000 INFO counted 3 people in front of camera door, 7 since the morning\n"
 SDK = "import awsiot.greengrasscoreipc.client, time; print(flush=True); time.sleep(60)"
 BOTO3 = "import boto3, time; boto3.client('cloudwatch', 'eu-west-1'); print(flush=True); time.sleep(60)"
 
@@ -60,6 +63,7 @@ def main() -> None:
     parser.add_argument("--cameras", type=int, default=8)
     parser.add_argument("--applications", type=int, default=2)
     parser.add_argument("--seconds", type=int, default=180)
+    parser.add_argument("--lines", type=int, default=0)
     given = parser.parse_args()
     aws = ThreadedMotoServer(port=0, ip_address="127.0.0.1", verbose=False)
     aws.start()
@@ -75,6 +79,16 @@ def main() -> None:
         )
         assert nucleus.stdout is not None
         environments = json.loads(nucleus.stdout.readline())
+        work = folder / "work" / "vedette.DeviceMonitor"
+        work.mkdir(parents=True)
+        consoles = [folder / f"work/vedette.app.a{number}/logs/console_output" for number in range(given.applications)]
+        for console in consoles:
+            console.parent.mkdir(parents=True)
+        if given.lines:
+            assert nucleus.stdin is not None
+            nucleus.stdin.write("configure monitor logs true\n")
+            nucleus.stdin.flush()
+            nucleus.stdout.readline()
         publisher = subprocess.Popen(
             [sys.executable, "-c", PUBLISHER, str(given.cameras), str(given.applications)],
             env={**os.environ, **environments["two"]},
@@ -90,7 +104,7 @@ def main() -> None:
                 "AWS_ACCESS_KEY_ID": "x",
                 "AWS_SECRET_ACCESS_KEY": "y",
             },
-            cwd=folder,
+            cwd=work,
             stdout=subprocess.DEVNULL,
         )
         try:
@@ -100,6 +114,9 @@ def main() -> None:
             peak = 0.0
             while time.monotonic() - began < given.seconds:
                 pause.wait(1.0)
+                for console in consoles:
+                    with console.open("a") as file:
+                        file.write(LINE * given.lines)
                 peak = max(peak, memory_mb(monitor.pid))
             after, seconds = watched.cpu_times(), time.monotonic() - began
             used = after.user + after.system - before.user - before.system
@@ -112,6 +129,8 @@ def main() -> None:
     print(f"{given.cameras} cameras, {given.applications} applications, 1 model: {statuses} statuses a second")
     print(f"processor {100 * used / seconds:.2f} % of a core over {seconds:.0f} s")
     print(f"memory    {peak:.1f} MB at most")
+    if given.lines:
+        print(f"logs      {given.lines * given.applications} lines a second")
     print(f"baselines: SDK alone {baseline(SDK):.1f} MB, boto3 with one client {baseline(BOTO3):.1f} MB")
 
 

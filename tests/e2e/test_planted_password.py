@@ -5,14 +5,17 @@ import os
 import signal
 import subprocess
 import threading
+import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from vedette_device_monitor.configuration import MonitorConfiguration
+from vedette_device_monitor.logs.setup import uploader
 from vedette_device_monitor.main import Monitor
 
 from vedette.bus.memory import MemoryBroker, MemoryBus
@@ -62,6 +65,34 @@ def files_with(word: bytes, folder: Path) -> list[str]:
     ]
 
 
+def sent_to_cloudwatch(root: Path, work: Path) -> list[tuple[str, str]]:
+    """Return (stream, text) of every line that vedette.DeviceMonitor would send to CloudWatch."""
+    sent: list[tuple[str, str]] = []
+
+    class Service:
+        def call_json(self, action: str, _target: str, content: Mapping[str, Any]) -> dict[str, Any]:
+            if action == "logs:PutLogEvents":
+                sent.extend((content["logStreamName"], event["message"]) for event in content["logEvents"])
+            return {}
+
+        def now(self) -> float:
+            return time.time()
+
+    made = uploader(
+        MonitorConfiguration(logs=True),
+        root=root,
+        work=work,
+        device="shop",
+        region="eu-west-1",
+        boot="",
+        uptime=time.monotonic,
+        caller=Service(),
+    )
+    made.run_once()
+    made.close()
+    return sent
+
+
 def test_the_password_shows_somewhere(start_suite: Callable[..., Suite], camera: Camera, tmp_path: Path) -> None:
     project = tmp_path / "people-counter"
     subprocess.run(["cp", "-r", str(EXAMPLES / "people-counter"), str(project)], check=True)
@@ -90,6 +121,10 @@ def test_the_password_shows_somewhere(start_suite: Callable[..., Suite], camera:
     with zipfile.ZipFile(BytesIO(data)) as archive:
         seen["bundle"] = [name for name in archive.namelist() if word in archive.read(name)]
     assert len(names) > 4
+    sent = sent_to_cloudwatch(suite.root, tmp_path)
+    assert {stream for stream, _ in sent} >= {"camera_node", "code_node", "model_node", "occ_log"}
+    seen["log streams"] = [stream for stream, text in sent if camera.password in text]
+    assert not [text for _, text in sent if "://" in text and "@" in text and "***@" not in text]
     shadow = subprocess.run(
         [str(VEDETTE), "shadow", "get", "--name", "vedette-people-counter", "--json"],
         env=suite.environ,

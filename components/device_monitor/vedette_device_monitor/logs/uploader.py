@@ -18,7 +18,7 @@ from vedette_device_monitor.logs.times import Now
 
 logger = logging.getLogger(__name__)
 
-LOOK_S: Final = 2.0
+LOOK_S: Final = 3.0
 """Between two looks at the files: what is printed is in CloudWatch within five seconds."""
 _AGAIN_S: Final = (5.0, 10.0, 20.0, 40.0, 60.0)
 _REFUSED_AGAIN_S: Final = 60.0
