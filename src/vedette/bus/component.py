@@ -10,6 +10,7 @@ import faulthandler
 import logging
 import os
 import queue
+import resource
 import signal
 import sys
 import threading
@@ -66,6 +67,8 @@ def run_component(
     :param exit_now: ends the process at once
     """
     logs.configure()
+    # A core file would hold cameras' passwords and AWS credentials. What a component starts may raise it again.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     if _BY_NUCLEUS in os.environ:
         folder = Path(logs.FOLDER)
         logs.keep(folder)

@@ -2,17 +2,20 @@
 
 import logging
 import os
+import resource
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from vedette.bus import Bus, BusError, BusLost, Unauthorized
 from vedette.bus.component import ComponentFailed, run_component
 from vedette.bus.memory import MemoryBus
+from vedette.log_events import CAMERA, Event, about
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +44,38 @@ def test_signal_ends_with_a_failure(number: signal.Signals) -> None:
     assert signal.getsignal(number) is before
     with pytest.raises(BusLost):
         bus.publish("t", b"")
+
+
+def test_a_crash_leaves_passwords_in_a_core_file() -> None:
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    limits: list[int] = []
+
+    def main(_bus: Bus, stop: threading.Event) -> None:
+        limits.append(resource.getrlimit(resource.RLIMIT_CORE)[0])
+        stop.set()
+
+    try:
+        run(main)
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, before)
+    assert limits == [0]
+
+
+def test_what_a_component_logs_is_not_kept_or_with_a_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = tmp_path / "vedette.Test"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH_FOR_COMPONENT", "/ipc.socket")
+    monkeypatch.setenv("PYTHONPATH", "/g/v2/packages/artifacts-unarchived/vedette.Test/1.2.3/x")
+
+    def main(_bus: Bus, stop: threading.Event) -> None:
+        logging.getLogger("x").warning("rtsp://u:planted@h/ is gone", extra=about(CAMERA, "door-1"))
+        stop.set()
+
+    run(main)
+    events = [Event.decode(line) for line in (work / "logs" / "events.jsonl").read_text().splitlines()]
+    assert (events[0].about, events[0].message) == ("stream:ota_log", "vedette.Test 1.2.3 was installed")
+    assert (events[1].about, events[1].message) == ("camera:door-1", "rtsp://***@h/ is gone")
 
 
 def test_lost_bus_ends_with_another_code() -> None:
