@@ -8,9 +8,11 @@ from pathlib import Path
 
 import boto3
 import pytest
+from moto import mock_aws
 
 from vedette.aws_calls import endpoint
-from vedette.cloud.endpoints import DEVICE, OPERATOR, missing_endpoints, needed_by_operators
+from vedette.cloud import Cloud
+from vedette.cloud.endpoints import DEVICE, FUNCTIONS, OPERATOR, missing_endpoints, needed_by_operators
 from vedette.cloud.operations import OPERATIONS, OPTIONAL
 
 ROOT = Path(__file__).parents[2]
@@ -82,8 +84,16 @@ def test_an_endpoint_has_another_host_than_boto3_calls(service: str) -> None:
         service, region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="y"
     ).meta.endpoint_url
     if service == "iot-data":
-        return  # each account has its own
+        return  # each account has its own, see the last test here
     assert host.removeprefix("https://") == OPERATOR[service].hosts[0].replace("<region>", "eu-west-1")
+
+
+def test_the_page_says_otherwise_what_breaks_without_an_endpoint() -> None:
+    """What it says is what tests/e2e/test_private_site.py finds when each is taken away."""
+    assert {name for item in DEVICE.values() for name in item.breaks} == set(FUNCTIONS)
+    for item in DEVICE.values():
+        (row,) = (line for line in PAGE.splitlines() if line.startswith(f"| device | `{item.service}`"))
+        assert row.split("|")[-2].strip() == "; ".join(FUNCTIONS[name] for name in item.breaks)
 
 
 def test_the_page_lacks_an_endpoint() -> None:
@@ -91,3 +101,17 @@ def test_the_page_lacks_an_endpoint() -> None:
         assert f"`{item.service}`" in PAGE
         for host in item.hosts:
             assert f"`{host}`" in PAGE, host
+
+
+def test_shadows_are_called_by_a_name_that_no_endpoint_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_IOT_DATA_PLANE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "y")
+    cloud = Cloud(region="eu-west-1")
+    with mock_aws():
+        found = cloud._client("iot-data").meta.endpoint_url
+    prefix, _, rest = found.removeprefix("https://").partition(".")
+    assert rest == "iot.eu-west-1.amazonaws.com"
+    assert prefix.endswith("-ats")
+    assert prefix != "data-ats"

@@ -1,10 +1,12 @@
 """``vedette camera test``: what a camera answers, step by step, or the exact reason why it does not."""
 
+import io
 import json
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -17,15 +19,19 @@ from vedette.cli.arguments import read_cameras, read_known_cameras
 from vedette.cli.credentials import Credentials
 from vedette.cli.failure import EXIT_FAILED, Failure
 from vedette.cli.running import running_cameras
+from vedette.cli.tables import table
 from vedette.cli.terminal import Terminal
 from vedette.messages import CameraSource
 from vedette.picture_decoding import DECODERS
+from vedette.redaction import split_credentials
 from vedette.rtsp import CodedPicture, Media, Player, ProbeError, ProbeResult, RtspError, play, probe
 
 _OPEN_TIMEOUT_S: Final = 8.0
 _READ_TIMEOUT_S: Final = 5.0
 _LONG_KEY_INTERVAL_S: Final = 4.0
 _IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+_AT_ONCE: Final = 8
+"""Cameras that are played at the same time: decoding takes the processor, and what is measured is theirs."""
 
 
 @dataclass(frozen=True)
@@ -44,23 +50,84 @@ class Playing:
     cpu_ms_a_frame: float
 
 
-def test_camera(
-    target: str,
-    credentials: Credentials,
-    terminal: Terminal,
-    *,
-    cameras_file: Path | None,
-    transport: str,
-    seconds: float,
-    as_json: bool,
-) -> int:
+@dataclass(frozen=True)
+class TrialOptions:
+    """How cameras are tried."""
+
+    cameras_file: Path | None = None
+    transport: str = "tcp"
+    seconds: float = 5.0
+    as_json: bool = False
+
+
+def test_camera(target: str, credentials: Credentials, terminal: Terminal, options: TrialOptions) -> int:
     """Ask the camera and play it for a while; 0 when pictures came.
 
     ``target`` is a URL, a video file, a folder of images, or the name of a known camera.
     """
-    known = {**running_cameras(), **read_known_cameras(cameras_file)}
+    report = _examined(target, credentials, terminal, options)
+    if options.as_json:
+        sys.stdout.write(json.dumps(report, indent=2) + "\n")
+    return 0 if report["ok"] else EXIT_FAILED
+
+
+def test_cameras(
+    targets: Sequence[str], credentials: Credentials, terminal: Terminal, options: TrialOptions, *, every: bool
+) -> int:
+    """Try many cameras side by side and report on each; 0 when pictures came from all.
+
+    :param every: all cameras known on this machine in addition
+    :raises Failure: if there is none
+    """
+    known = sorted({**running_cameras(), **read_known_cameras(options.cameras_file)}) if every else []
+    wanted = list(dict.fromkeys([*targets, *known]))
+    if not wanted:
+        raise Failure("no camera is known on this machine", hint="vedette camera fetch, or name them")
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        waiting = {pool.submit(_quietly, target, credentials, options): target for target in wanted}
+        for number, done in enumerate(as_completed(waiting), 1):
+            report = done.result()
+            say = terminal.done if report["ok"] else terminal.failed
+            say(f"{number}/{len(wanted)}", f"{_shown(waiting[done])}   {_verdict(report)}")
+        reports = {target: future.result() for future, target in waiting.items()}
+    ordered = [{"camera": _shown(target), **reports[target]} for target in wanted]
+    if options.as_json:
+        good = sum(1 for report in ordered if report["ok"])
+        whole = {"schema": "vedette.camera-tests/1", "ok": good == len(ordered), "good": good, "cameras": ordered}
+        sys.stdout.write(json.dumps(whole, indent=2) + "\n")
+    else:
+        rows = [(str(each["camera"]), "ok" if each["ok"] else "FAILED", _verdict(each)) for each in ordered]
+        sys.stdout.write("\n".join(table(("CAMERA", "RESULT", "WHAT IT ANSWERS"), rows)) + "\n")
+    return 0 if all(report["ok"] for report in ordered) else EXIT_FAILED
+
+
+def _quietly(target: str, credentials: Credentials, options: TrialOptions) -> dict[str, Any]:
+    try:
+        report = _examined(target, credentials, Terminal(io.StringIO()), options)
+        # The process's time is that of all cameras together.
+        report.get("playing", {}).pop("cpu_ms_a_frame", None)
+        return report
+    except Failure as failure:  # of one that cannot even be asked; the others are
+        return {"ok": False, "error": failure.message, **({"hint": failure.hint} if failure.hint else {})}
+
+
+def _verdict(report: Mapping[str, Any]) -> str:
+    if not report["ok"]:
+        return str(report["error"])
+    playing = report["playing"]
+    login = f", {report['authentication']}" if report.get("authentication") else ""
+    picture = f"{report.get('codec', playing['codec'])} {playing['width']}x{playing['height']}"
+    return f"{picture}, {playing['fps']:.1f} fps{login}"
+
+
+def _shown(target: str) -> str:
+    return split_credentials(target)[0] if "://" in target else target
+
+
+def _examined(target: str, credentials: Credentials, terminal: Terminal, options: TrialOptions) -> dict[str, Any]:
+    known = {**running_cameras(), **read_known_cameras(options.cameras_file)}
     cameras = read_cameras(
-        [f"camera={target}"], credentials, known=known, transport="udp" if transport == "udp" else "tcp"
+        [f"camera={target}"], credentials, known=known, transport="udp" if options.transport == "udp" else "tcp"
     )
     source = cameras.sources["camera"][0]
     secret = cameras.secrets.get(source.secret or "", {})
@@ -70,7 +137,7 @@ def test_camera(
     try:
         if url.startswith(("rtsp://", "rtsps://")):
             _say_probe(_probed(way), way.user, report, terminal)
-        playing = _play(source, way, seconds)
+        playing = _play(source, way, options.seconds)
         _say_playing(playing, terminal)
         report |= {"ok": True, "playing": asdict(playing)}
     except Failure as failure:
@@ -78,9 +145,7 @@ def test_camera(
         terminal.failed("camera", failure.message)
         if failure.hint:
             terminal.line(f"hint: {failure.hint}")
-    if as_json:
-        sys.stdout.write(json.dumps(report, indent=2) + "\n")
-    return 0 if report["ok"] else EXIT_FAILED
+    return report
 
 
 def _probed(way: "_Way") -> ProbeResult:

@@ -3,7 +3,7 @@
 import getpass
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +17,8 @@ from vedette.cli.terminal import Terminal
 from vedette.redaction import split_credentials
 
 if TYPE_CHECKING:
+    from vedette.cloud.access import Cloud
+    from vedette.cloud.camera_users import Use
     from vedette.cloud.cameras import CameraRegistry, Login, RegisteredCamera
 
 SCHEMA: Final = "vedette.camera/1"
@@ -33,10 +35,15 @@ class Place:
 
     def registry(self) -> "CameraRegistry":
         """Return the account's list."""
-        from vedette.cloud.access import Cloud
         from vedette.cloud.cameras import CameraRegistry
 
-        return CameraRegistry(Cloud(profile=self.profile, region=self.region))
+        return CameraRegistry(self.cloud())
+
+    def cloud(self) -> "Cloud":
+        """Return the account."""
+        from vedette.cloud.access import Cloud
+
+        return Cloud(profile=self.profile, region=self.region)
 
     @property
     def here(self) -> bool:
@@ -120,18 +127,33 @@ def remove_camera(name: str, place: Place, *, delete_secret: bool, as_json: bool
     with speaking_to_aws():
         from vedette.cloud.cameras import RECOVERY_DAYS
 
-        camera = place.registry().remove(name, delete_secret=delete_secret)
+        registry = place.registry()
+        uses = _users(place, terminal).get(name, ())
+        camera = registry.remove(name, delete_secret=delete_secret)
     secret = f"deleted, can be restored for {RECOVERY_DAYS} days" if delete_secret else "kept (--delete-secret)"
     terminal.done("removed", f"{name}; its secret {camera.secret} is {secret}")
-    if not delete_secret:
-        terminal.line("applications that use it go on")
-    _json({"ok": True, **_document(camera), "removed": True, "secretDeleted": delete_secret}, as_json=as_json)
+    if uses:
+        used_by = ", ".join(map(str, uses))
+        # A secret that is gone is missed when a device starts anew, and when the copy that it kept has expired.
+        end = "loses it at its next start" if delete_secret else "goes on with it"
+        terminal.warn("in use", f"by {used_by}, which {end}")
+    _json(
+        {
+            "ok": True,
+            **_document(camera),
+            "removed": True,
+            "secretDeleted": delete_secret,
+            "usedBy": [str(use) for use in uses],
+        },
+        as_json=as_json,
+    )
     return 0
 
 
-def list_cameras(place: Place, *, as_json: bool) -> int:
+def list_cameras(place: Place, *, as_json: bool, users: bool = False) -> int:
     """Write the cameras to standard output; returns the exit code.
 
+    :param users: with the applications that use them, and what their devices said of them last
     :raises Failure: if they cannot be read
     """
     if place.here:
@@ -139,6 +161,8 @@ def list_cameras(place: Place, *, as_json: bool) -> int:
     else:
         with speaking_to_aws():
             cameras = [_document(camera) for camera in place.registry().cameras()]
+            if users:
+                cameras = _with_users(cameras, place)
     if as_json:
         _json({"ok": True, "cameras": cameras}, as_json=True)
         return 0
@@ -150,7 +174,43 @@ def list_cameras(place: Place, *, as_json: bool) -> int:
         sys.stdout.write(
             f"{camera['name']:<{width}}  {login:<5}  {camera['url']}  {camera.get('about', '')}".rstrip() + "\n"
         )
+        told = [f"used by {use}" for use in camera.get("users", ())]
+        told += [f"{device}: {words}" for device, words in camera.get("states", {}).items()]
+        sys.stdout.writelines(f"{'':<{width}}  {line}\n" for line in told)
     return 0
+
+
+def _users(place: Place, terminal: Terminal) -> "Mapping[str, Sequence[Use]]":
+    """Return who uses which camera; nobody, and a word about it, where that cannot be looked up."""
+    from vedette.cloud.camera_users import camera_users
+    from vedette.cloud.errors import CloudError
+
+    try:
+        return camera_users(place.cloud())
+    except CloudError as error:
+        terminal.warn("users", f"which applications use it is not known: {error}")
+        return {}
+
+
+def _with_users(cameras: list[dict[str, Any]], place: Place) -> list[dict[str, Any]]:
+    """Add users and states; cameras that applications use and that are not registered come last, without an address."""
+    from vedette.cloud.camera_users import camera_states, camera_users
+
+    cloud = place.cloud()
+    users = camera_users(cloud)
+    states = camera_states(cloud, users)
+    known = {camera["name"] for camera in cameras}
+    others = [
+        {"name": name, "url": "", "login": False, "about": "not registered"} for name in sorted(users.keys() - known)
+    ]
+    return [
+        {
+            **camera,
+            "users": [str(use) for use in users.get(camera["name"], ())],
+            "states": dict(states.get(camera["name"], {})),
+        }
+        for camera in (*cameras, *others)
+    ]
 
 
 def fetch_cameras(names: tuple[str, ...], place: Place) -> int:

@@ -116,6 +116,9 @@ def update(
 
 
 def list_(
+    users: Annotated[
+        bool, typer.Option("--users", help="With the applications that use them, and what devices said of them last.")
+    ] = False,
     local: Local = False,
     cameras_file: CamerasFile = None,
     profile: Profile = None,
@@ -124,13 +127,13 @@ def list_(
 ) -> None:
     """List the cameras of the AWS account, or of this machine. No password is read.
 
-    vedette camera list
+    vedette camera list --users
 
     vedette camera list --local --json
     """
     from vedette.cli.camera_registry import list_cameras
 
-    raise typer.Exit(list_cameras(_place(local, cameras_file, profile, region), as_json=as_json))
+    raise typer.Exit(list_cameras(_place(local, cameras_file, profile, region), as_json=as_json, users=users))
 
 
 def remove(
@@ -144,7 +147,7 @@ def remove(
     region: Region = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Take a camera off the list. Applications that use it go on, and its secret stays.
+    """Take a camera off the list. Applications that use it are named and go on, and its secret stays.
 
     vedette camera remove lobby
 
@@ -173,7 +176,12 @@ def fetch(
     raise typer.Exit(fetch_cameras(tuple(names or ()), _place(False, cameras_file, profile, region)))
 
 
-Instance = Annotated[str, typer.Argument(metavar="INSTANCE", help="Application instance; `vedette status` lists them.")]
+Instance = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="INSTANCE", help="Application instance; `vedette status` lists them. Without one, choose from a list."
+    ),
+]
 ItsCamera = Annotated[
     str | None, typer.Argument(metavar="CAMERA", help="Name of the camera; not needed where there is only one.")
 ]
@@ -185,7 +193,7 @@ Devices = Annotated[
 
 
 def pause(
-    instance: Instance,
+    instance: Instance = None,
     camera: ItsCamera = None,
     device: Devices = None,
     root: Root = None,
@@ -203,7 +211,7 @@ def pause(
 
 
 def resume(
-    instance: Instance,
+    instance: Instance = None,
     camera: ItsCamera = None,
     device: Devices = None,
     root: Root = None,
@@ -221,7 +229,7 @@ def resume(
 
 
 def _signal(
-    instance: str,
+    instance: str | None,
     camera: str | None,
     signal: Literal["PAUSE", "RESUME"],
     devices: list[str] | None,
@@ -233,7 +241,13 @@ def _signal(
 ) -> None:
     from vedette.cli.terminal import Terminal
 
-    if devices:
+    if instance is None:
+        from vedette.cli.camera_choice import choose_and_signal
+
+        code = choose_and_signal(
+            tuple(devices or ()), Terminal(), root=root, profile=profile, region=region, as_json=as_json
+        )
+    elif devices:
         from vedette.cli.device_signals import signal_devices
 
         code = signal_devices(instance, camera, signal, tuple(devices), profile=profile, region=region, as_json=as_json)

@@ -22,6 +22,7 @@ Out = Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="W
 Private = Annotated[bool, typer.Option("--private", help="For a site without internet, by VPC endpoints.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait for the devices.")]
 Limit = Annotated[float, typer.Option("--limit", metavar="SECONDS", min=0, help="How long to wait at most.")]
+Fips = Annotated[bool, typer.Option("--fips", help="Endpoints and nucleus by FIPS 140.")]
 NucleusFile = Annotated[
     Path | None,
     typer.Option("--nucleus-file", metavar="FILE", help="Nucleus (.zip, lite: .deb) to put into the archive."),
@@ -46,14 +47,24 @@ def provision(  # noqa: PLR0917 - typer reads the options off the signature
     description: Annotated[str, typer.Option(metavar="TEXT", help="What it is, at most 255 characters.")] = "",
     nucleus: Nucleus = "java",
     private: Private = False,
+    fips: Fips = False,
     again: Annotated[
         bool, typer.Option("--again", help="Make a new certificate; those that it has are ended.")
     ] = False,
+    panorama_id: Annotated[
+        str, typer.Option(metavar="device-ID", help="The id that it had in Panorama; commands take it for the name.")
+    ] = "",
     nucleus_file: NucleusFile = None,
     policy: Annotated[
         str | None, typer.Option(metavar="NAME", help="IoT policy of devices; default: that of infra/.")
     ] = None,
     role_alias: RoleAlias = None,
+    netplan: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Network settings of the machine, in netplan's form.")
+    ] = None,
+    wait: Annotated[
+        float, typer.Option("--wait", metavar="SECONDS", min=0, help="Wait so long until it is online; 0: do not wait.")
+    ] = 0.0,
     out: Out = None,
     as_json: JsonFlag = False,
     profile: Profile = None,
@@ -70,21 +81,97 @@ def provision(  # noqa: PLR0917 - typer reads the options off the signature
     from vedette.cli.terminal import Terminal
 
     options = ProvisionOptions(
-        name, tuple(group or ()), description, nucleus, policy, role_alias, private, again, nucleus_file, out
+        name,
+        tuple(group or ()),
+        description,
+        nucleus,
+        policy,
+        role_alias,
+        private,
+        fips,
+        again,
+        panorama_id,
+        nucleus_file,
+        out,
+        netplan,
+        wait,
     )
     raise typer.Exit(run(options, Caller(profile, region, as_json), Terminal()))
 
 
+@device_app.command("wait")
+def wait_command(
+    name: Name,
+    limit: Annotated[float, typer.Option(metavar="SECONDS", min=1, help="How long to wait at most.")] = 1800.0,
+    as_json: JsonFlag = False,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Wait until a device is online and done with its deployments; otherwise name the step it stopped at.
+
+    vedette device wait shop-01
+
+    vedette device wait shop-01 --limit 600 --json
+    """
+    from vedette.cli.device import Caller, wait
+    from vedette.cli.terminal import Terminal
+
+    raise typer.Exit(wait(name, limit, Caller(profile, region, as_json), Terminal()))
+
+
 @device_app.command()
-def claim(
+def rotate(  # noqa: PLR0917 - typer reads the options off the signature
+    name: Name,
+    finish: Annotated[bool, typer.Option("--finish", help="End the certificates that it had before.")] = False,
+    nucleus: Nucleus = "java",
+    private: Private = False,
+    fips: Fips = False,
+    policy: Annotated[
+        str | None, typer.Option(metavar="NAME", help="IoT policy of devices; default: that of infra/.")
+    ] = None,
+    role_alias: RoleAlias = None,
+    out: Out = None,
+    as_json: JsonFlag = False,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Give a device another certificate in place: the same thing, its applications untouched.
+
+    vedette device rotate shop-01
+
+    vedette device rotate shop-01 --finish
+    """
+    from vedette.cli.device import Caller, ProvisionOptions
+    from vedette.cli.device import rotate as run
+    from vedette.cli.terminal import Terminal
+
+    options = ProvisionOptions(
+        name, nucleus=nucleus, policy=policy, role_alias=role_alias, private=private, fips=fips, out=out
+    )
+    raise typer.Exit(run(options, Caller(profile, region, as_json), Terminal(), finish=finish))
+
+
+@device_app.command()
+def claim(  # noqa: PLR0917 - typer reads the options off the signature
     end: Annotated[bool, typer.Option("--end", help="End every claim: no more machines may become devices.")] = False,
+    minutes: Annotated[
+        int,
+        typer.Option(metavar="N", min=0, max=43200, help="How long it is good; 0: until it is ended by hand."),
+    ] = 60,
+    serials: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Serial numbers that may use it, one a line; default: any.")
+    ] = None,
     template: Annotated[
         str | None, typer.Option(metavar="NAME", help="Provisioning template; default: that of infra/.")
     ] = None,
     nucleus: Nucleus = "java",
     private: Private = False,
+    fips: Fips = False,
     nucleus_file: NucleusFile = None,
     role_alias: RoleAlias = None,
+    bucket: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Where its limits are kept; default: as vedette publish.")
+    ] = None,
     out: Out = None,
     as_json: JsonFlag = False,
     profile: Profile = None,
@@ -92,18 +179,21 @@ def claim(
 ) -> None:
     """Write one archive for many machines: each becomes a device of its own when it first starts.
 
-    vedette device claim --out line-3.tar.gz
+    vedette device claim --minutes 120 --serials line-3.txt --out line-3.tar.gz
 
     vedette device claim --end
     """
-    from vedette.cli.device import Caller, ProvisionOptions
+    from vedette.cli.device import Caller, ClaimOptions, ProvisionOptions, end_claims
     from vedette.cli.device import claim as run
     from vedette.cli.terminal import Terminal
 
+    caller = Caller(profile, region, as_json)
+    if end:
+        raise typer.Exit(end_claims(template, caller, Terminal()))
     options = ProvisionOptions(
-        "claim", nucleus=nucleus, role_alias=role_alias, private=private, nucleus_file=nucleus_file, out=out
+        "claim", nucleus=nucleus, role_alias=role_alias, private=private, fips=fips, nucleus_file=nucleus_file, out=out
     )
-    raise typer.Exit(run(options, template, Caller(profile, region, as_json), Terminal(), end=end))
+    raise typer.Exit(run(options, ClaimOptions(template, minutes, serials, bucket), caller, Terminal()))
 
 
 @device_app.command("list")
@@ -111,6 +201,12 @@ def list_command(
     group: Annotated[str | None, typer.Option(metavar="NAME", help="Only devices of this thing group.")] = None,
     prefix: Annotated[str, typer.Option(metavar="TEXT", help="Only names that begin so.")] = "",
     status: Annotated[str | None, typer.Option(metavar="STATUS", help="Only this status, for example OFFLINE.")] = None,
+    updates: Annotated[
+        bool, typer.Option("--updates", help="Mark devices with older software than is published: UPDATE_NEEDED.")
+    ] = False,
+    detailed_exit_code: Annotated[
+        bool, typer.Option("--detailed-exit-code", help="With --updates: exit code 10 if one is behind.")
+    ] = False,
     as_json: JsonFlag = False,
     profile: Profile = None,
     region: Region = None,
@@ -119,11 +215,16 @@ def list_command(
 
     vedette device list --group shop
 
-    vedette device list --status OFFLINE --json
+    vedette device list --updates --detailed-exit-code
     """
     from vedette.cli.device import Caller, list_all
 
-    raise typer.Exit(list_all(Caller(profile, region, as_json), group=group, prefix=prefix, status=status))
+    if detailed_exit_code and not updates:
+        raise typer.BadParameter("it goes with --updates", param_hint="--detailed-exit-code")
+    caller = Caller(profile, region, as_json)
+    raise typer.Exit(
+        list_all(caller, group=group, prefix=prefix, status=status, updates=updates, detailed=detailed_exit_code)
+    )
 
 
 @device_app.command()

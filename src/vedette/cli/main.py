@@ -439,31 +439,30 @@ def camera_discover(
 
 @camera_app.command("test")
 def camera_test(
-    target: Annotated[str, typer.Argument(metavar="URL|FILE|NAME", help="RTSP URL, video file or known camera.")],
+    target: Annotated[
+        list[str] | None, typer.Argument(metavar="[URL|FILE|NAME]...", help="RTSP URL, video file or known camera.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All cameras known on this machine, side by side.")] = False,
     cameras_file: CamerasFile = None,
     transport: Annotated[str, typer.Option(metavar="tcp|udp", help="How the camera sends its video.")] = "tcp",
     seconds: Annotated[float, typer.Option(min=0.1, max=600, help="How long to play it.")] = 5.0,
     as_json: JsonFlag = False,
 ) -> None:
-    """Say what a camera answers, or the exact reason why it does not.
+    """Say what a camera answers, or the exact reason why it does not; of several, a report.
 
     vedette camera test rtsp://viewer:password@10.0.0.21/stream1
 
-    vedette camera test lobby --seconds 10
+    vedette camera test --all --seconds 10
     """
-    from vedette.cli.camera import test_camera
+    from vedette.cli.camera import TrialOptions, test_camera, test_cameras
 
-    raise typer.Exit(
-        test_camera(
-            target,
-            _hidden,
-            Terminal(),
-            cameras_file=cameras_file,
-            transport=transport,
-            seconds=seconds,
-            as_json=as_json,
-        )
-    )
+    options = TrialOptions(cameras_file, transport, seconds, as_json)
+    targets = target or []
+    if not targets and not every:
+        raise typer.BadParameter("name a camera, or --all")
+    if len(targets) == 1 and not every:
+        raise typer.Exit(test_camera(targets[0], _hidden, Terminal(), options))
+    raise typer.Exit(test_cameras(targets, _hidden, Terminal(), options, every=every))
 
 
 reading.register(app, _hidden)

@@ -191,7 +191,18 @@ class Cloud:
             token = next(name for name in ("nextToken", "nextMarker", "NextToken") if answer.get(name))
             arguments = {**arguments, {"nextMarker": "marker"}.get(token, token): found}
 
+    def _data_endpoint(self) -> str | None:
+        """Return the account's own endpoint of AWS IoT's data plane; None where the environment names another.
+
+        boto3 would call ``data-ats.iot.<region>``: a name that no VPC endpoint answers to.
+        """
+        if os.environ.get("AWS_ENDPOINT_URL_IOT_DATA_PLANE") or os.environ.get("AWS_ENDPOINT_URL"):
+            return None
+        found = self.call("iot", "describe_endpoint", endpointType="iot:Data-ATS")
+        return f"https://{found['endpointAddress']}"
+
     def _client(self, service: str) -> Any:
+        own = self._data_endpoint() if service == "iot-data" and service not in self._clients else None
         with self._lock:
             if service not in self._clients:
                 from botocore.config import Config
@@ -204,7 +215,7 @@ class Cloud:
                     max_pool_connections=_CONNECTIONS,
                 )
                 try:
-                    self._clients[service] = self._session.client(service, config=config)
+                    self._clients[service] = self._session.client(service, config=config, endpoint_url=own)
                 except Exception as error:
                     raise _translated(error, service, "", 1) from error
             return self._clients[service]

@@ -5,12 +5,17 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from vedette.cloud.access import Cloud
+from vedette.cloud.device_health import DeviceHealth, read_health
 from vedette.cloud.errors import CloudError, InvalidRequestError, NotFoundError
 from vedette.cloud.jobs import OPEN, create_job
 from vedette.cloud.panorama_words import progress_of
 from vedette.cloud.targets import Target
 
 DESCRIPTION: Final = "description"
+PROVISIONED: Final = "provisioned"
+PANORAMA_ID: Final = "panoramaId"
+"""Attributes of a device's thing."""
+_REBOOT: Final = "vedette-reboot-"
 _MAX_DESCRIPTION: Final = 255
 _MAX_ATTRIBUTE: Final = 800
 _SAFE: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.,@/:#-")
@@ -36,6 +41,12 @@ class Device:
     deployments: tuple[Mapping[str, Any], ...] = ()
     jobs: tuple[Mapping[str, Any], ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
+    arn: str = ""
+    provisioned: str = ""
+    """When it was provisioned, RFC 3339."""
+    panorama_id: str = ""
+    """Its id in Panorama, where it was one; other commands take it for the name."""
+    health: DeviceHealth = field(default_factory=DeviceHealth)
 
     def document(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -55,6 +66,14 @@ class Device:
             "deployments": list(self.deployments),
             "jobs": list(self.jobs),
             "tags": dict(self.tags),
+            "arn": self.arn,
+            "provisioned": self.provisioned,
+            "panorama_id": self.panorama_id,
+            "machine": dict(self.health.machine),
+            "network": dict(self.health.network),
+            "health": dict(self.health.summary),
+            "applications": list(self.health.applications),
+            "health_at": self.health.at.isoformat() if self.health.at is not None else "",
         }
         return {**known, **{key: value for key, value in more.items() if value}}
 
@@ -129,19 +148,23 @@ def describe_device(cloud: Cloud, name: str) -> Device:
     :raises NotFoundError: if there is no thing of that name
     :raises CloudError: if AWS does not answer
     """
-    try:
-        thing = cloud.call("iot", "describe_thing", thingName=name)
-    except NotFoundError:
-        raise NotFoundError(f"there is no device `{name}`", hint="vedette device list") from None
+    thing = find_thing(cloud, name)
+    name = str(thing["thingName"])
+    attributes = thing.get("attributes", {})
+    facts: dict[str, Any] = {
+        "arn": str(thing.get("thingArn", "")),
+        "provisioned": str(attributes.get(PROVISIONED, "")),
+        "panorama_id": str(attributes.get(PANORAMA_ID, "")),
+        "description": read_description(attributes.get(DESCRIPTION, "")),
+    }
     groups = tuple(
         item["groupName"] for item in cloud.pages("iot", "list_thing_groups_for_thing", "thingGroups", thingName=name)
     )
-    description = read_description(thing.get("attributes", {}).get(DESCRIPTION, ""))
     try:
         core = cloud.call("greengrassv2", "get_core_device", coreDeviceThingName=name)
     except NotFoundError:
         status = status_of(known=False, connected=None, healthy=False)
-        return Device(name, status, None, healthy=False, groups=groups, description=description)
+        return Device(name, status, None, healthy=False, groups=groups, **facts)
     connected = (connectivity(cloud, name) or {}).get(name)
     deployments = [
         {
@@ -174,7 +197,7 @@ def describe_device(cloud: Cloud, name: str) -> Device:
     ]
     jobs = list_jobs(cloud, name)
     newest = max(deployments, key=lambda item: item["changed"], default={"status": ""})["status"]
-    rebooting = any(job["status"] in OPEN and str(job["job_id"]).startswith("vedette-reboot-") for job in jobs)
+    rebooting = any(job["status"] in OPEN and str(job["job_id"]).startswith(_REBOOT) for job in jobs)
     healthy = core["status"] == "HEALTHY"
     return Device(
         name,
@@ -191,12 +214,30 @@ def describe_device(cloud: Cloud, name: str) -> Device:
         core.get("architecture", ""),
         core.get("coreVersion", ""),
         groups,
-        description,
-        tuple(components),
-        tuple(deployments),
-        tuple(jobs),
-        core.get("tags", {}),
+        components=tuple(components),
+        deployments=tuple(deployments),
+        jobs=tuple(jobs),
+        tags=core.get("tags", {}),
+        health=read_health(cloud, name),
+        **facts,
     )
+
+
+def find_thing(cloud: Cloud, name: str) -> dict[str, Any]:
+    """Return the thing of a device, by its name or by the id that it had in Panorama (``device-...``).
+
+    :raises NotFoundError: if there is none
+    """
+    try:
+        return cloud.call("iot", "describe_thing", thingName=name)
+    except NotFoundError:
+        missing = NotFoundError(f"there is no device `{name}`", hint="vedette device list")
+        if not name.startswith("device-"):
+            raise missing from None
+    found = cloud.call("iot", "list_things", attributeName=PANORAMA_ID, attributeValue=name).get("things", ())
+    if not found:
+        raise missing
+    return cloud.call("iot", "describe_thing", thingName=found[0]["thingName"])
 
 
 def list_jobs(cloud: Cloud, name: str) -> list[dict[str, Any]]:
@@ -213,7 +254,7 @@ def list_jobs(cloud: Cloud, name: str) -> list[dict[str, Any]]:
                 {
                     "job_id": item["jobId"],
                     "status": summary["status"],
-                    "progress": progress_of(summary["status"], reboot=item["jobId"].startswith("vedette-reboot-")),
+                    "progress": progress_of(summary["status"], reboot=item["jobId"].startswith(_REBOOT)),
                     "changed": changed.isoformat() if changed is not None else "",
                 }
             )

@@ -20,7 +20,22 @@ class Endpoint:
     """Host names, with ``<region>``, ``<prefix>`` (of the account's IoT endpoint) and ``<bucket>`` left open."""
     ports: tuple[int, ...] = (443,)
     why: str = ""
+    breaks: tuple[str, ...] = ()
+    """What a device cannot do without it, and nothing else: functions of FUNCTIONS."""
 
+
+FUNCTIONS: Final[Mapping[str, str]] = {
+    "online": "connection to AWS IoT: status, jobs, shadows from the cloud",
+    "health": "health in the cloud",
+    "document": "new deployments",
+    "artifacts": "what a new deployment installs",
+    "credentials": "fresh credentials of the device",
+    "secret": "new and changed logins of cameras",
+    "metrics": "metrics (they wait on the disk)",
+    "logs": "logs in CloudWatch (they wait on the disk)",
+    "roles": "fresh credentials of applications with a role",
+}
+"""What a device does with AWS. Video, models and applications are not among it: what was installed runs on."""
 
 OPERATOR: Final[Mapping[str, Endpoint]] = {
     "sts": Endpoint("sts", ("sts.<region>.amazonaws.com",), why="who calls, in which account"),
@@ -45,17 +60,29 @@ DEVICE: Final[Mapping[str, Endpoint]] = {
         ("<prefix>-ats.iot.<region>.amazonaws.com", "greengrass-ats.iot.<region>.amazonaws.com"),
         (443, 8443, 8883),
         "deployments, jobs, shadows; configuration of large deployments",
+        ("online", "health", "document"),
     ),
     "iot.credentials": Endpoint(
-        "iot.credentials", ("<prefix>.credentials.iot.<region>.amazonaws.com",), why="the device's credentials"
+        "iot.credentials",
+        ("<prefix>.credentials.iot.<region>.amazonaws.com",),
+        why="the device's credentials",
+        breaks=("credentials", "artifacts", "secret", "metrics", "logs", "roles"),
     ),
-    "s3": Endpoint("s3", ("s3.<region>.amazonaws.com", "<bucket>.s3.<region>.amazonaws.com"), why="artifacts"),
+    "s3": Endpoint(
+        "s3",
+        ("s3.<region>.amazonaws.com", "<bucket>.s3.<region>.amazonaws.com"),
+        why="artifacts",
+        breaks=("artifacts",),
+    ),
     "secretsmanager": Endpoint(
-        "secretsmanager", ("secretsmanager.<region>.amazonaws.com",), why="users and passwords of cameras"
+        "secretsmanager",
+        ("secretsmanager.<region>.amazonaws.com",),
+        why="users and passwords of cameras",
+        breaks=("secret",),
     ),
-    "logs": Endpoint("logs", ("logs.<region>.amazonaws.com",), why="uploaded logs"),
-    "cloudwatch": Endpoint("monitoring", ("monitoring.<region>.amazonaws.com",), why="metrics"),
-    "sts": Endpoint("sts", ("sts.<region>.amazonaws.com",), why="roles of applications"),
+    "logs": Endpoint("logs", ("logs.<region>.amazonaws.com",), why="uploaded logs", breaks=("logs",)),
+    "cloudwatch": Endpoint("monitoring", ("monitoring.<region>.amazonaws.com",), why="metrics", breaks=("metrics",)),
+    "sts": Endpoint("sts", ("sts.<region>.amazonaws.com",), why="roles of applications", breaks=("roles",)),
 }
 """What a core device reaches, and why; nothing else."""
 

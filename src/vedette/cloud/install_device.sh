@@ -31,6 +31,30 @@ if [ -n "$THING" ] && [ -n "$name" ] && [ "$name" != "$THING" ]; then
 fi
 serial=$(cat /sys/class/dmi/id/product_serial /proc/device-tree/serial-number /etc/machine-id 2>/dev/null | tr -d '\0' | head -n 1 | tr -cd 'A-Za-z0-9_-' | cut -c 1-60)
 [ -n "$name" ] || name=${THING:-vedette-$serial}
+printf '\n%s install %s on %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$name" "$(uname -srm)" >>"$log"
+sed -n 's/^PRETTY_NAME=//p' /etc/os-release >>"$log" 2>/dev/null || true
+
+step=claim
+if [ -n "$CLAIM" ] && [ -n "$CLAIM_EXPIRES" ] && [ ! -f "$prefix$root/privKey.key" ] && [ "$(date +%s)" -gt "$CLAIM_EXPIRES" ]; then
+  say "error: the claim expired at $CLAIM_EXPIRES_AT (this machine says it is $(date -u '+%Y-%m-%d %H:%M UTC')): make another, vedette device claim"
+  exit 1
+fi
+
+step=network
+if [ -f "$here/netplan.yaml" ]; then
+  mkdir -p "$prefix/etc/netplan"
+  if ! cmp -s "$here/netplan.yaml" "$prefix/etc/netplan/60-vedette.yaml"; then
+    [ -n "$prefix" ] || command -v netplan >/dev/null || { say "error: the archive holds network settings, and this machine has no netplan"; exit 1; }
+    cp "$here/netplan.yaml" "$prefix/etc/netplan/60-vedette.yaml.new"
+    chmod 600 "$prefix/etc/netplan/60-vedette.yaml.new"
+    mv -f "$prefix/etc/netplan/60-vedette.yaml.new" "$prefix/etc/netplan/60-vedette.yaml"
+    if [ -z "$prefix" ]; then
+      run netplan generate || { rm -f /etc/netplan/60-vedette.yaml; say "error: netplan does not take the archive's network settings"; exit 1; }
+      say "setting up the network as the archive says"
+      run netplan apply
+    fi
+  fi
+fi
 
 step=users
 if [ -z "$prefix" ]; then
@@ -62,13 +86,21 @@ fi
 step=keys
 mkdir -p "$prefix$root"
 chmod 755 "$prefix$root"
+rotated=
 keep() { # source, target: moved in one go, so that a key is never here and there after power is back
-  if [ -f "$here/$1" ]; then cp "$here/$1" "$2.new"; chmod 600 "$2.new"; sync; mv -f "$2.new" "$2"; fi
+  if [ -f "$here/$1" ]; then
+    if [ -f "$2" ] && ! cmp -s "$here/$1" "$2"; then rotated=yes; fi
+    cp "$here/$1" "$2.new"; chmod 600 "$2.new"; sync; mv -f "$2.new" "$2"
+  fi
   [ -f "$2" ] || { say "error: $here/$1 is missing, and $2 is not there either: provision the device again"; exit 1; }
 }
 place="$prefix$root"
 [ -z "$CLAIM" ] || { place="$prefix$root/claim"; mkdir -p "$place"; chmod 700 "$place"; }
-if [ -z "$CLAIM" ] || [ ! -f "$prefix$root/privKey.key" ]; then
+if [ -z "$CLAIM" ] && [ -f "$prefix$root/privKey.key" ]; then
+  # A device that came by a claim has its own key under these names.
+  keep private.key "$prefix$root/privKey.key"
+  keep certificate.pem "$prefix$root/thingCert.crt"
+elif [ -z "$CLAIM" ] || [ ! -f "$prefix$root/privKey.key" ]; then
   keep private.key "$place/private.key"
   keep certificate.pem "$place/certificate.pem"
 fi
@@ -93,6 +125,13 @@ mv -f "$config.new" "$config"
 step=wipe
 mkdir -p "$prefix/usr/local/sbin"
 install -m 0755 "$here/wipe.sh" "$prefix/usr/local/sbin/vedette-wipe"
+
+step=fips
+if [ -n "$FIPS" ]; then
+  # For the SDKs of components, which get the nucleus's environment; the nucleus has its own setting.
+  mkdir -p "$prefix/etc/systemd/system/greengrass.service.d"
+  printf '[Service]\nEnvironment=AWS_USE_FIPS_ENDPOINT=true\n' >"$prefix/etc/systemd/system/greengrass.service.d/fips.conf"
+fi
 
 step=nucleus
 if [ "$NUCLEUS" = java ]; then
@@ -129,6 +168,12 @@ else
     run chown -R ggcore:ggcore "$root"
     run systemctl enable --now greengrass-lite.target
   fi
+fi
+
+step=restart
+if [ -n "$rotated" ] && [ -z "$prefix" ]; then
+  say "a certificate of its own was there before: the nucleus starts anew with the new one"
+  if [ "$NUCLEUS" = java ]; then run systemctl restart greengrass; else run systemctl restart greengrass-lite.target; fi
 fi
 
 step=clean

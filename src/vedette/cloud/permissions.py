@@ -24,6 +24,7 @@ VIEWER: Final = frozenset(
         "iot:ListJobExecutionsForJob",
         "iot:ListJobExecutionsForThing",
         "iot:ListThingGroups",
+        "iot:ListThings",
         "iot:ListThingGroupsForThing",
         "iot:ListThingPrincipals",
         "iot:SearchIndex",

@@ -11,6 +11,7 @@ import tarfile
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -18,7 +19,7 @@ from typing import Any, Final, Literal
 import yaml
 
 from vedette.cloud.access import Cloud
-from vedette.cloud.devices import DESCRIPTION, written_description
+from vedette.cloud.devices import DESCRIPTION, PANORAMA_ID, PROVISIONED, written_description
 from vedette.cloud.errors import AlreadyThereError, CloudError, InvalidRequestError, NotFoundError
 
 POLICY: Final = "VedetteDevicePolicy"
@@ -43,8 +44,14 @@ class Provisioning:
     role_alias: str = ROLE_ALIAS
     private: bool = False
     """A site without internet: the Greengrass data plane is reached by the IoT endpoint."""
+    fips: bool = False
+    """Endpoints and nucleus in FIPS mode."""
     again: bool = False
     """Make a new certificate although the thing has one; the old ones are deactivated."""
+    panorama_id: str = ""
+    """The id that the device had in Panorama (``device-...``): commands take it for the name."""
+    netplan: Path | None = None
+    """Network settings (netplan's YAML) that the machine gets when it is installed."""
     nucleus_file: Path | None = None
     """greengrass-nucleus-*.zip or aws-greengrass-lite-*.deb to put into the archive."""
 
@@ -96,11 +103,16 @@ def check_account(cloud: Cloud, wanted: Provisioning) -> None:
         ) from None
 
 
-def endpoints(cloud: Cloud) -> Endpoints:
+def endpoints(cloud: Cloud, *, fips: bool = False) -> Endpoints:
     """Return the account's endpoints.
 
+    :param fips: those validated by FIPS 140, which are the same for all accounts of a region
     :raises CloudError: if AWS does not answer
     """
+    if fips:
+        # https://docs.aws.amazon.com/greengrass/v2/developerguide/FIPS.html
+        tail = f"iot-fips.{cloud.region}.amazonaws.com"
+        return Endpoints(f"data.{tail}", f"data.credentials.{tail}")
     data = cloud.call("iot", "describe_endpoint", endpointType="iot:Data-ATS")["endpointAddress"]
     credentials = cloud.call("iot", "describe_endpoint", endpointType="iot:CredentialProvider")["endpointAddress"]
     return Endpoints(str(data), str(credentials))
@@ -112,20 +124,23 @@ def provision(cloud: Cloud, wanted: Provisioning) -> Certificate:
     :raises AlreadyThereError: if the thing has a certificate already and ``again`` is not set
     :raises CloudError: if AWS refuses
     """
-    attributes = {DESCRIPTION: written_description(wanted.description)} if wanted.description else {}
-    payload = {"attributePayload": {"attributes": attributes, "merge": True}} if attributes else {}
+    attributes = {
+        DESCRIPTION: written_description(wanted.description),
+        PANORAMA_ID: wanted.panorama_id,
+        PROVISIONED: datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    payload = {"attributes": {key: value for key, value in attributes.items() if value}, "merge": True}
     try:
         cloud.call("iot", "create_thing", thingName=wanted.name)
     except AlreadyThereError:
         pass  # of other attributes; they are set below
-    if payload:
-        cloud.call("iot", "update_thing", thingName=wanted.name, **payload)
     before = cloud.call("iot", "list_thing_principals", thingName=wanted.name).get("principals", [])
     if before and not wanted.again:
         raise AlreadyThereError(
             f"device `{wanted.name}` has a certificate already",
             hint=f"if its archive is lost: vedette device provision {wanted.name} --again, which ends the old one",
         )
+    cloud.call("iot", "update_thing", thingName=wanted.name, attributePayload=payload)
     for group in wanted.groups:
         _join(cloud, wanted.name, group)
     made = new_certificate(cloud, wanted.policy)
@@ -134,6 +149,40 @@ def provision(cloud: Cloud, wanted: Provisioning) -> Certificate:
     for arn in before:
         end_certificate(cloud, arn, wanted.name)
     return made
+
+
+def rotate(cloud: Cloud, wanted: Provisioning) -> Certificate:
+    """Make another certificate for a device; those that it has stay good until :func:`finish_rotation`.
+
+    :raises NotFoundError: if there is no thing of that name
+    """
+    try:
+        cloud.call("iot", "describe_thing", thingName=wanted.name)
+    except NotFoundError:
+        raise NotFoundError(f"there is no device `{wanted.name}`", hint="vedette device list") from None
+    made = new_certificate(cloud, wanted.policy)
+    cloud.call("iot", "attach_thing_principal", thingName=wanted.name, principal=made.arn)
+    cloud.call("iot", "update_certificate", certificateId=made.certificate_id, newStatus="ACTIVE")
+    return made
+
+
+def finish_rotation(cloud: Cloud, name: str) -> int:
+    """End all certificates of a device but the newest; return how many.
+
+    :raises NotFoundError: if there is no thing of that name
+    """
+    try:
+        arns = cloud.call("iot", "list_thing_principals", thingName=name).get("principals", [])
+    except NotFoundError:
+        raise NotFoundError(f"there is no device `{name}`", hint="vedette device list") from None
+    made = {}
+    for arn in arns:
+        found = cloud.call("iot", "describe_certificate", certificateId=arn.rpartition("/")[2])
+        made[arn] = found["certificateDescription"]["creationDate"]
+    old = sorted(made, key=lambda arn: made[arn])[:-1]
+    for arn in old:
+        end_certificate(cloud, arn, name)
+    return len(old)
 
 
 def new_certificate(cloud: Cloud, policy: str) -> Certificate:
@@ -175,11 +224,18 @@ def _join(cloud: Cloud, name: str, group: str) -> None:
 
 
 def bundle_files(
-    region: str, wanted: Provisioning, certificate: Certificate, where: Endpoints, *, claim: str | None = None
+    region: str,
+    wanted: Provisioning,
+    certificate: Certificate,
+    where: Endpoints,
+    *,
+    claim: str | None = None,
+    until: datetime | None = None,
 ) -> dict[str, bytes]:
     """Return the archive's files by name.
 
     :param claim: name of the provisioning template, for an archive with a claim in place of a device's certificate
+    :param until: when the claim expires
     :raises CloudError: if the root certificate cannot be found
     :raises OSError: if the nucleus's file cannot be read
     """
@@ -190,11 +246,13 @@ def bundle_files(
         "rootCA.pem": root_certificates().encode(),
         "certificate.pem": certificate.pem.encode(),
         "private.key": certificate.key.encode(),
-        "settings": _settings(wanted, claim).encode(),
+        "settings": _settings(wanted, claim, until).encode(),
         "install.sh": resources.files("vedette.cloud").joinpath("install_device.sh").read_bytes(),
         "wipe.sh": resources.files("vedette.cloud").joinpath("wipe_device.sh").read_bytes(),
         "bwrap-vedette": resources.files("vedette.cloud").joinpath("bwrap-vedette").read_bytes(),
     }
+    if wanted.netplan is not None:
+        files["netplan.yaml"] = _network_settings(wanted.netplan)
     if wanted.nucleus_file is not None:
         files[wanted.nucleus_file.name] = wanted.nucleus_file.read_bytes()
     return files
@@ -217,6 +275,8 @@ def nucleus_configuration(
         configuration |= {"greengrassDataPlaneEndpoint": "iotdata", "greengrassDataPlanePort": 443}
         if not lite:
             configuration["s3EndpointType"] = "REGIONAL"
+    if wanted.fips:
+        configuration |= {"greengrassDataPlaneEndpoint": "iotdata", "fipsMode": "true"}
     if not lite:
         # Permissions of components may name the device's own thing.
         configuration["interpolateComponentConfiguration"] = True
@@ -249,12 +309,29 @@ def nucleus_configuration(
     return {"system": {**root, "rootCaPath": "@ROOT@/rootCA.pem"}, "services": services}
 
 
-def _settings(wanted: Provisioning, claim: str | None) -> str:
+def _network_settings(path: Path) -> bytes:
+    data = path.read_bytes()
+    try:
+        said = yaml.safe_load(data)
+    except yaml.YAMLError:
+        said = None
+    if not isinstance(said, dict) or list(said) != ["network"] or not isinstance(said["network"], dict):
+        raise InvalidRequestError(
+            f"{path} holds no network settings",
+            hint="netplan's form: network: {version: 2, ethernets: {eth0: {addresses: [192.0.2.7/24]}}}",
+        )
+    return data
+
+
+def _settings(wanted: Provisioning, claim: str | None, until: datetime | None) -> str:
     values = {
         "NUCLEUS": wanted.nucleus,
         "NUCLEUS_VERSION": NUCLEUS_VERSION,
         "THING": wanted.name if claim is None else "",
         "CLAIM": claim or "",
+        "CLAIM_EXPIRES": str(int(until.timestamp())) if until is not None else "",
+        "CLAIM_EXPIRES_AT": until.strftime("%Y-%m-%d %H:%M UTC") if until is not None else "",
+        "FIPS": "yes" if wanted.fips else "",
     }
     return "".join(f"{key}='{value}'\n" for key, value in values.items())
 
@@ -307,33 +384,3 @@ def _stem(path: Path) -> str:
 def bundle_name(name: str) -> str:
     """Return the archive's name for a device: what a file's name cannot hold becomes ``-``."""
     return f"vedette-{re.sub(r'[^A-Za-z0-9_-]', '-', name)}.tar.gz"
-
-
-def claims_of(cloud: Cloud, policy: str) -> list[str]:
-    """Return the ARNs of the certificates that have a claim's policy.
-
-    :raises NotFoundError: if there is no such policy
-    """
-    try:
-        answer = cloud.call("iot", "list_targets_for_policy", policyName=policy, pageSize=250)
-    except NotFoundError:
-        raise NotFoundError(
-            f"the account has no IoT policy `{policy}`", hint="scripts/create-stack iot-policies"
-        ) from None
-    return [str(arn) for arn in answer.get("targets", ()) if ":cert/" in arn]
-
-
-def make_claim(cloud: Cloud, template: str) -> Certificate:
-    """Make an active claim certificate for a provisioning template: whoever holds it may become a device.
-
-    :raises NotFoundError: if there is no such template
-    """
-    try:
-        cloud.call("iot", "describe_provisioning_template", templateName=template)
-    except NotFoundError:
-        raise NotFoundError(
-            f"the account has no provisioning template `{template}`", hint="scripts/create-stack iot-policies"
-        ) from None
-    made = new_certificate(cloud, f"{template}Claim")
-    cloud.call("iot", "update_certificate", certificateId=made.certificate_id, newStatus="ACTIVE")
-    return made

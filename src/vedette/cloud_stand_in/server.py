@@ -37,7 +37,7 @@ class StandIn:
         """Bind; requests are answered from ``start`` (or entering the context) on.
 
         :param fetch: reads artifacts from S3 or what stands in for it
-        :param upstream: where requests to AWS IoT go that are not about jobs or provisioning templates
+        :param upstream: where requests to AWS IoT go that are not about jobs, provisioning templates or role aliases
         :param pace: how many devices carry out their deployment whenever somebody asks how a job goes
         """
         self._lock = threading.RLock()
@@ -57,6 +57,7 @@ class StandIn:
             self.components = ComponentStore(self._region, ACCOUNT, self._fetch)
             self.fleet = Fleet(self._region, ACCOUNT, self.components)
             self.templates: dict[str, dict[str, Any]] = {}
+            self.role_aliases: dict[str, dict[str, Any]] = {}
             self.calls: list[str] = []
             """Every operation that was called, in order."""
             self.refuse: Callable[[str], ServiceError | None] = lambda _: None
@@ -254,7 +255,7 @@ class StandIn:
     def _tags_of(self, kind: str) -> dict[str, str]:
         return self._device_tags.setdefault(kind, {})
 
-    # -- jobs and provisioning templates of AWS IoT ----------------------------------------------------------------
+    # -- jobs, provisioning templates and role aliases of AWS IoT ------------------------------------------------------
 
     def _create_job(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         job = self.fleet.create_job(arguments)
@@ -339,6 +340,26 @@ class StandIn:
         self.templates.pop(arguments["templateName"], None)
         return {}
 
+    def _create_role_alias(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        name = arguments["roleAlias"]
+        if name in self.role_aliases:
+            raise AlreadyExistsError(f"Role alias {name} already exists")
+        self.role_aliases[name] = {"roleAlias": name, "roleArn": arguments["roleArn"]}
+        return {"roleAlias": name, "roleAliasArn": self._alias_arn(name)}
+
+    def _describe_role_alias(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        if arguments["roleAlias"] not in self.role_aliases:
+            raise NotFoundError(f"Role alias {arguments['roleAlias']} not found")
+        found = self.role_aliases[arguments["roleAlias"]]
+        return {"roleAliasDescription": {**found, "roleAliasArn": self._alias_arn(found["roleAlias"])}}
+
+    def _delete_role_alias(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        self.role_aliases.pop(arguments["roleAlias"], None)
+        return {}
+
+    def _alias_arn(self, name: str) -> str:
+        return self.fleet.thing_arn("").replace("thing/", f"rolealias/{name}")
+
     def _job_arn(self, job_id: str) -> str:
         return self.fleet.thing_arn("").replace("thing/", f"job/{job_id}")
 
@@ -356,7 +377,10 @@ _IOT: Final = frozenset(
         "ListJobExecutionsForThing",
         "DescribeJobExecution",
         "CreateProvisioningTemplate",
+        "CreateRoleAlias",
+        "DeleteRoleAlias",
         "DescribeProvisioningTemplate",
+        "DescribeRoleAlias",
         "DeleteProvisioningTemplate",
     }
 )

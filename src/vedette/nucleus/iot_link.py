@@ -24,6 +24,8 @@ _log = logging.getLogger(__name__)
 SPOOL_BYTES: Final = 2_621_440
 _ACK_S: Final = 20.0
 _STOP_S: Final = 2.0
+_KEEP_ALIVE_S: Final = 60
+"""As the Java nucleus (``mqtt.keepAliveTimeoutMs``): AWS notices after one and a half that a device is gone."""
 _MAX_RECONNECT_MS: Final = 15_000
 
 
@@ -93,6 +95,7 @@ class IotLink:
                 port=self._settings.port,
                 client_id=self._client_id,
                 clean_session=False,
+                keep_alive_interval_sec=_KEEP_ALIVE_S,
                 max_reconnect_delay_ms=_MAX_RECONNECT_MS,
                 on_publish_received=self._soon(self._received),
                 on_lifecycle_connection_success=self._soon(self._up),

@@ -106,3 +106,35 @@ def test_folder_of_images_is_called_no_video(tmp_path: Path) -> None:
     playing = report["playing"]
     assert isinstance(playing, dict)
     assert (playing["width"], playing["height"], playing["frames"]) == (64, 48, 3)
+
+
+def test_one_of_many_cameras_is_lost_or_holds_up_the_others(server: RtspServer, tmp_path: Path) -> None:
+    """Eight cameras at once: a report on each, in the order in which they were named (SAM-05)."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        closed = f"rtsp://127.0.0.1:{unused.getsockname()[1]}/x"
+        known = tmp_path / "cameras.json"
+        entry = {"StreamUrl": server.url("h264"), "Username": "viewer", "Password": PASSWORD}
+        bad = {**entry, "StreamUrl": server.url("h265"), "Password": "wrong"}
+        known.write_text(json.dumps({"gate": bad, **{f"yard-{number}": entry for number in range(3)}}))
+        known.chmod(0o600)
+        targets = [with_login(server.url(name)) for name in ("h264", "h265", "nowhere")] + [closed]
+        command = [sys.executable, "-m", "vedette.cli.main", "camera", "test", *targets, "--all"]
+        command += ["--cameras-file", str(known), "--seconds", "0.5"]
+        done, table = (
+            subprocess.run([*command, *more], capture_output=True, text=True, timeout=90, check=False)
+            for more in (["--json"], [])
+        )
+    said = done.stdout + done.stderr + table.stdout + table.stderr
+    assert PASSWORD not in said
+    assert "Traceback" not in said
+    assert (done.returncode, table.returncode) == (1, 1)
+    report = json.loads(done.stdout)
+    assert (report["ok"], report["good"]) == (False, 5)
+    assert [each["ok"] for each in report["cameras"]] == [True, True, False, False, False, True, True, True]
+    assert [each["camera"] for each in report["cameras"]][4:] == ["gate", "yard-0", "yard-1", "yard-2"]
+    assert len({each["error"] for each in report["cameras"] if not each["ok"]}) == 3
+    lines = table.stdout.splitlines()
+    assert len(lines) == 9
+    assert "H.265 320x240" in lines[2]
+    assert sum("FAILED" in line for line in lines) == 3

@@ -6,13 +6,18 @@ import stat
 import subprocess
 import tarfile
 import zipfile
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from vedette.cli.device import Caller, list_all
 from vedette.cloud import AlreadyThereError, InvalidRequestError, NotFoundError
+from vedette.cloud.arrival import NotArrivedError, wait_until_online
+from vedette.cloud.bucket import Bucket, default_bucket
+from vedette.cloud.claims import Limits, claims_of, make_claim, read_serials
 from vedette.cloud.devices import (
     decommission,
     describe,
@@ -27,17 +32,19 @@ from vedette.cloud.provisioning import (
     POLICY,
     ROLE_ALIAS,
     TEMPLATE,
+    Certificate,
     Endpoints,
     Provisioning,
     bundle_files,
     check_account,
-    claims_of,
     end_certificate,
     endpoints,
-    make_claim,
+    finish_rotation,
     provision,
+    rotate,
     write_bundle,
 )
+from vedette.cloud.targets import find_targets
 from vedette.cloud.updating import carry_out_updates, plan_updates
 
 from .conftest import Aws, order, publish_suite
@@ -55,7 +62,10 @@ def account(aws: Aws) -> Aws:
     iot.create_role_alias(roleAlias=ROLE_ALIAS, roleArn="arn:aws:iam::123456789012:role/VedetteTokenExchange")
     body = json.dumps({"Parameters": {}, "Resources": {}})
     role = "arn:aws:iam::123456789012:role/Provisioning"
-    iot.create_provisioning_template(templateName=TEMPLATE, templateBody=body, provisioningRoleArn=role)
+    hook = {"targetArn": "arn:aws:lambda:us-east-1:123456789012:function:hook", "payloadVersion": "2020-04-01"}
+    iot.create_provisioning_template(
+        templateName=TEMPLATE, templateBody=body, provisioningRoleArn=role, preProvisioningHook=hook
+    )
     return aws
 
 
@@ -196,10 +206,14 @@ def test_an_installation_leaves_keys_behind_or_cannot_be_repeated(account: Aws, 
 
 def test_a_claim_makes_no_devices_or_lasts_for_ever(account: Aws, tmp_path: Path, tools: Path) -> None:
     cloud = account.cloud()
-    made = make_claim(cloud, TEMPLATE)
-    assert claims_of(cloud, f"{TEMPLATE}Claim") == [made.arn] == active(account)
+    until = datetime(2026, 5, 31, 12, 0, tzinfo=timezone.utc)
+    made = make_claim(cloud, TEMPLATE, Limits(until, ("SN-1",)))
+    assert claims_of(cloud, TEMPLATE) == [made.arn] == active(account)
+    kept = Bucket(cloud, default_bucket(cloud)).read(f"provisioning/{made.certificate_id}.json")
+    assert kept is not None
+    assert kept[0] == {"until": int(until.timestamp()), "serials": ["SN-1"]}
     wanted = Provisioning("claim")
-    files = bundle_files("us-east-1", wanted, made, WHERE, claim=TEMPLATE)
+    files = bundle_files("us-east-1", wanted, made, WHERE, claim=TEMPLATE, until=until)
     folder = tmp_path / "claim"
     folder.mkdir()
     for name, content in files.items():
@@ -209,6 +223,13 @@ def test_a_claim_makes_no_devices_or_lasts_for_ever(account: Aws, tmp_path: Path
     with zipfile.ZipFile(folder / "greengrass-nucleus-1.zip", "w") as nucleus:
         nucleus.writestr("lib/Greengrass.jar", "")
     (folder / "aws.greengrass.FleetProvisioningByClaim.jar").touch()
+    late = install(folder, tmp_path / "image", tools)
+    assert late.returncode == 1
+    assert "the claim expired at 2026-05-31 12:00 UTC" in late.stderr
+    assert "vedette device claim" in late.stderr
+    assert "step 'claim' failed" in late.stderr
+    settings = (folder / "settings").read_text()
+    (folder / "settings").write_text(settings.replace(str(int(until.timestamp())), "4102444800"))
     done = install(folder, tmp_path / "image", tools, "--name", "line-3-007")
     assert done.returncode == 0, done.stderr
     config = yaml.safe_load((tmp_path / "image/greengrass/v2/initial-config.yaml").read_text())
@@ -217,9 +238,182 @@ def test_a_claim_makes_no_devices_or_lasts_for_ever(account: Aws, tmp_path: Path
     assert by_claim["provisioningTemplate"] == TEMPLATE
     assert "--trusted-plugin" in (tools / "calls").read_text()
     end_certificate(cloud, made.arn)
-    assert claims_of(cloud, f"{TEMPLATE}Claim") == active(account) == []
+    assert claims_of(cloud, TEMPLATE) == active(account) == []
     with pytest.raises(NotFoundError, match="no provisioning template `Other`"):
-        make_claim(cloud, "Other")
+        make_claim(cloud, "Other", Limits())
+
+
+def test_a_claim_without_a_hook_would_never_end(account: Aws, tmp_path: Path) -> None:
+    cloud = account.cloud()
+    account.stand_in.templates[TEMPLATE].pop("preProvisioningHook")
+    with pytest.raises(InvalidRequestError, match="has no hook: nothing would end the claim"):
+        make_claim(cloud, TEMPLATE, Limits(serials=("SN-1",)))
+    assert make_claim(cloud, TEMPLATE, Limits()).arn in active(account)
+    listed = tmp_path / "serials.txt"
+    listed.write_text("SN-1  # the left one\n\nAB/12 3\nSN-1\n")
+    assert read_serials(listed) == ("SN-1", "AB123"), "as install.sh reads a machine's"
+    listed.write_text("# none yet\n")
+    with pytest.raises(InvalidRequestError, match="holds no serial number"):
+        read_serials(listed)
+
+
+def test_a_rotation_ends_the_certificate_in_use_or_keeps_it(account: Aws, tmp_path: Path, tools: Path) -> None:
+    cloud = account.cloud()
+    first = provision(cloud, Provisioning("shop-01", panorama_id="device-4711"))
+    nucleus = tmp_path / "greengrass-nucleus-2.18.2.zip"
+    with zipfile.ZipFile(nucleus, "w") as made:
+        made.writestr("lib/Greengrass.jar", "")
+    image = tmp_path / "image"
+
+    def installed(certificate: Certificate, folder: Path) -> str:
+        folder.mkdir()
+        for name, content in bundle_files(
+            "us-east-1", Provisioning("shop-01", nucleus_file=nucleus), certificate, WHERE
+        ).items():
+            (folder / name).write_bytes(content)
+        (folder / "install.sh").chmod(0o700)
+        done = install(folder, image, tools)
+        assert done.returncode == 0, done.stderr
+        return (image / "greengrass/v2/private.key").read_text()
+
+    assert installed(first, tmp_path / "one") == first.key
+    (image / "greengrass/v2/work").mkdir()  # what applications keep
+    second = rotate(cloud, Provisioning("shop-01"))
+    assert sorted(active(account)) == sorted([first.arn, second.arn])
+    assert installed(second, tmp_path / "two") == second.key
+    assert (image / "greengrass/v2/work").is_dir()
+    assert (tools / "calls").read_text().count("--setup-system-service true") == 1, "the nucleus stays"
+    assert finish_rotation(cloud, "shop-01") == 1
+    assert active(account) == [second.arn]
+    assert finish_rotation(cloud, "shop-01") == 0
+    assert describe_device(cloud, "device-4711").name == "shop-01"
+    with pytest.raises(NotFoundError, match="no device `shop-02`"):
+        rotate(cloud, Provisioning("shop-02"))
+
+
+def test_network_settings_do_not_arrive_or_are_anything(account: Aws, tmp_path: Path, tools: Path) -> None:
+    settings = tmp_path / "site.yaml"
+    settings.write_text("network: {version: 2, ethernets: {eth0: {addresses: [192.0.2.7/24]}}}\n")
+    made = provision(account.cloud(), Provisioning("shop-01"))
+    nucleus = tmp_path / "aws-greengrass-lite-2.deb"
+    nucleus.touch()
+    folder = tmp_path / "vedette-shop-01"
+    folder.mkdir()
+    wanted = Provisioning("shop-01", nucleus="lite", netplan=settings, nucleus_file=nucleus)
+    for name, content in bundle_files("us-east-1", wanted, made, WHERE).items():
+        (folder / name).write_bytes(content)
+    (folder / "install.sh").chmod(0o700)
+    done = install(folder, tmp_path / "image", tools)
+    assert done.returncode == 0, done.stderr
+    found = tmp_path / "image/etc/netplan/60-vedette.yaml"
+    assert yaml.safe_load(found.read_text())["network"]["ethernets"]["eth0"]["addresses"] == ["192.0.2.7/24"]
+    assert stat.S_IMODE(found.stat().st_mode) == 0o600
+    settings.write_text("ethernets: {}\n")
+    with pytest.raises(InvalidRequestError, match="holds no network settings"):
+        bundle_files("us-east-1", wanted, made, WHERE)
+
+
+def test_a_fips_device_calls_other_endpoints(account: Aws, tmp_path: Path, tools: Path) -> None:
+    cloud = account.cloud()
+    where = endpoints(cloud, fips=True)
+    assert (where.data, where.credentials) == (
+        "data.iot-fips.us-east-1.amazonaws.com",
+        "data.credentials.iot-fips.us-east-1.amazonaws.com",
+    )
+    made = provision(cloud, Provisioning("shop-01"))
+    nucleus = tmp_path / "greengrass-nucleus-2.zip"
+    with zipfile.ZipFile(nucleus, "w") as archive:
+        archive.writestr("lib/Greengrass.jar", "")
+    folder = tmp_path / "vedette-shop-01"
+    folder.mkdir()
+    wanted = Provisioning("shop-01", fips=True, nucleus_file=nucleus)
+    for name, content in bundle_files("us-east-1", wanted, made, where).items():
+        (folder / name).write_bytes(content)
+    (folder / "install.sh").chmod(0o700)
+    done = install(folder, tmp_path / "image", tools)
+    assert done.returncode == 0, done.stderr
+    unit = tmp_path / "image/etc/systemd/system/greengrass.service.d/fips.conf"
+    assert "AWS_USE_FIPS_ENDPOINT=true" in unit.read_text()
+    config = yaml.safe_load((tmp_path / "image/greengrass/v2/initial-config.yaml").read_text())
+    assert config["services"]["aws.greengrass.Nucleus"]["configuration"]["fipsMode"] == "true"
+
+
+def test_a_failed_installation_leaves_no_trace_of_why(account: Aws, tmp_path: Path, tools: Path) -> None:
+    made = provision(account.cloud(), Provisioning("shop-01"))
+    folder = tmp_path / "vedette-shop-01"
+    folder.mkdir()
+    nucleus = tmp_path / "greengrass-nucleus-2.zip"
+    nucleus.write_bytes(b"not a zip")
+    for name, content in bundle_files("us-east-1", Provisioning("shop-01", nucleus_file=nucleus), made, WHERE).items():
+        (folder / name).write_bytes(content)
+    (folder / "install.sh").chmod(0o700)
+    done = install(folder, tmp_path / "image", tools)
+    assert done.returncode == 1
+    log = (tmp_path / "vedette-shop-01.log").read_text()
+    assert "install shop-01 on Linux" in log
+    assert "step 'nucleus' failed with exit code 1" in log
+    assert "not a zip file" in log, "what the step said"
+
+
+class Waiting:
+    """A clock that goes on when somebody waits; things happen at moments."""
+
+    def __init__(self, **events: Any) -> None:
+        self.now, self.events = 0.0, {float(at[1:]): do for at, do in events.items()}
+        self.told: list[tuple[str, str]] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> bool:
+        self.now += seconds
+        for at in [at for at in self.events if at <= self.now]:
+            self.events.pop(at)()
+        return False
+
+    def tell(self, step: str, words: str) -> None:
+        self.told.append((step, words))
+
+
+def test_a_device_that_is_not_there_is_called_online(account: Aws, suite: str, make_application: Make) -> None:
+    cloud = account.cloud()
+    provision(cloud, Provisioning("shop-01", groups=("shop",)))
+    fleet = account.stand_in.fleet
+    (group,) = find_targets(cloud, ["thing-group/shop"])
+    waiting = Waiting(t20=lambda: fleet.add_devices(["shop-01"], [group.arn]))
+    found = wait_until_online(cloud, "shop-01", limit_s=120, clock=waiting.clock, wait=waiting.wait, tell=waiting.tell)
+    assert (found.status, waiting.now) == ("ONLINE", 20.0)
+    assert [step for step, _ in waiting.told] == ["first report"]
+    deploy(account, order(make_application("one"), to=[group]))
+    fleet.devices["shop-01"].fails = "disk full"
+    fleet.add_devices(["shop-02"], [group.arn], fails="disk full")
+    provision(cloud, Provisioning("shop-02"))
+    with pytest.raises(NotArrivedError, match=r"step `deployment`.*disk full"):
+        wait_until_online(cloud, "shop-02", limit_s=120, clock=waiting.clock, wait=waiting.wait)
+    provision(cloud, Provisioning("shop-03"))
+    with pytest.raises(NotArrivedError, match="not online after 30 s, step `first report`"):
+        wait_until_online(cloud, "shop-03", limit_s=30, clock=waiting.clock, wait=waiting.wait)
+
+
+def test_a_device_with_old_software_is_not_marked(
+    aws: Aws, suite: str, make_application: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    group = aws.group("shop", 2)
+    deploy(aws, order(make_application("one"), to=[group]))
+    aws.stand_in.fleet.work()
+
+    def listed() -> tuple[int, list[dict[str, Any]]]:
+        code = list_all(Caller(as_json=True), group="shop", prefix="", status=None, updates=True, detailed=True)
+        return code, json.loads(capsys.readouterr().out)["devices"]
+
+    code, devices = listed()
+    assert (code, [each["update_needed"] for each in devices]) == (0, [False, False])
+    publish_suite(aws.cloud(), tmp_path / "next", "0.1.1")
+    code, devices = listed()
+    assert code == 10
+    assert {(each["status"], each["current_software"], each["latest_software"]) for each in devices} == {
+        ("UPDATE_NEEDED", "vedette 0.1.0", "nucleus 2.18.2, vedette 0.1.1")
+    }
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ def shadows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    # moto has no shadows at an account's own endpoint.
+    monkeypatch.setenv("AWS_ENDPOINT_URL_IOT_DATA_PLANE", f"https://data-ats.iot.{REGION}.amazonaws.com")
     with mock_aws():
         data = boto3.client("iot-data", region_name=REGION)
         for thing in ("shop-01", "shop-02"):

@@ -91,4 +91,5 @@ def base_environment(environment: Environment) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",  # a print must reach the log without flush=True
         "PYTHONDONTWRITEBYTECODE": "1",  # /panorama is read-only
+        "ORT_DISABLE_TELEMETRY": "1",  # onnxruntime would report its use to Microsoft
     }
