@@ -84,7 +84,7 @@ def deploy(options: DeployOptions, credentials: Credentials, terminal: Terminal)
     :raises Failure: for what does not fit together, and when AWS refuses
     """
     from vedette.cloud import Cloud
-    from vedette.cloud.bucket import Bucket, default_bucket
+    from vedette.cloud.bucket import bucket_of
     from vedette.cloud.planning import make_plan
     from vedette.cloud.targets import find_targets
 
@@ -96,7 +96,7 @@ def deploy(options: DeployOptions, credentials: Credentials, terminal: Terminal)
                 cloud = Cloud(profile=options.profile, region=options.region)
                 tell_identity(cloud, terminal)
                 targets = find_targets(cloud, options.targets)
-                bucket = Bucket(cloud, options.bucket or default_bucket(cloud))
+                bucket = bucket_of(cloud, options.bucket)
                 applications = _applications(options, credentials, folder, cloud, bucket, terminal)
                 order = _order(options, applications, targets)
                 plan = make_plan(cloud, order, bucket)

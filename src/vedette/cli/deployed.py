@@ -39,12 +39,13 @@ def list_applications(
     caller: Caller, *, bucket: str | None, device: str | None, status: str | None, removed: bool
 ) -> int:
     """Print the application instances of the account; returns the exit code."""
+    from vedette.cloud.bucket import bucket_of
     from vedette.cloud.instances import list_places
     from vedette.cloud.targets import find_targets, groups_of
 
     with answering(SCHEMA, as_json=caller.as_json), speaking_to_aws():
         cloud = caller.cloud()
-        places = list_places(cloud, _bucket(cloud, bucket))
+        places = list_places(cloud, bucket_of(cloud, bucket))
         if device is not None:
             (thing,) = find_targets(cloud, [f"thing/{device}"])
             groups = set(groups_of(cloud, thing))
@@ -217,18 +218,13 @@ def wait_for(asked: Asked, caller: Caller, *, limit_s: float) -> int:
     return 0 if told.endswith("_SUCCEEDED") else EXIT_FAILED if settled else EXIT_PARTLY
 
 
-def _bucket(cloud: "Cloud", name: str | None) -> Any:
-    from vedette.cloud.bucket import Bucket, default_bucket
-
-    return Bucket(cloud, name or default_bucket(cloud))
-
-
 def _place(cloud: "Cloud", asked: Asked) -> "Place":
+    from vedette.cloud.bucket import bucket_of
     from vedette.cloud.instances import one_place
     from vedette.cloud.targets import find_targets
 
     target = find_targets(cloud, [asked.target])[0] if asked.target is not None else None
-    return one_place(cloud, _bucket(cloud, asked.bucket), asked.name, target)
+    return one_place(cloud, bucket_of(cloud, asked.bucket), asked.name, target)
 
 
 def _on_device(cloud: "Cloud", place: "Place", device: str | None) -> "OnDevice | None":

@@ -44,7 +44,7 @@ def publish_all(options: PublishOptions, terminal: Terminal) -> int:
     :raises Failure: if something cannot be built, or AWS refuses
     """
     from vedette.cloud import Cloud
-    from vedette.cloud.bucket import Bucket, default_bucket
+    from vedette.cloud.bucket import bucket_of
     from vedette.cloud.publishing import plan_publications, publish, refuse_others
 
     with answering(SCHEMA, as_json=options.as_json), speaking_to_aws():
@@ -69,7 +69,7 @@ def publish_all(options: PublishOptions, terminal: Terminal) -> int:
             refuse_others(publications)
             made: list[Publication] = []
             if not options.plan_only:
-                bucket = Bucket(cloud, options.bucket or default_bucket(cloud))
+                bucket = bucket_of(cloud, options.bucket)
                 made = publish(cloud, bucket, publications, upload_progress(terminal))
                 terminal.clear_status()
         finally:

@@ -1,7 +1,7 @@
 """``vedette package list|describe|delete|prune``: what is published in the account."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from vedette.cli.aws import speaking_to_aws
 from vedette.cli.device import Caller, confirm
@@ -37,12 +37,13 @@ def describe_published(name: str, version: str | None, caller: Caller, *, bucket
 
     :raises Failure: if there is no such version
     """
+    from vedette.cloud.bucket import bucket_of
     from vedette.cloud.packages import accounts_of, artifacts_of, kind_of, versions_of
 
     with answering(SCHEMA, as_json=caller.as_json), speaking_to_aws():
         cloud = caller.cloud()
         versions = _some(versions_of(cloud, name), [version] if version else [])
-        where = _bucket(cloud, bucket)
+        where = bucket_of(cloud, bucket)
         artifacts = artifacts_of(cloud, versions[0])
         accounts = accounts_of(where, cloud)
     document = {
@@ -143,9 +144,3 @@ def _some(versions: "list[PackageVersion]", wanted: Sequence[str]) -> "list[Pack
         known = ", ".join(item.version for item in versions[:8])
         raise Failure(f"{versions[0].name} has no version {min(missing)}", hint=f"it has {known}")
     return [item for item in versions if item.version in wanted]
-
-
-def _bucket(cloud: "Cloud", name: str | None) -> Any:
-    from vedette.cloud.bucket import Bucket, default_bucket
-
-    return Bucket(cloud, name or default_bucket(cloud))

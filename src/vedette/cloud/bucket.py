@@ -44,6 +44,14 @@ def default_bucket(cloud: Cloud) -> str:
     return f"{BUCKET_PREFIX}-{identity.region}-{identity.account}"
 
 
+def bucket_of(cloud: Cloud, name: str | None) -> "Bucket":
+    """Return the bucket of that name, or the account's for components.
+
+    :raises CloudError: if AWS does not say who calls
+    """
+    return Bucket(cloud, name or default_bucket(cloud))
+
+
 def artifact_upload(path: Path) -> Upload:
     """Return where an artifact goes: ``artifacts/<sha256>/<file name>``. Equal content is kept once.
 

@@ -7,20 +7,19 @@ components report to. Only what is asked of one device costs calls for that devi
 import base64
 import json
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from vedette.application import ApplicationManifest
 from vedette.application.shadow import shadow_name
 from vedette.cloud.access import Cloud
-from vedette.cloud.bucket import WORKERS, Bucket
+from vedette.cloud.bucket import Bucket
 from vedette.cloud.carrying_out import Made
 from vedette.cloud.document import HEALTH_SHADOW, SUITE, application_of, instances, merged
 from vedette.cloud.errors import AccessDeniedError, InvalidRequestError, NotFoundError
 from vedette.cloud.following import Standing, standing_of
 from vedette.cloud.panorama_words import STATUS, status_of
-from vedette.cloud.planning import Current, current_of
+from vedette.cloud.planning import Current, current_of, latest_deployments
 from vedette.cloud.publishing import component_arn
 from vedette.cloud.records import read_records
 from vedette.cloud.targets import Target
@@ -86,12 +85,7 @@ def list_places(cloud: Cloud, bucket: Bucket, instance: str | None = None) -> li
     :param instance: only this one
     :raises vedette.cloud.errors.CloudError: if AWS does not answer
     """
-    listed = list(cloud.pages("greengrassv2", "list_deployments", "deployments", historyFilter="LATEST_ONLY"))
-    with ThreadPoolExecutor(WORKERS) as pool:
-        found = pool.map(
-            lambda item: cloud.call("greengrassv2", "get_deployment", deploymentId=item["deploymentId"]), listed
-        )
-        deployments = {str(each["targetArn"]): each for each in found}
+    deployments = {str(each["targetArn"]): each for each in latest_deployments(cloud)}
     records = {
         (record["instance"], record["target"]): record
         for record in (read_records(bucket, instance) if bucket.exists() else ())

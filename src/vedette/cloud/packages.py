@@ -15,6 +15,7 @@ from vedette.cloud.access import Cloud
 from vedette.cloud.bucket import WORKERS, Bucket
 from vedette.cloud.document import APPLICATION
 from vedette.cloud.errors import AccessDeniedError, InvalidRequestError, NotFoundError
+from vedette.cloud.planning import latest_deployments
 from vedette.cloud.publishing import component_arn
 from vedette.nucleus.recipe import parse_recipe
 
@@ -127,13 +128,8 @@ def versions_in_use(cloud: Cloud) -> dict[tuple[str, str], set[str]]:
 
     :raises vedette.cloud.errors.CloudError: if AWS does not answer
     """
-    listed = list(cloud.pages("greengrassv2", "list_deployments", "deployments", historyFilter="LATEST_ONLY"))
-    with ThreadPoolExecutor(WORKERS) as pool:
-        deployments = list(
-            pool.map(lambda i: cloud.call("greengrassv2", "get_deployment", deploymentId=i["deploymentId"]), listed)
-        )
     found: dict[tuple[str, str], set[str]] = {}
-    for deployment in deployments:
+    for deployment in latest_deployments(cloud):
         target = str(deployment["targetArn"]).rpartition(":")[2]
         for name, said in deployment.get("components", {}).items():
             found.setdefault((name, str(said["componentVersion"])), set()).add(target)

@@ -322,6 +322,17 @@ def read_current(cloud: Cloud, target: Target) -> Current | None:
     return current_of(found)
 
 
+def latest_deployments(cloud: Cloud) -> list[dict[str, Any]]:
+    """Return the newest deployment of every target, as GetDeployment answers; one call a target.
+
+    :raises vedette.cloud.errors.CloudError: if AWS does not answer
+    """
+    listed = list(cloud.pages("greengrassv2", "list_deployments", "deployments", historyFilter="LATEST_ONLY"))
+    with ThreadPoolExecutor(WORKERS) as pool:
+        ids = (item["deploymentId"] for item in listed)
+        return list(pool.map(lambda each: cloud.call("greengrassv2", "get_deployment", deploymentId=each), ids))
+
+
 def current_of(found: Mapping[str, Any]) -> Current:
     """Return what GetDeployment answered, as this package reads it."""
     return Current(
