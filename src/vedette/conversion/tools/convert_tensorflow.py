@@ -113,9 +113,10 @@ def convert(request: Request) -> Dict[str, Any]:
 
 def _refusal(lines: List[str], error: Exception) -> Refused:
     text = "\n".join(lines) or str(error)
-    operators = re.findall(r"\[([A-Za-z]\w+): [^\]]+\]", text) or named_operators(text)
+    named = re.findall(r"\[([^\[\]:]+): (\w+)\]", text)
+    operators = [kind for _, kind in named] or named_operators(text)
     shown = ", ".join(dict.fromkeys(operators)) if operators else ""
-    where = re.findall(r"\[[A-Za-z]\w+: ([^\]]+)\]", text)
+    where = [name for name, _ in named]
     place = " at {}".format(where[0]) if where else ""
     reason = first_line(RuntimeError(text))
     message = (
@@ -340,7 +341,8 @@ def _keras(request: Request) -> Original:
         name = " (layer {})".format(custom[0]) if custom else ""
         raise Refused(
             "Keras {} cannot read the model{}: {}".format(tf.keras.__version__, name, first_line(error)),
-            "layers of one's own and Lambda layers are code outside of the file: export a SavedModel instead",
+            "an .h5 holds layers only: save it as .keras; layers of one's own and Lambda layers are code outside of "
+            "either: export a SavedModel",
         ) from error
     if not getattr(model, "inputs", None):
         raise Refused("the Keras model was never built: its inputs are not known", "export a SavedModel instead")
