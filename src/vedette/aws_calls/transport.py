@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -17,6 +18,8 @@ if TYPE_CHECKING:  # TLS takes 6 MB of memory: only where something is sent
 
 CONNECT_TIMEOUT_S: Final = 10.0
 ANSWER_TIMEOUT_S: Final = 30.0
+_OF_TIME: Final = frozenset({9, 10})
+"""OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and CERT_HAS_EXPIRED: mostly it is the clock that is wrong."""
 MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
 KEPT_S: Final = 45.0
 """How long a connection is kept without a request."""
@@ -173,6 +176,11 @@ def _reason(error: Exception) -> str:
     import ssl
 
     if isinstance(error, ssl.SSLCertVerificationError):
+        if error.verify_code in _OF_TIME:
+            now = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+            return (
+                f"its certificate is not trusted ({error.verify_message}); this device's clock says {now}: is it set?"
+            )
         return f"its certificate is not trusted ({error.verify_message})"
     if isinstance(error, TimeoutError):
         return "time-out"
