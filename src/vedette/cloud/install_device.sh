@@ -64,16 +64,23 @@ if [ -z "$prefix" ]; then
   for extra in video render; do if getent group "$extra" >/dev/null; then run usermod -a -G "$extra" "$user"; fi; done
 fi
 
+mend_packages() { # that a loss of power left half unpacked
+  broken=$(dpkg-query -W -f '${db:Status-Eflag} ${Package}\n' 2>/dev/null | sed -n 's/^reinstreq //p' | tr '\n' ' ')
+  # shellcheck disable=SC2086
+  [ -z "$broken" ] || run env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends --reinstall $broken || true
+  run dpkg --configure -a || run env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -f
+}
 step=packages
 if [ -z "$prefix" ]; then
   wanted=
-  command -v bwrap >/dev/null || wanted="$wanted bubblewrap"
-  command -v python3 >/dev/null || wanted="$wanted python3"
+  # What runs, not what is there: power may have been lost while it was unpacked.
+  bwrap --version >/dev/null 2>&1 || wanted="$wanted bubblewrap"
+  python3 -c 'import ssl, urllib.request, zipfile' >/dev/null 2>&1 || wanted="$wanted python3"
   if [ "$NUCLEUS" = java ] && ! command -v java >/dev/null; then wanted="$wanted default-jre-headless"; fi
   if [ -n "$wanted" ]; then
     say "installing$wanted"
     # shellcheck disable=SC2086
-    run apt-get update && run env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $wanted ||
+    run apt-get update && mend_packages && run env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $wanted ||
       { say "error: could not install$wanted: put them on the machine before, for example from a local repository"; exit 1; }
   fi
   if [ "$(cat /proc/sys/kernel/apparmor_restrict_unprivileged_userns 2>/dev/null || echo 0)" = 1 ] &&
@@ -85,7 +92,8 @@ fi
 
 step=keys
 mkdir -p "$prefix$root"
-chmod 755 "$prefix$root"
+# Components' users pass through both; what is secret in there has its own mode.
+chmod 755 "$(dirname "$prefix$root")" "$prefix$root"
 rotated=
 keep() { # source, target: moved in one go, so that a key is never here and there after power is back
   if [ -f "$here/$1" ]; then
@@ -153,6 +161,8 @@ if [ "$NUCLEUS" = java ]; then
       set -- --trusted-plugin "$plugin" "$@"
     fi
     say "installing nucleus $NUCLEUS_VERSION as $name"
+    # Not with this script's umask: components' users read what the nucleus unpacks.
+    umask 022
     run java "-Droot=$prefix$root" -Dlog.store=FILE -jar "$here/nucleus/lib/Greengrass.jar" "$@"
   fi
 else

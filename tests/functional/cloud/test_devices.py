@@ -183,6 +183,9 @@ def test_an_installation_leaves_keys_behind_or_cannot_be_repeated(account: Aws, 
     assert stat.S_IMODE((rights / "vedette").stat().st_mode) == 0o440
     assert (root / "private.key").read_text() == certificate.key
     assert stat.S_IMODE((root / "private.key").stat().st_mode) == 0o600
+    # Components' users have to get through to their folders.
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in (root.parent, root)] == [0o755, 0o755]
+    assert stat.S_IMODE((root / "alts").stat().st_mode) == 0o755
     assert not list(folder.glob("*.key"))
     assert not out.exists()
     config = yaml.safe_load((root / "initial-config.yaml").read_text())
