@@ -132,6 +132,15 @@ def test_component_is_not_deployed_listed_and_restarted(running: Shell) -> None:
     )
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start processes of other users")
+def test_option_s_user_is_not_the_component_s(running: Shell) -> None:
+    limits = json.dumps({NAME: {"memory": 100_000}})
+    done = running("deployment", "create", "--run-with", f"{NAME}:posixUser=0:0", "--system-limits", limits)
+    assert done.returncode == 0, done.stderr
+    state = json.loads((running.root / "state" / "state.json").read_text())
+    assert state["deployed"]["run_with"] == {NAME: {"posix_user": "0:0", "memory_kb": 100_000, "cpus": 0.0}}
+
+
 def test_failed_deployment_ends_with_0(running: Shell) -> None:
     failed = running("deployment", "create", *running.project("2.0.0", "echo no good; exit 7"))
     assert failed.returncode == 1
@@ -157,6 +166,8 @@ def test_failed_deployment_ends_with_0(running: Shell) -> None:
         (["--update-config", "{"], 1, "the configuration is not JSON"),
         (["--update-config", '{"a": {"fps": 1}}'], 1, "another form than expected"),
         (["--update-config", "@/nowhere"], 1, "`/nowhere` cannot be read"),
+        (["--run-with", "com.example.Hello=root"], 2, "names no component and user"),
+        (["--system-limits", '{"a": {"disk": 1}}'], 1, "the limit has another form than expected"),
         (["--merge", "a=1.0.0", "--on-failure", "cry"], 2, "`cry` is no way to fail"),
     ],
 )
