@@ -8,6 +8,7 @@ ministack (an environment of its own: its botocore is another). Takes a quarter 
     VEDETTE_PRIVATE_SITE=/path/to/ministack pytest -s tests/e2e/test_private_site.py
 """
 
+import contextlib
 import json
 import os
 import secrets
@@ -266,7 +267,10 @@ class PrivateSite:
         self.stop_device()
         for process in reversed(self.processes):
             if process.stdin is not None:
+                # AWS's side ends its own processes when this closes; a signal would leave them behind.
                 process.stdin.close()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(20)
             process.terminate()
             process.wait(30)
         for space in SPACES:
