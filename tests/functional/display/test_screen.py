@@ -62,7 +62,10 @@ class Screen:
             data = (self.folder / "Xvfb_screen0").read_bytes()
         except FileNotFoundError:
             return np.zeros((HEIGHT, WIDTH, 3), np.uint8)
-        head = struct.unpack(">25I", data[:100])
+        head = struct.unpack(">25I", data[:100].ljust(100, b"\0"))
+        if not head[5]:
+            # The server has made the file and drawn nothing yet.
+            return np.zeros((HEIGHT, WIDTH, 3), np.uint8)
         start, width, height, line = head[0] + head[19] * 12, head[4], head[5], head[12]
         dots = np.frombuffer(data, np.uint8, line * height, start).reshape(height, line // 4, 4)
         return dots[:, :width, :3]
