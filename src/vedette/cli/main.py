@@ -141,6 +141,11 @@ def run(
             help="Run it from its packaged container, or from its sources; auto: the container where it fits.",
         ),
     ] = "auto",
+    role: Role = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="With --role: profile of the AWS configuration that takes the role on."),
+    ] = None,
     for_seconds: ForSeconds = None,
     no_browser: NoBrowser = False,
     port: Port = 8790,
@@ -179,6 +184,8 @@ def run(
         nucleus=nucleus,
         environment=environment,
         debug_port=debug_port if debug else None,
+        role=role,
+        profile=profile,
     )
     raise typer.Exit(run_application(options, _hidden, Terminal()))
 

@@ -11,9 +11,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
-from vedette.cli.aws import speaking_to_aws
 from vedette.cli.failure import EXIT_FAILED, EXIT_USAGE, Failure
 from vedette.cli.instance import answering, ask, chosen, print_json
+from vedette.cli.lending import lender
 from vedette.cli.stopping import StopOnSignal
 from vedette.cli.tables import table
 from vedette.cli.terminal import Terminal
@@ -99,20 +99,7 @@ class StartOptions:
         """Return what gives out credentials, None where none are to be; Failure for a profile that is not there."""
         if self.credentials_of is None:
             return None
-        from vedette.cloud.access import Cloud
-        from vedette.cloud.errors import CloudError
-        from vedette.cloud.lending import lend
-
-        with speaking_to_aws():
-            cloud = Cloud(profile=self.credentials_of, region=self.region, attempts=2)
-
-        def give() -> Mapping[str, str]:
-            try:
-                return lend(cloud)
-            except CloudError as error:
-                raise NucleusError(str(error)) from error
-
-        return give
+        return lender(self.credentials_of, self.region)[0]
 
     def arguments(self) -> list[str]:
         """Return the options for another process."""

@@ -14,6 +14,7 @@ from typing import Any, Final
 from vedette.cli.application import CompiledRun, compile_run
 from vedette.cli.credentials import Credentials
 from vedette.cli.failure import EXIT_FAILED, EXIT_USAGE, Failure
+from vedette.cli.lending import lender
 from vedette.cli.ports import port_for_page
 from vedette.cli.progress import Progress, status_line
 from vedette.cli.running import instance_on
@@ -22,6 +23,7 @@ from vedette.cli.stopping import StopOnSignal
 from vedette.cli.terminal import Terminal
 from vedette.cli.watching import ProjectWatch
 from vedette.nucleus.errors import NucleusError
+from vedette.nucleus.token_exchange import Lend
 
 _PERIOD_S: Final = 0.5
 _SAVED_S: Final = 0.1
@@ -58,6 +60,8 @@ class RunOptions:
     loop: bool = True
     record: bool = False
     debug_port: int | None = None
+    role: str | None = None
+    profile: str | None = None
 
 
 def run_application(options: RunOptions, credentials: Credentials, terminal: Terminal) -> int:
@@ -81,6 +85,7 @@ def run_application(options: RunOptions, credentials: Credentials, terminal: Ter
                 f"{options.directory} runs already, as process {other.pid}",
                 hint=f"vedette status; Ctrl-C where it was started ends it, or: kill {other.pid}",
             )
+        lent = _lend(options)
         compiled = compile_run(options, credentials, root, terminal)
         terminal.line(compiled.headline)
         count = compiled.warnings
@@ -93,7 +98,19 @@ def run_application(options: RunOptions, credentials: Credentials, terminal: Ter
             )
         for warns, note in compiled.ports:
             (terminal.warn if warns else terminal.skipped)("ports", note)
-        return _serve(options, credentials, compiled, root, terminal, stop)
+        return _serve(options, credentials, compiled, root, terminal, stop, lent)
+
+
+def _lend(options: RunOptions) -> tuple[Lend, str] | None:
+    """Return what the application's host takes its role on with, and the region; None: there is no role.
+
+    :raises Failure: for a profile without a role to take on, or one that is not there
+    """
+    if options.role is not None:
+        return lender(options.profile)
+    if options.profile is not None:
+        raise Failure("--profile says whose credentials take on a role", hint="--role ARN", exit_code=EXIT_USAGE)
+    return None
 
 
 def _serve(
@@ -103,8 +120,10 @@ def _serve(
     root: Path,
     terminal: Terminal,
     stop: threading.Event,
+    lent: tuple[Lend, str] | None,
 ) -> int:
     progress = Progress(terminal)
+    lend, region = lent or (None, compiled.region)
     suite: Mapping[str, Mapping[str, Any]] = {
         "vedette.CameraIngest": {"logLevel": options.log_level},
         "vedette.ModelInference": {"logLevel": options.log_level, "threads": options.model_threads},
@@ -120,8 +139,9 @@ def _serve(
             root,
             secrets=compiled.secrets,
             listener=progress.hear,
-            region=compiled.region,
+            region=region,
             personality=options.nucleus,
+            lend=lend,
         ) as session:
             session.deploy(compiled.deployments, suite)
 

@@ -21,6 +21,7 @@ from vedette.nucleus.deployment import ComponentDeployment, Deployment
 from vedette.nucleus.events import Event
 from vedette.nucleus.instances import new_run_id, registry_folder
 from vedette.nucleus.nucleus import Nucleus
+from vedette.nucleus.token_exchange import Lend
 
 logger = logging.getLogger(__name__)
 
@@ -56,12 +57,14 @@ class Session:
         listener: Callable[[Event], None],
         region: str = "us-east-1",
         personality: str = "java",
+        lend: Lend | None = None,
     ) -> None:
         self.root = root
         self._secrets = secrets
         self._listener = listener
         self._region = region
         self._personality = personality
+        self._lend = lend
         self._closing = contextlib.ExitStack()
         self.nucleus: Nucleus
         self._health: NucleusHealth
@@ -83,6 +86,7 @@ class Session:
                 secrets_file=secrets_file,
                 listeners=[self._listener],
                 personality=self._personality,
+                lend=self._lend,
             )
             self.nucleus.start()
             stack.callback(self.nucleus.stop, 4.0)

@@ -13,8 +13,10 @@ _KEPT: Final = frozenset(
         "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy",
     }
 )  # fmt: skip
-"""A developer's shell holds AWS keys and tokens; a component would not see them on a device, so it does not here."""
-_KEPT_PREFIXES: Final = ("LC_", "CUDA_", "NVIDIA_")
+"""A developer's shell holds AWS keys and tokens; a component would not see them on a device, so it does not here.
+
+What plays AWS on this machine (``AWS_ENDPOINT_URL``) is no secret, and does so for components too."""
+_KEPT_PREFIXES: Final = ("LC_", "CUDA_", "NVIDIA_", "AWS_ENDPOINT_URL")
 CREDENTIALS: Final = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 """Where AWS's SDKs ask for credentials; they show ``AWS_CONTAINER_AUTHORIZATION_TOKEN`` there."""
 _DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
