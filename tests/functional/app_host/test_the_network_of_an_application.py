@@ -82,11 +82,13 @@ def test_an_application_without_a_network_reaches_a_camera_or_lacks_its_frames(
         rig.output()
         rig.start()
         before = rig.said("found", 30)[0]
-        assert (before["camera"], before["program"]) == (None, None)  # what the guide says of the default
+        # What the guide says of the default; programs' abstract sockets are closed where the kernel can do that.
+        assert before["camera"] is None
+        assert before["program"] in (None, "Operation not permitted")
         rig.configure(network="none")
         found = rig.said("found", 30, count=2)[1]
     assert found["camera"] in ("Connection refused", "Network is unreachable")
-    assert found["program"] == "Connection refused"
+    assert found["program"] in ("Connection refused", "Operation not permitted")
     assert found["streams"] == 1
     assert found["own"] is None
     lease, _ = rig.look("door").frame()

@@ -208,6 +208,7 @@ def test_the_environment_of_the_host_stays_outside(tried: Tried, monkeypatch: py
             "container",
             "HOME",
             "LANG",
+            "ORT_DISABLE_TELEMETRY",
             "PYTHONUNBUFFERED",
             "PYTHONDONTWRITEBYTECODE",
             "PWD",

@@ -46,6 +46,15 @@ class Camera:
         self.writer.publish(slot, FrameHeader(0, wall_ns, time.monotonic_ns(), width, height, I420))
 
 
+def writer_of(node: Any, stream: str) -> Any:
+    """Return the ring of an output once it is there."""
+    sink = node.outputs.video_out._sink("video_out", stream)
+    deadline = time.monotonic() + 5
+    while sink._writer is None:
+        assert time.monotonic() < deadline
+    return sink._writer
+
+
 def grey(number: int) -> int:
     """Return the value that every pixel of frame ``number`` has in BGR."""
     return round(1.164383 * number)

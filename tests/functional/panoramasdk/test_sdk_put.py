@@ -1,7 +1,6 @@
 """put(): what it takes, what comes out at a reader, and what it costs when nobody looks."""
 
 import json
-import time
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from vedette_app_runtime import protocol
 
 from vedette.rings import BGR24, I420
 
-from .conftest import HEIGHT, WIDTH, Host, grey
+from .conftest import HEIGHT, WIDTH, Host, grey, writer_of
 
 
 def one_media(host: Host) -> Any:
@@ -28,15 +27,6 @@ def opened(host: Host) -> Any:
     reader = host.look("video_out", "door")
     assert writer_of(node, "door").wait_for_reader(5)
     return node, camera, reader
-
-
-def writer_of(node: Any, stream: str) -> Any:
-    """Return the ring of an output once it is there."""
-    sink = node.outputs.video_out._sink("video_out", stream)
-    deadline = time.monotonic() + 5
-    while sink._writer is None:
-        assert time.monotonic() < deadline
-    return sink._writer
 
 
 @pytest.mark.parametrize("wrap", [lambda m: [m], lambda m: (m,), lambda m: m], ids=["list", "tuple", "media"])

@@ -13,7 +13,7 @@ from moto.server import ThreadedMotoServer
 
 from vedette.resources import examples_dir
 
-from .conftest import Host, grey
+from .conftest import Host, grey, writer_of
 
 
 @pytest.fixture
@@ -97,6 +97,7 @@ def test_part_is_judged_by_another_limit_than_the_parameters(host: Host) -> None
         camera.show(number)
         application.process_streams()
     reader = host.look("video_out", "lobby")
+    assert writer_of(application, "lobby").wait_for_reader(5)
     camera.show(80)
     application.process_streams()
     with reader.receive(5) as lease:

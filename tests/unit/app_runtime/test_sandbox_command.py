@@ -85,6 +85,7 @@ def test_the_command_clears_the_environment_before_it_sets_one(spec: SandboxSpec
         "A": "1",
         "HOME": "/tmp",
         "LANG": "C.UTF-8",
+        "ORT_DISABLE_TELEMETRY": "1",
         "PATH": f"{spec.environment.bin_dir}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": "/opt/vedette/sdk",
