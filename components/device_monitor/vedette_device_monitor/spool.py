@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from vedette_device_monitor.database import open_database
+
 logger = logging.getLogger(__name__)
 
 MAX_BYTES: Final = 32 * 1024 * 1024
@@ -26,6 +28,8 @@ CREATE TABLE IF NOT EXISTS batch (
     uptime REAL NOT NULL, data BLOB NOT NULL, marked INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS note (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+# The journal keeps its place: a full disk still lets things be marked and removed.
+_PRAGMAS: Final = {"journal_mode": "PERSIST", "synchronous": "FULL", "cache_size": "-512"}
 _OLDEST: Final = """
 SELECT id, namespace, wall, boot, uptime, data FROM batch
     WHERE namespace = (SELECT namespace FROM batch ORDER BY id LIMIT 1) ORDER BY id LIMIT ?"""
@@ -194,17 +198,7 @@ class Spool:
     def _open(self) -> None:
         for again in (False, True):
             try:
-                db = sqlite3.connect(self._path, timeout=5.0, check_same_thread=False)
-                try:
-                    # The journal keeps its place: a full disk still lets things be marked and removed.
-                    db.execute("PRAGMA journal_mode = PERSIST")
-                    db.execute("PRAGMA synchronous = FULL")
-                    db.execute("PRAGMA cache_size = -512")
-                    db.executescript(_SCHEMA)
-                except BaseException:
-                    db.close()
-                    raise
-                self._db = db
+                self._db = open_database(self._path, _SCHEMA, _PRAGMAS)
                 return
             except sqlite3.OperationalError as error:
                 self._failed(error)

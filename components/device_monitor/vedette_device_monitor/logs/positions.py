@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from vedette_device_monitor.database import open_database
 from vedette_device_monitor.logs.times import Mark
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,8 @@ CREATE TABLE IF NOT EXISTS place (
     marks TEXT NOT NULL, seen REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS note (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+# No fsync for each position: what was written outlives this process, and that is what counts.
+_PRAGMAS: Final = {"journal_mode": "WAL", "synchronous": "NORMAL", "cache_size": "-256"}
 
 
 @dataclass
@@ -145,16 +148,8 @@ class Positions:
     def _open(self) -> None:
         for again in (False, True):
             try:
-                db = sqlite3.connect(self._path, timeout=5.0, check_same_thread=False)
-                try:
-                    # No fsync for each position: what was written outlives this process, and that is what counts.
-                    db.execute("PRAGMA journal_mode = WAL")
-                    db.execute("PRAGMA synchronous = NORMAL")
-                    db.execute("PRAGMA cache_size = -256")
-                    db.executescript(_SCHEMA)
-                except BaseException:
-                    db.close()
-                    raise
+                self._db = open_database(self._path, _SCHEMA, _PRAGMAS)
+                return
             except sqlite3.OperationalError as error:
                 self._failed(error)
                 return
@@ -164,9 +159,6 @@ class Positions:
                 with contextlib.suppress(OSError):
                     self._path.unlink()
                     logger.warning("positions in logs were damaged: what is on this device is sent again")
-                continue
-            self._db = db
-            return
 
     def _failed(self, error: sqlite3.Error) -> None:
         if not self._failing:

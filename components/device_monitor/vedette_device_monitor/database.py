@@ -1,0 +1,24 @@
+"""A small SQLite file, opened whole or not at all."""
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+
+__all__ = ["open_database"]
+
+
+def open_database(path: Path, schema: str, pragmas: Mapping[str, str]) -> sqlite3.Connection:
+    """Open the file at ``path``, set ``pragmas``, and make what of ``schema`` is not there. For one thread at a time.
+
+    :raises sqlite3.OperationalError: if the file or its disk cannot be used now
+    :raises sqlite3.DatabaseError: if it is damaged
+    """
+    db = sqlite3.connect(path, timeout=5.0, check_same_thread=False)
+    try:
+        for name, value in pragmas.items():
+            db.execute(f"PRAGMA {name} = {value}")
+        db.executescript(schema)
+    except BaseException:
+        db.close()
+        raise
+    return db
