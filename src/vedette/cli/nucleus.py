@@ -28,6 +28,8 @@ from vedette.nucleus.token_exchange import Lend
 _START_LIMIT_S: Final = 20.0
 _STOP_LIMIT_S: Final = 20.0
 _POLL_S: Final = 0.05
+_BOUND_S: Final = 60.0
+"""Of one wait for what ends the nucleus: an idle one must not wake for nothing."""
 _MARKS: Final = {ComponentState.ERRORED: "yellow", ComponentState.BROKEN: "red", ComponentState.RUNNING: "green"}
 
 
@@ -128,7 +130,7 @@ def start(terminal: Terminal, options: StartOptions, *, detach: bool) -> int:
             synchronised_shadows=options.iot.shadows,
             lend=lend,
         )
-        with StopOnSignal() as stop:
+        with StopOnSignal(nucleus.stop_requested) as stop:
             begun = time.monotonic()
             nucleus.start()
             try:
@@ -136,7 +138,7 @@ def start(terminal: Terminal, options: StartOptions, *, detach: bool) -> int:
 
                 NucleusHealth(nucleus)
                 _greet(terminal, nucleus, options, time.monotonic() - begun)
-                while not stop.wait(_POLL_S * 4) and not nucleus.stop_requested.is_set():
+                while not stop.wait(_BOUND_S):
                     pass
                 terminal.waiting("stopping")
             finally:

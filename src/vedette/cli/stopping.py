@@ -8,10 +8,10 @@ from typing import Any
 
 
 class StopOnSignal(AbstractContextManager[threading.Event]):
-    """Turns SIGINT, SIGTERM and SIGHUP into an event; more of them while stopping change nothing."""
+    """Turns SIGINT, SIGTERM and SIGHUP into an event, ``stop`` where one is given; more of them change nothing."""
 
-    def __init__(self) -> None:
-        self._stop = threading.Event()
+    def __init__(self, stop: threading.Event | None = None) -> None:
+        self._stop = stop or threading.Event()
         self._old: dict[int, Any] = {}
 
     def __enter__(self) -> threading.Event:

@@ -18,6 +18,8 @@ from vedette.nucleus.errors import ControlError
 
 logger = logging.getLogger(__name__)
 
+_POLL_S: Final = 0.3
+"""How soon the server sees that it is to end; each look wakes an idle nucleus."""
 _MAX_REQUEST: Final = 65_536
 _MAX_ANSWER: Final = 16_000_000
 _IDLE_S: Final = 10.0
@@ -58,7 +60,7 @@ class ControlServer:
             self._path.chmod(0o600)  # its folder lets nobody else in before that either
         except OSError as error:
             raise ControlError(f"control socket {self._path} cannot be bound: {error}") from error
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="control", daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_S,), name="control", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
