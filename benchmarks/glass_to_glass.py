@@ -23,7 +23,7 @@ import psutil
 from display import FLAGS
 from numpy.typing import NDArray
 from transport import HEIGHT, READ_TIME, WIDTH, scene, write_time
-from vedette_display.video import CLOCK_HZ, Encoder
+from vedette_display.encoders import CLOCK_HZ, Shot, SoftwareEncoder
 
 from vedette.nucleus.control import request
 from vedette.nucleus.errors import ControlError
@@ -35,7 +35,7 @@ START_S = 180.0
 
 def film(mount: LiveMount, frames: list[NDArray[np.uint8]], fps: float, stop: threading.Event) -> None:
     """Be a camera: encode and publish as the frames are due."""
-    encoder = Encoder(WIDTH, HEIGHT, fps)
+    encoder = SoftwareEncoder(WIDTH, HEIGHT, fps)
     number, due = 0, time.monotonic()
     planes = np.empty((HEIGHT * 3 // 2, WIDTH), np.uint8)
     while not stop.wait(max(0.0, due - time.monotonic())):
@@ -43,7 +43,7 @@ def film(mount: LiveMount, frames: list[NDArray[np.uint8]], fps: float, stop: th
         planes[:] = frames[number % len(frames)]
         write_time(planes)
         wall_ns, pts = time.time_ns(), round(time.monotonic() * CLOCK_HZ)
-        for unit in encoder.encode(planes, pts, wall_ns, key=number % round(2 * fps) == 0):
+        for unit in encoder.encode(planes, Shot(pts, wall_ns), key=number % round(2 * fps) == 0):
             pts_ns = unit.pts * 1_000_000_000 // CLOCK_HZ
             mount.publish(access_unit(H264, unit.data, pts_ns=pts_ns, wall_ns=wall_ns))
         number += 1

@@ -210,9 +210,9 @@ def serve(page: str, talk: Callable[[Any], Any], ports: Any, stop: Event) -> Non
 def mse_process(path: str, fps: float, ports: Any, stop: Event) -> None:
     """H.264 from the display's encoder, one fragment a frame, to every viewer."""
     import av
-    from vedette_display.video import CLOCK_HZ, Encoder
+    from vedette_display.encoders import CLOCK_HZ, Shot, SoftwareEncoder
 
-    encoder = Encoder(SENT, SENT * HEIGHT // WIDTH, fps)
+    encoder = SoftwareEncoder(SENT, SENT * HEIGHT // WIDTH, fps)
     viewers: list[tuple[asyncio.AbstractEventLoop, asyncio.Queue[Any]]] = []
     count = 0
 
@@ -220,7 +220,7 @@ def mse_process(path: str, fps: float, ports: Any, stop: Event) -> None:
         nonlocal count
         if not viewers:
             return
-        for unit in encoder.encode(planes, round(count * CLOCK_HZ / fps), 0, key=count % 30 == 0):
+        for unit in encoder.encode(planes, Shot(round(count * CLOCK_HZ / fps), 0), key=count % 30 == 0):
             for loop, queue in viewers:
                 loop.call_soon_threadsafe(queue.put_nowait, unit)
         count += 1

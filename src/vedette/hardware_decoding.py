@@ -19,10 +19,11 @@ from typing import Any, Final
 CODECS: Final = ("h264", "hevc")
 """libav's names of what is worth decoding in hardware."""
 
-_DEV: Final = Path("/dev")
+DEV: Final = Path("/dev")
 _QUERYCAP, _ENUM_FMT = 0x80685600, 0xC0405602
-_DEVICE_CAPS_SET, _M2M, _M2M_MPLANE = 0x80000000, 0x00008000, 0x00004000
-_OUTPUT, _OUTPUT_MPLANE = 2, 10
+DEVICE_CAPS_SET, _M2M, _M2M_MPLANE = 0x80000000, 0x00008000, 0x00004000
+# What a queue is for: frames go in by the "output" side, and out by the "capture" side, as Video4Linux calls them.
+_CAPTURE, _CAPTURE_MPLANE, _OUTPUT, _OUTPUT_MPLANE = 1, 9, 2, 10
 _MOST_FORMATS: Final = 32
 _FOURCC: Final = {"h264": b"H264", "hevc": b"HEVC"}
 
@@ -38,7 +39,7 @@ class Hardware:
     device: str | None = None
 
 
-def candidates(codec: str, *, dev: Path = _DEV, available: Sequence[str] | None = None) -> list[Hardware]:
+def candidates(codec: str, *, dev: Path = DEV, available: Sequence[str] | None = None) -> list[Hardware]:
     """Return what the device seems to have for ``codec``, best first; cheap, nothing is opened but device nodes.
 
     ``available`` are the kinds that PyAV was built with; None asks it.
@@ -121,15 +122,22 @@ def _built_in(codec: str) -> list[str]:
     return [*kinds, "v4l2m2m"]
 
 
-def _memory_to_memory(codec: str, dev: Path, ioctl: Ioctl = fcntl.ioctl) -> str | None:
-    """Return the first device node that takes coded pictures of ``codec``."""
+def memory_to_memory_encoder(dev: Path = DEV, ioctl: Ioctl = fcntl.ioctl) -> str | None:
+    """Return the first device node out of which H.264 comes; tells nothing of whether it works."""
+    return _memory_to_memory("h264", dev, ioctl, (_CAPTURE, _CAPTURE_MPLANE))
+
+
+def _memory_to_memory(
+    codec: str, dev: Path, ioctl: Ioctl = fcntl.ioctl, sides: tuple[int, int] = (_OUTPUT, _OUTPUT_MPLANE)
+) -> str | None:
+    """Return the first device node that has ``codec`` on a side: taken in (a decoder's), or given out."""
     for path in sorted(dev.glob("video*")):
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
             continue
         try:
-            if _takes(descriptor, _FOURCC[codec], ioctl):
+            if _has(descriptor, _FOURCC[codec], ioctl, sides):
                 return str(path)
         except OSError:
             continue
@@ -138,15 +146,15 @@ def _memory_to_memory(codec: str, dev: Path, ioctl: Ioctl = fcntl.ioctl) -> str 
     return None
 
 
-def _takes(descriptor: int, fourcc: bytes, ioctl: Ioctl) -> bool:
-    """Tell whether a device is memory-to-memory and its input side takes ``fourcc``."""
+def _has(descriptor: int, fourcc: bytes, ioctl: Ioctl, sides: tuple[int, int]) -> bool:
+    """Tell whether a device is memory-to-memory and that side of it (single-planar, multi-planar) knows ``fourcc``."""
     capability = bytearray(104)
     ioctl(descriptor, _QUERYCAP, capability)
     capabilities, device_caps = struct.unpack_from("=II", capability, 84)
-    caps = device_caps if capabilities & _DEVICE_CAPS_SET else capabilities
+    caps = device_caps if capabilities & DEVICE_CAPS_SET else capabilities
     if not caps & (_M2M | _M2M_MPLANE):
         return False
-    kind = _OUTPUT_MPLANE if caps & _M2M_MPLANE else _OUTPUT
+    kind = sides[1] if caps & _M2M_MPLANE else sides[0]
     for index in range(_MOST_FORMATS):
         described = bytearray(64)
         struct.pack_into("=II", described, 0, index, kind)

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Final
 
+from vedette_display.encoders import AccessUnit
 from vedette_display.movie import MovieStream
 from vedette_display.request import HttpError, Request, Response
-from vedette_display.video import AccessUnit, VideoFeeds, VideoVariant
+from vedette_display.video import VideoFeeds, VideoVariant
 
 MOST_S: Final = 60.0
 DEFAULT_S: Final = 10.0

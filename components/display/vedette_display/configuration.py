@@ -54,6 +54,11 @@ class DisplayConfiguration(BaseModel):
     )
     rtsp_port: int = Field(default=8554, ge=0, le=65535, alias="rtspPort", description="as `port`")
 
+    encoder: Literal["auto", "software", "nvenc", "jetson", "qsv", "va", "valp", "vaapi", "amf", "v4l2"] = Field(
+        default="auto",
+        description="of streams, clips and recordings: auto: hardware that works here; software: libx264; or that one",
+    )
+
     screen: Literal["off", "on", "window"] = Field(
         default="off", description="the device's own screen: on: all of it; window: in a window on a desktop"
     )

@@ -22,6 +22,7 @@ from vedette_display.board import Board
 from vedette_display.certificate import CertificateError, load_context, own_certificate
 from vedette_display.configuration import ConfigurationError, DisplayConfiguration, read
 from vedette_display.controls import Controls
+from vedette_display.encoders import Encoders
 from vedette_display.gallery import Gallery
 from vedette_display.history import History
 from vedette_display.machine import device_name
@@ -119,7 +120,9 @@ class _Display:
         gallery = Gallery(board.locate)
         history = History()
         # The folders of all components' work lie side by side, on every nucleus.
-        videos = VideoFeeds(board.locate)
+        encoders = Encoders(self._configuration.encoder)
+        encoders.start()
+        videos = VideoFeeds(board.locate, encoders)
         recorder = self._recorder(videos, board.device)
         uploader = None if recorder is None else self._uploader(recorder.shelf, board.device)
         reports = Reports(board, history, ComponentLogs(Path.cwd().parent), recorder.shelf if recorder else None)

@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
-from vedette_display.video import CLOCK_HZ, AccessUnit
+from vedette_display.encoders import CLOCK_HZ, AccessUnit
 
 _SPS, _PPS = 7, 8
 _LAST_FRAME_S: Final = 1 / 15

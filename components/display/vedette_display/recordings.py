@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from vedette import __version__
+from vedette_display.encoders import CLOCK_HZ, AccessUnit
 from vedette_display.movie import MovieStream
-from vedette_display.video import CLOCK_HZ, AccessUnit, VideoFeeds, VideoVariant
+from vedette_display.video import VideoFeeds, VideoVariant
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from vedette.rtsp_server import H264, LiveMount, Login, StreamServer, access_unit
-from vedette_display.video import CLOCK_HZ, AccessUnit, VideoFeeds, VideoVariant
+from vedette_display.encoders import CLOCK_HZ, AccessUnit
+from vedette_display.video import VideoFeeds, VideoVariant
 
 logger = logging.getLogger(__name__)
 

@@ -1,18 +1,19 @@
 """One output as H.264: encoded once for everybody who takes the same, and not at all while nobody does.
 
-Shared by clips, recordings and the RTSP streams. The encoder is libx264 as PyAV carries it, tuned for no delay: no
-B frames, no look-ahead, every access unit leaves as soon as its frame has come.
+Shared by clips, recordings and the RTSP streams. ``encoders`` has the encoder: hardware where it works. One that fails
+in the middle of a stream is replaced by software at once, with a key frame that carries the new parameter sets.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable
-from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from vedette.hardware_encoding import EncoderFailed
 from vedette.log_events import OUTPUT, about
 from vedette.rings import Lease, RingError, RingReader, connect
+from vedette_display.encoders import CLOCK_HZ, KEY_EVERY_S, AccessUnit, Encoder, Encoders, Shot, SoftwareEncoder
 from vedette_display.picture import PictureError
 
 if TYPE_CHECKING:
@@ -21,13 +22,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CLOCK_HZ: Final = 90_000
-"""Of time stamps: what RTP has for video."""
-KEY_EVERY_S: Final = 2.0
 LEAST_KEY_S: Final = 0.5
 """Key frames that newcomers ask for come no closer than this: a stranger who reconnects for ever costs no bandwidth."""
 MAX_FPS: Final = 30.0
-CRF: Final = 23
 POLL_S: Final = 0.1
 RETRY_S: Final = 0.5
 STANDING_S: Final = 1.0
@@ -41,64 +38,7 @@ class VideoVariant(NamedTuple):
     overlays: bool = True
 
 
-class AccessUnit(NamedTuple):
-    """One coded picture: NAL units with start codes; key frames carry the parameter sets.
-
-    ``pts``: in 1/90,000 s. ``meta``: what the application put beside the frame.
-    """
-
-    data: bytes
-    pts: int
-    key: bool
-    width: int
-    height: int
-    capture_wall_ns: int
-    meta: bytes = b""
-
-
 Sink = Callable[[AccessUnit], None]
-
-
-class Encoder:
-    """H.264 of one size."""
-
-    def __init__(self, width: int, height: int, fps: float = 15.0) -> None:
-        import av
-
-        self.width, self.height = width, height
-        context: Any = av.CodecContext.create("libx264", "w")
-        context.width, context.height, context.pix_fmt = width, height, "yuv420p"
-        context.time_base = Fraction(1, CLOCK_HZ)
-        context.framerate = Fraction(max(1, round(fps)))
-        # One thread: the device has other things to do, and slices in parallel cost bits.
-        context.thread_count = 1
-        keyint = max(2, round(fps * KEY_EVERY_S))
-        context.options = {
-            "preset": "superfast",
-            "tune": "zerolatency",
-            "profile": "main",
-            "crf": str(CRF),
-            "maxrate": str(_most_bits(width, height)),
-            "bufsize": str(_most_bits(width, height)),
-            "x264-params": f"keyint={keyint}:min-keyint=1:scenecut=0:repeat-headers=1:annexb=1:sliced-threads=0",
-        }
-        context.open()
-        self._context = context
-        self._frame_type: Any = av.VideoFrame
-        self._intra: Any = av.video.frame.PictureType.I
-        self._none: Any = av.video.frame.PictureType.NONE
-
-    def encode(self, planes: "NDArray[np.uint8]", pts: int, capture_wall_ns: int, *, key: bool) -> list[AccessUnit]:
-        """Encode one I420 picture (height * 3 / 2, width)."""
-        frame = self._frame_type.from_ndarray(planes, format="yuv420p")
-        frame.pts, frame.time_base = pts, Fraction(1, CLOCK_HZ)
-        frame.pict_type = self._intra if key else self._none
-        return [
-            AccessUnit(
-                bytes(packet), int(packet.pts), bool(packet.is_keyframe), self.width, self.height, capture_wall_ns
-            )
-            for packet in self._context.encode(frame)
-        ]
 
 
 class VideoFeed:
@@ -108,11 +48,14 @@ class VideoFeed:
     with a key frame; one that raises is taken off.
     """
 
-    def __init__(self, output_id: str, variant: VideoVariant, locate: Callable[[], str | None]) -> None:
+    def __init__(
+        self, output_id: str, variant: VideoVariant, locate: Callable[[], str | None], encoders: Encoders
+    ) -> None:
         self.output_id = output_id
         self.variant = variant
         self.encoded = 0
         self._locate = locate
+        self._encoders = encoders
         self._lock = threading.Lock()
         self._sinks: list[Sink] = []
         self._fresh: set[int] = set()
@@ -191,33 +134,49 @@ class VideoFeed:
                 planes = self._planes(held)
                 width, height = planes.shape[1], planes.shape[0] * 2 // 3
                 if encoder is None or (encoder.width, encoder.height) != (width, height):
-                    encoder = Encoder(width, height)
+                    if encoder is not None:
+                        encoder.close()
+                    encoder = self._encoders.open(width, height)
                     self._key_at = -LEAST_KEY_S
-                self._deliver(encoder, planes, held, now)
+                encoder = self._deliver(encoder, planes, held, now)
                 sent_at = now
         finally:
+            if encoder is not None:
+                encoder.close()
             if held is not None:
                 held.release()
             reader.close()
 
-    def _deliver(self, encoder: Encoder, planes: "NDArray[np.uint8]", lease: Lease, now: float) -> None:
+    def _deliver(self, encoder: Encoder, planes: "NDArray[np.uint8]", lease: Lease, now: float) -> Encoder:
+        """Encode one picture and hand out what comes; return the encoder for the next."""
         since = now - self._key_at
         key = since >= KEY_EVERY_S or ((bool(self._fresh) or self._key_wanted) and since >= LEAST_KEY_S)
-        for unit in encoder.encode(planes, round(now * CLOCK_HZ), lease.header.capture_wall_ns, key=key):
-            self.encoded += 1
-            told = unit._replace(meta=lease.meta)
-            if unit.key:
-                self._key_at, self._key_wanted = now, False
-            for sink in self._sinks:
-                if id(sink) in self._fresh:
-                    if not unit.key:
-                        continue
-                    self._fresh.discard(id(sink))
-                try:
-                    sink(told)
-                except Exception:
-                    logger.exception("a viewer of %s failed and is taken off", self.output_id)
-                    self.remove(sink)
+        shot = Shot(round(now * CLOCK_HZ), lease.header.capture_wall_ns, lease.meta)
+        try:
+            units = encoder.encode(planes, shot, key=key)
+        except EncoderFailed as error:
+            self._encoders.failed(encoder.name, str(error))
+            encoder.close()
+            encoder = SoftwareEncoder(encoder.width, encoder.height)
+            units = encoder.encode(planes, shot, key=True)
+        for unit in units:
+            self._hand_out(unit, now)
+        return encoder
+
+    def _hand_out(self, unit: AccessUnit, now: float) -> None:
+        self.encoded += 1
+        if unit.key:
+            self._key_at, self._key_wanted = now, False
+        for sink in self._sinks:
+            if id(sink) in self._fresh:
+                if not unit.key:
+                    continue
+                self._fresh.discard(id(sink))
+            try:
+                sink(unit)
+            except Exception:
+                logger.exception("a viewer of %s failed and is taken off", self.output_id)
+                self.remove(sink)
 
     def _planes(self, lease: Lease) -> "NDArray[np.uint8]":
         from vedette_display.encoding import to_i420
@@ -238,10 +197,11 @@ class VideoFeed:
 
 
 class VideoFeeds:
-    """All outputs' feeds. ``locate`` tells where an output's ring is."""
+    """All outputs' feeds. ``locate`` tells where an output's ring is, ``encoders`` opens encoders."""
 
-    def __init__(self, locate: Callable[[str], str | None]) -> None:
+    def __init__(self, locate: Callable[[str], str | None], encoders: Encoders) -> None:
         self._locate = locate
+        self._encoders = encoders
         self._lock = threading.Lock()
         self._feeds: dict[tuple[str, VideoVariant], VideoFeed] = {}
 
@@ -252,7 +212,7 @@ class VideoFeeds:
                 del self._feeds[key]
             feed = self._feeds.get((output_id, variant))
             if feed is None:
-                feed = VideoFeed(output_id, variant, lambda: self._locate(output_id))
+                feed = VideoFeed(output_id, variant, lambda: self._locate(output_id), self._encoders)
                 self._feeds[output_id, variant] = feed
             feed.add(sink)
         return lambda: feed.remove(sink)
@@ -268,8 +228,3 @@ class VideoFeeds:
     def encoded(self) -> int:
         """Access units encoded for feeds that are known now."""
         return sum(feed.encoded for feed in list(self._feeds.values()))
-
-
-def _most_bits(width: int, height: int) -> int:
-    """Return bits a second that are plenty: 8 Mb/s for 1920x1080."""
-    return max(1_000_000, round(8_000_000 * width * height / (1920 * 1080)))

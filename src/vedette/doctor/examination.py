@@ -35,6 +35,7 @@ def run_checks(folder: Path | None = None, *, page_port: int = PAGE_PORT, probes
         _sandbox(used),
         _codecs(used),
         _decoding(used),
+        _encoding(used),
         _shared_memory(used),
         _memory(used),
         _disk(used, folder or Path.cwd()),
@@ -110,6 +111,22 @@ def _decoding(probes: Probes) -> Check:
     if told:
         return Check("decoding", State.OK, "; ".join(told))
     return Check("decoding", State.NOT_NEEDED, "no video decoder in hardware that PyAV can use: software decodes")
+
+
+def _encoding(probes: Probes) -> Check:
+    found = probes.hardware_encoders()
+    works = next((name for name, refusal in found.items() if not refusal), None)
+    refused = "; ".join(f"{name} cannot: {refusal}" for name, refusal in found.items() if refusal)
+    if works is not None:
+        return Check("encoding", State.OK, f"{works} encodes H.264" + (f"; {refused}" if refused else ""))
+    if refused:
+        return Check(
+            "encoding",
+            State.WARNING,
+            f"software encodes streams, clips and recordings: {refused}",
+            "install the driver (VA-API: gstreamer1.0-plugins-bad too), or set encoder of vedette.Display to software",
+        )
+    return Check("encoding", State.NOT_NEEDED, "no video encoder in hardware: software encodes")
 
 
 def _shared_memory(probes: Probes) -> Check:

@@ -43,6 +43,17 @@ def hardware_decoders() -> dict[str, list[str]]:
     return found
 
 
+def hardware_encoders() -> dict[str, str]:
+    """Return the video encoders in hardware that this device seems to have, each with why it cannot be used.
+
+    The reason is empty for one that works.
+    Tried, each in a process of its own and within bounds of time.
+    """
+    from vedette.hardware_encoding import candidates, prove
+
+    return {way.name: prove(way).refusal for way in candidates()}
+
+
 def shared_memory() -> None:
     """Make a memory as a camera's ring does, map and write it.
 
@@ -181,6 +192,7 @@ class Probes:
     bubblewrap: Callable[[], Bubblewrap] = probe_bubblewrap
     decoders: Callable[[], frozenset[str]] = decoders
     hardware_decoders: Callable[[], dict[str, list[str]]] = hardware_decoders
+    hardware_encoders: Callable[[], dict[str, str]] = hardware_encoders
     shared_memory: Callable[[], None] = shared_memory
     shm_free_bytes: Callable[[], int | None] = shm_free_bytes
     memory_available_bytes: Callable[[], int | None] = memory_available_bytes

@@ -18,6 +18,7 @@ _HEALTHY = Probes(
     bubblewrap=lambda: Bubblewrap("/usr/bin/bwrap", (0, 9, 0), works=True),
     decoders=lambda: frozenset({"h264", "hevc", "mjpeg"}),
     hardware_decoders=lambda: {"h264": [], "hevc": []},
+    hardware_encoders=dict,
     shared_memory=lambda: None,
     shm_free_bytes=lambda: 2_000_000_000,
     memory_available_bytes=lambda: 6_000_000_000,
@@ -105,6 +106,20 @@ def test_a_healthy_machine_has_nothing_to_mend() -> None:
             State.WARNING,
             "hangs",
             "hardwareDecoding",
+        ),
+        (
+            "encoding",
+            {"hardware_encoders": lambda: {"NVENC (NVIDIA)": "Cannot load libcuda.so.1", "V4L2": ""}},
+            State.OK,
+            "V4L2 encodes H.264; NVENC (NVIDIA) cannot: Cannot load libcuda.so.1",
+            "",
+        ),
+        (
+            "encoding",
+            {"hardware_encoders": lambda: {"NVENC (NVIDIA)": "Cannot load libcuda.so.1"}},
+            State.WARNING,
+            "Cannot load libcuda.so.1",
+            "encoder of vedette.Display",
         ),
         (
             "gpu",
