@@ -54,6 +54,12 @@ class DisplayConfiguration(BaseModel):
     )
     rtsp_port: int = Field(default=8554, ge=0, le=65535, alias="rtspPort", description="as `port`")
 
+    rtsps: Literal["off", "on"] = Field(
+        default="off",
+        description="the same streams over TLS, with the page's certificate; `rtsp: off` beside it: only so",
+    )
+    rtsps_port: int = Field(default=8322, ge=0, le=65535, alias="rtspsPort", description="as `port`")
+
     encoder: Literal["auto", "software", "nvenc", "jetson", "qsv", "va", "valp", "vaapi", "amf", "v4l2"] = Field(
         default="auto",
         description="of streams, clips and recordings: auto: hardware that works here; software: libx264; or that one",

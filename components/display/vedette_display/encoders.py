@@ -145,7 +145,7 @@ class HardwareEncoder:
         """Encode one picture; what comes may be an earlier one."""
         return [
             AccessUnit(coded.data, own.pts, coded.key, self.width, self.height, own.capture_wall_ns, own.meta)
-            for own, coded in self._process.encode(memoryview(planes), shot, key=key)
+            for own, coded in self._process.encode(planes.data, shot, key=key)
         ]
 
     def close(self) -> None:

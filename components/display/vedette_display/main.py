@@ -33,7 +33,7 @@ from vedette_display.screen.process import ScreenProcess
 from vedette_display.screen.staging import stage
 from vedette_display.server import Server, bind
 from vedette_display.site import Site
-from vedette_display.streams import Streams, password_of
+from vedette_display.streams import Places, Streams, password_of
 from vedette_display.uploading import RecordingUploader
 from vedette_display.video import VideoFeeds
 
@@ -70,7 +70,7 @@ def main(bus: Bus, stop: threading.Event) -> None:
     names = [] if configuration.loopback else names_of_this_device()
     try:
         key = load_key(Path(KEY_FILE))
-        tls = _tls(configuration, [*names, *configuration.hosts])
+        tls, stream_tls = _contexts(configuration, [*names, *configuration.hosts])
     except OSError as error:
         sock.close()
         raise ComponentFailed(f"the access key cannot be kept in {KEY_FILE}: {error.strerror}") from error
@@ -82,17 +82,23 @@ def main(bus: Bus, stop: threading.Event) -> None:
     )
     address = f"http{'s' if tls is not None else ''}://{_host(configuration)}:{port}/"
     logger.info("the page is at %s; with its access key, which `vedette status` tells, things can be changed", address)
-    asyncio.run(_Display(bus, stop, configuration, access, tls, key).run(sock, f"{address}?key={key}"))
+    asyncio.run(_Display(bus, stop, configuration, access, tls, stream_tls, key).run(sock, f"{address}?key={key}"))
 
 
-def _tls(configuration: DisplayConfiguration, names: list[str]) -> ssl.SSLContext | None:
-    if not configuration.secure:
-        if not configuration.loopback:
-            logger.warning("the page is served without TLS beyond this machine: its key can be read on the network")
-        return None
+def _contexts(
+    configuration: DisplayConfiguration, names: list[str]
+) -> tuple[ssl.SSLContext | None, ssl.SSLContext | None]:
+    """Return TLS of the page and of the streams, each None where there is none; both with the same certificate."""
+    if not configuration.secure and not configuration.loopback:
+        logger.warning("the page is served without TLS beyond this machine: its key can be read on the network")
+    streams = configuration.rtsps == "on"
+    if not configuration.secure and not streams:
+        return None, None
     if configuration.certificate:
-        return load_context(Path(configuration.certificate), Path(configuration.private_key))
-    return load_context(*own_certificate(Path(), names))
+        context = load_context(Path(configuration.certificate), Path(configuration.private_key))
+    else:
+        context = load_context(*own_certificate(Path(), names))
+    return context if configuration.secure else None, context if streams else None
 
 
 class _Display:
@@ -103,6 +109,7 @@ class _Display:
         configuration: DisplayConfiguration,
         access: Access,
         tls: ssl.SSLContext | None,
+        stream_tls: ssl.SSLContext | None,
         key: str,
     ) -> None:
         self._bus = bus
@@ -110,6 +117,7 @@ class _Display:
         self._configuration = configuration
         self._access = access
         self._tls = tls
+        self._stream_tls = stream_tls
         self._key = key
 
     async def run(self, sock: socket.socket, page: str) -> None:
@@ -204,19 +212,22 @@ class _Display:
     def _streams(self, videos: VideoFeeds) -> Streams:
         """Return the RTSP server, started; a port that cannot be had costs the streams, not the page."""
         configuration = self._configuration
-        beyond = configuration.rtsp == "on" and not configuration.loopback
+        # `auto` is this machine alone; only whoever says `on` opens a port to the network.
+        beyond = "on" in (configuration.rtsp, configuration.rtsps) and not configuration.loopback
+        in_the_clear = configuration.rtsp == "on" or (configuration.rtsp == "auto" and not beyond)
+        clear = configuration.rtsp_port if in_the_clear else None
+        secure = configuration.rtsps_port if configuration.rtsps == "on" else None
+        places = Places(configuration.bind if beyond else LOOPBACK, clear, secure, self._stream_tls)
         streams = Streams(
             videos,
-            configuration.bind if beyond else LOOPBACK,
-            configuration.rtsp_port,
+            places,
             _host(configuration) if beyond else LOOPBACK,
             password_of(self._key) if beyond else None,
         )
-        if configuration.rtsp != "off":
-            try:
-                streams.start()
-            except OSError as error:
-                logger.warning("outputs are not streamed over RTSP: %s", error.strerror or type(error).__name__)
+        try:
+            streams.start()
+        except OSError as error:
+            logger.warning("outputs are not streamed over RTSP: %s", error.strerror or type(error).__name__)
         return streams
 
     def _wait(self, loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:

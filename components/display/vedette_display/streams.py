@@ -1,4 +1,5 @@
 """Every output as an RTSP stream: ``rtsp://device:8554/<instance>/<stream>``, and ``.../plain`` without overlays.
+Over TLS, where that is configured: ``rtsps://device:8322/...``.
 
 For players and recorders: VLC, ffmpeg, GStreamer, OpenCV, a network video recorder. Encoded while somebody plays it,
 once for all who do; clips and recordings of the same output share the encoder.
@@ -8,6 +9,7 @@ import errno
 import hashlib
 import hmac
 import logging
+import ssl
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 from urllib.parse import quote
@@ -21,16 +23,29 @@ logger = logging.getLogger(__name__)
 USER: Final = "viewer"
 PORTS_TRIED: Final = 20
 PLAIN: Final = "plain"
+CLEAR: Final = "rtsp"
+SECURE: Final = "rtsps"
 LINGER_S: Final = 2.0
 """How long an encoder goes on for nobody: players ask what there is, hang up, and come back to play."""
 _NS: Final = 1_000_000_000
 
 
 class Address(NamedTuple):
-    """Where an output can be played: with overlays, and without."""
+    """Where an output can be played, with overlays and without, and the same over TLS; empty where it is not served."""
 
-    annotated: str
-    plain: str
+    annotated: str = ""
+    plain: str = ""
+    secure: str = ""
+    secure_plain: str = ""
+
+
+class Places(NamedTuple):
+    """Where streams are served: an address of this device, ports in the clear and over TLS; None: not so."""
+
+    bind: str
+    port: int | None
+    secure_port: int | None = None
+    tls: ssl.SSLContext | None = None
 
 
 def password_of(key: str) -> str:
@@ -44,13 +59,14 @@ class Streams:
     ``host``: as others name this device. ``password``: None lets everybody look who reaches the port.
     """
 
-    def __init__(self, feeds: VideoFeeds, bind: str, port: int, host: str, password: str | None) -> None:
+    def __init__(self, feeds: VideoFeeds, places: Places, host: str, password: str | None) -> None:
         self._feeds = feeds
-        self._bind = bind
-        self._port = port
+        self._places = places
         self._host = f"[{host}]" if ":" in host else host
         self._password = password
         self._server: StreamServer | None = None
+        self._ports: dict[str, int] = {}
+        """By scheme, where it is listened."""
         self._paths: dict[str, str] = {}
         self._mounts: dict[str, list[_Mount]] = {}
 
@@ -59,25 +75,39 @@ class Streams:
 
         :raises OSError: when the address cannot be used.
         """
-        login = None if self._password is None else Login(USER, self._password)
-        candidates = [0] if self._port == 0 else [*range(self._port, min(65536, self._port + PORTS_TRIED)), 0]
+        places = self._places
+        if places.port is not None:
+            self._ports[CLEAR] = self._open(places.port, None)
+        if places.secure_port is not None and places.tls is not None:
+            self._ports[SECURE] = self._open(places.secure_port, places.tls)
+        for scheme, port in self._ports.items():
+            logger.info("outputs are streamed at %s://%s:%d/<instance>/<stream>", scheme, self._host, port)
+
+    def _open(self, port: int, tls: ssl.SSLContext | None) -> int:
+        candidates = [0] if port == 0 else [*range(port, min(65536, port + PORTS_TRIED)), 0]
         for candidate in candidates:
-            server = StreamServer(self._bind, candidate, login=login)
             try:
-                server.start()
+                return self._listen(candidate, tls)
             except OSError as error:
                 if error.errno != errno.EADDRINUSE or candidate == candidates[-1]:
                     raise
-                continue
-            self._server = server
-            logger.info("outputs are streamed at rtsp://%s:%d/<instance>/<stream>", self._host, server.port)
-            return
+        raise OSError(errno.EADDRINUSE, "no port is free")
+
+    def _listen(self, port: int, tls: ssl.SSLContext | None) -> int:
+        if self._server is not None:
+            return self._server.listen(port, tls)
+        login = None if self._password is None else Login(USER, self._password)
+        server = StreamServer(self._places.bind, port, login=login, tls=tls)
+        server.start()
+        self._server = server
+        return server.port
 
     def stop(self) -> None:
         """End every stream."""
         if self._server is not None:
             self._server.stop()
             self._server = None
+            self._ports.clear()
         for mounts in self._mounts.values():
             for mount in mounts:
                 mount.end()
@@ -104,14 +134,15 @@ class Streams:
 
     def addresses(self) -> dict[str, Address]:
         """Return where each output can be played, with user and password: for whoever holds the page's key alone."""
-        if self._server is None:
-            return {}
-        login = "" if self._password is None else f"{USER}:{self._password}@"
-        start = f"rtsp://{login}{self._host}:{self._server.port}/"
         return {
-            output_id: Address(*(start + quote(mount.path) for mount in mounts))
+            output_id: Address(*(self._address(scheme, mount) for scheme in (CLEAR, SECURE) for mount in mounts))
             for output_id, mounts in self._mounts.items()
         }
+
+    def _address(self, scheme: str, mount: "_Mount") -> str:
+        port = self._ports.get(scheme)
+        login = "" if self._password is None else f"{USER}:{self._password}@"
+        return "" if port is None else f"{scheme}://{login}{self._host}:{port}/{quote(mount.path)}"
 
     @property
     def players(self) -> int:

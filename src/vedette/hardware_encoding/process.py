@@ -26,7 +26,7 @@ PICTURE_S: Final = 2.0
 _SETTLE_S: Final = 0.1
 """How long is waited for a picture that an encoder seems to hold back until the next frame."""
 _MOST_HELD: Final = 4
-_STOP_S: Final = 1.0
+_STOP_S: Final = 0.5
 _READ_BYTES: Final = 1 << 16
 _PREFIXES: Final = ("WARNING: ", "ERROR: ", "erroneous pipeline: ")
 _PIPE_BYTES: Final = 1 << 20

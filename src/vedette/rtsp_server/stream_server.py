@@ -47,7 +47,7 @@ class StreamServer:
         self._mounts: dict[str, Mount] = {}
         self._connections: dict[asyncio.Task[Any], Connection] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._thread: threading.Thread | None = None
 
     @property
@@ -99,6 +99,15 @@ class StreamServer:
             raise
         return self
 
+    def listen(self, port: int, tls: ssl.SSLContext | None = None) -> int:
+        """Listen at a further port as well, over TLS where ``tls`` is given; return it. The server has to run.
+
+        :raises OSError: when the port cannot be had.
+        """
+        if self._loop is None:
+            raise OSError(0, "the server does not run")
+        return asyncio.run_coroutine_threadsafe(self._open(port, tls), self._loop).result(_CALL_S)
+
     def stop(self) -> None:
         """Stop listening and close every connection."""
         loop, thread = self._loop, self._thread
@@ -142,15 +151,20 @@ class StreamServer:
         loop = asyncio.get_running_loop()
         for mount in self._mounts.values():
             mount.bind(loop)
-        self._server = await asyncio.start_server(
+        self._port = await self._open(self._port, self._tls)
+
+    async def _open(self, port: int, tls: ssl.SSLContext | None) -> int:
+        server = await asyncio.start_server(
             self._accept,
             self._host,
-            self._port,
+            port,
             backlog=_BACKLOG,
-            ssl=self._tls,
-            ssl_handshake_timeout=_HANDSHAKE_S if self._tls else None,
+            ssl=tls,
+            ssl_handshake_timeout=_HANDSHAKE_S if tls else None,
         )
-        self._port = self._server.sockets[0].getsockname()[1]
+        self._servers.append(server)
+        opened: int = server.sockets[0].getsockname()[1]
+        return opened
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -175,9 +189,9 @@ class StreamServer:
             writer.transport.abort()
 
     async def _close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
         tasks = list(self._connections)
         for task in tasks:
             task.cancel()

@@ -1,6 +1,7 @@
 """Outputs as RTSP streams: what a player gets, who may play, and that nothing is encoded for nobody."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 import av
@@ -8,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from av.error import FFmpegError
+from vedette_display.certificate import own_certificate
 
 from .conftest import eventually
 from .test_display_controls import known
@@ -84,3 +86,25 @@ def test_stream_beyond_loopback_needs_no_password(start_display: Any, start_appl
         pass
     with av.open(f"rtsp://{login}@127.0.0.1:{port}/people-counter/lobby", timeout=20) as container:
         assert next(container.decode(video=0)).width == 640
+
+
+def test_stream_over_tls_is_not_encrypted_or_anybody_may_be_the_device(
+    start_display: Any, start_application: Any, tmp_path: Path
+) -> None:
+    display = start_display(bind="0.0.0.0", tls="off", rtsp="off", rtsps="on", rtspsPort=0, hosts=["localhost"])
+    display.page = display.page.replace(display.page.split("/")[2].rpartition(":")[0], "localhost")
+    application = start_application()
+    found = addresses(display, application)
+    assert (found["annotated"], found["plain"]) == ("", ""), "nothing is served in the clear"
+    login, _, place = found["secure"].removeprefix("rtsps://").partition("@")
+    address = f"rtsps://{login}@localhost:{place.partition('/')[0].rpartition(':')[2]}/people-counter/lobby"
+    quick = {"analyzeduration": "100000", "tls_verify": "1"}
+    own = Path("certificate.pem").absolute()
+    with av.open(address, options={**quick, "ca_file": str(own)}, timeout=20) as container:
+        assert next(container.decode(video=0)).width == 640
+    own_certificate(tmp_path, ["localhost"])
+    with pytest.raises(FFmpegError):
+        av.open(address, options={**quick, "ca_file": str(tmp_path / "certificate.pem")}, timeout=20)
+    with pytest.raises(FFmpegError):
+        av.open(address.replace("rtsps", "rtsp"), options={"rtsp_transport": "tcp"}, timeout=20)
+    assert found["secure_plain"].endswith("/people-counter/lobby/plain")

@@ -41,6 +41,12 @@ export function modelsOf(application, health) {
     .filter(({ model }) => model);
 }
 
+/** Where a stream can be played. @param {string} words @param {...(string|undefined)} addresses @returns {Element[]} */
+function played(words, ...addresses) {
+  const served = /** @type {string[]} */ (addresses.filter(Boolean));
+  return served.length ? [element("p", { class: "note" }, words), ...served.map((each) => commandLine(each))] : [];
+}
+
 export class Cards {
   /** @param {import("./actions.js").Actions} actions */
   constructor(actions) {
@@ -76,7 +82,7 @@ export class Cards {
         more.link ? element("a", { class: "action", href: `${address("application", a.instance)}` }, icon("log"), "Charts and log") : null));
   }
 
-  /** What can be kept of an output, and where else it can be watched. @param {any} output @param {{annotated: string, plain: string}|undefined} stream */
+  /** What can be kept of an output, and where else it can be watched. @param {any} output @param {Record<string, string>|undefined} stream */
   save(output, stream) {
     const path = `outputs/${encodeURIComponent(output.output_id)}`;
     return card("Save and watch elsewhere", "save",
@@ -84,8 +90,8 @@ export class Cards {
         element("a", { class: "action", href: `${path}.zip`, download: "" }, icon("snapshot"), "Snapshot (ZIP)"),
         ...[10, 30].map((seconds) => element("a", { class: "action", href: `${path}.mp4?seconds=${seconds}`, download: "" }, icon("clip"), `Clip, next ${seconds} s`))),
       element("p", { class: "note" }, "Snapshot: the annotated picture, the raw frame and the facts as JSON. Clip: MP4, ready when it has been recorded."),
-      stream ? element("p", { class: "note" }, "In VLC, ffmpeg or a recorder, with overlays and without:") : null,
-      stream ? commandLine(stream.annotated) : null, stream ? commandLine(stream.plain) : null);
+      ...played("In ffmpeg, GStreamer or a recorder that knows TLS, with overlays and without:", stream?.secure, stream?.secure_plain),
+      ...played("In VLC, ffmpeg or a recorder, with overlays and without:", stream?.annotated, stream?.plain));
   }
 
   /** @param {any} shown @param {any} output @param {any} application @param {any} link */
