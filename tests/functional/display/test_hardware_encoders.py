@@ -125,7 +125,7 @@ def test_movie_across_the_end_of_an_encoder_cannot_be_read(
     movie.write_bytes(body)
     with av.open(str(movie)) as container:
         images = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
-    assert len(images) > 15
+    assert len(images) > 9, "it goes on in software"
     brightness = [float(image[10:40, 300:].mean()) for image in images]
     assert max(brightness) - min(brightness) < 3, "pictures are decoded with the parameter sets of another encoder"
 
