@@ -51,7 +51,9 @@ def with_debugger(
         fresh = folder / f"{version}.new"
         shutil.rmtree(fresh, ignore_errors=True)
         uv = Uv(folder, progress, stop)
-        python = ["--python", str(environment.python)] if environment.root is None else ["--python-version", version]
+        # Not the environment's Python itself: that would run what libraries put into .pth files.
+        base = ["--python", str(environment.python.resolve())]
+        python = base if environment.root is None else ["--python-version", version]
         try:
             uv("fetching the debugger", "pip", "install", "--target", str(fresh), *python, "debugpy")
         except UvFailed as error:

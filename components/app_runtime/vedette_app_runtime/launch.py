@@ -36,6 +36,7 @@ def sandbox_spec(
     role: Mapping[str, str] | None = None,
     name_servers: Path | None = None,
     offline: bool = False,
+    scratch: int | None = None,
     host_environ: Mapping[str, str] = os.environ,
 ) -> SandboxSpec:
     """Return the application's view of the machine, without the descriptors of a run."""
@@ -61,6 +62,7 @@ def sandbox_spec(
         gpu=manifest.gpu,
         name_servers=name_servers,
         offline=offline,
+        scratch_bytes=scratch,
         guard=guard,
         confinement=confinement or Confinement(),
     )

@@ -20,7 +20,7 @@ from vedette_app_runtime.failure import describe_exit
 from vedette_app_runtime.folders import Folders
 from vedette_app_runtime.heartbeat import Heartbeat
 from vedette_app_runtime.launch import region_of, sandbox_spec
-from vedette_app_runtime.limits.confinement import Confining
+from vedette_app_runtime.limits.confinement import Confining, scratch_size
 from vedette_app_runtime.limits.disk import DiskKeeper
 from vedette_app_runtime.log_files import LogFiles
 from vedette_app_runtime.network.guard import PortGuard
@@ -219,6 +219,7 @@ class Supervisor:
                 role=self._role_environ(configuration),
                 name_servers=self._name_servers.copy,
                 offline=configuration.network == "none",
+                scratch=scratch_size(configuration.limits),
             )
             self._name_servers.refresh()
             self._log_files.begin()
@@ -272,7 +273,7 @@ class Supervisor:
         if self._confining is None or self.process is None or now - self._looked_at < _LOOK_S:
             return None
         self._looked_at = now
-        return self._confining.broken(self.process.root_pid)
+        return self._disk.excess or self._confining.broken(self.process.root_pid)
 
     def _end_confining(self) -> None:
         confining, self._confining = self._confining, None

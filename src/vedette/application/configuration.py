@@ -74,6 +74,9 @@ class Limits(BaseModel):
     storage_mb: int | None = Field(default=None, alias="storageMB", ge=1, description="it cannot write beyond it")
     logs_mb: int = Field(default=100, alias="logsMB", ge=1, description="of its log files; the oldest are removed")
     free_disk_mb: int = Field(default=512, alias="freeDiskMB", ge=0, description="what it leaves free on the disk")
+    scratch_mb: int | None = Field(
+        default=None, alias="scratchMB", ge=1, description="memory that /tmp, /var/tmp and /dev/shm may take, each"
+    )
     hung_after_s: float = Field(default=60, alias="hungAfterS", gt=0, description="without a sign of its working loop")
     restart_hung_after_s: float = Field(
         default=600, alias="restartHungAfterS", ge=0, description="0: a hung application is left alone"

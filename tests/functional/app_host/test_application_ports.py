@@ -1,5 +1,6 @@
 """The ports of applications: what a routing rule opens, what stays closed, and two applications at one port."""
 
+import errno
 import json
 import os
 import platform
@@ -221,3 +222,53 @@ def test_a_connection_within_the_application_costs_a_client(rig: Rig) -> None:
     with pytest.raises(urllib.error.URLError):
         answer(port, "127.0.0.2")
     assert json.dumps(rig.said("itself")) == '["one at /itself"]'
+
+
+def test_what_goes_round_the_guard_reaches_the_machine(tmp_path: Path) -> None:
+    # GIVEN services of the machine: on its loopback, and under an abstract name
+    name = b"\0vedette-" + os.fsencode(tmp_path.name) + b"-%d" % os.getpid()
+    program = """
+import json, socket, sys
+def error(deed, *arguments):
+    try:
+        deed(*arguments)
+    except OSError as failed:
+        return failed.errno
+    return 0
+tcp, unix = lambda: socket.socket(), lambda: socket.socket(socket.AF_UNIX)
+port, name = int(sys.argv[1]), bytes.fromhex(sys.argv[2])
+own, unnamed = unix(), unix()
+own.bind(b"\\0vedette-own"); own.listen(1)
+unnamed.bind(b""); unnamed.listen(1)
+print(json.dumps({
+    "fast open": error(tcp().sendto, b"GET / HTTP/1.0", 0x20000000, ("127.0.0.1", port)),
+    "credentials of the device": error(tcp().connect, ("169.254.169.254", 80)),
+    "another application": error(tcp().connect, ("127.80.1.1", port)),
+    "abstract": error(unix().connect, name),
+    "own abstract": error(unix().connect, b"\\0vedette-own"),
+    "own abstract without a name": error(unix().connect, unnamed.getsockname()),
+}))
+"""
+    guard = PortGuard(PortRules([], "127.64.0.1"))
+    try:
+        with (
+            socket.create_server(("127.0.0.1", 0)) as server_socket,
+            socket.create_server(("127.80.1.1", server_socket.getsockname()[1])),
+            socket.socket(socket.AF_UNIX) as abstract,
+        ):
+            abstract.bind(name)
+            abstract.listen(1)
+            line = [sys.executable, "-c", program, str(server_socket.getsockname()[1]), name.hex()]
+            with subprocess.Popen(guarded(guard, line), pass_fds=guard.fds, stdout=subprocess.PIPE) as process:
+                guard.begin()
+                output, _ = process.communicate(timeout=30)
+    finally:
+        guard.close()
+    assert json.loads(output) == {
+        "fast open": errno.EOPNOTSUPP,
+        "credentials of the device": errno.ENETUNREACH,
+        "another application": errno.ECONNREFUSED,
+        "abstract": errno.EPERM,
+        "own abstract": 0,
+        "own abstract without a name": 0,
+    }

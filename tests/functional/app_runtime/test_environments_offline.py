@@ -1,8 +1,12 @@
 """Real environments by a real uv, from wheels that the test builds: no network is touched."""
 
+import ast
 import base64
 import hashlib
+import io
+import os
 import subprocess
+import tarfile
 import threading
 import zipfile
 from pathlib import Path
@@ -17,6 +21,8 @@ from vedette_app_runtime.environments import (
     prepare,
 )
 
+from vedette.doctor.bubblewrap import probe_bubblewrap
+
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -28,8 +34,8 @@ def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
 
 
-def wheel(folder: Path, name: str, version: str, code: str) -> Path:
-    """Build a wheel of one module."""
+def wheel(folder: Path, name: str, version: str, code: str, more: dict[str, str] | None = None) -> Path:
+    """Build a wheel of one module, and of ``more`` files."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}-{version}-py3-none-any.whl"
     info = f"{name}-{version}.dist-info"
@@ -37,6 +43,7 @@ def wheel(folder: Path, name: str, version: str, code: str) -> Path:
         f"{name}/__init__.py": code,
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        **(more or {}),
     }
     record = ""
     with zipfile.ZipFile(path, "w") as archive:
@@ -188,3 +195,77 @@ def test_preparing_stops_when_asked(application: Path, tmp_path: Path) -> None:
     with pytest.raises(EnvironmentFailed, match="stopped"):
         prepare(application, tmp_path / "cache", progress=lambda _: None, stop=stop)
     assert not list((tmp_path / "cache").glob("*/environment.json"))
+
+
+def test_a_library_runs_outside_of_the_sandbox_when_it_is_installed(application: Path, tmp_path: Path) -> None:
+    # GIVEN a library whose .pth file is run by every Python that has it
+    marker = tmp_path / "it ran outside"
+    wheel(
+        application / "wheels",
+        "tracker",
+        "1.0",
+        "import numpy\n",
+        {"tracker.pth": f"import pathlib; pathlib.Path({str(marker)!r}).touch()\n"},
+    )
+    environment = prepare(application, tmp_path / "cache", progress=lambda _: None)
+    assert not marker.exists()
+    # AND its modules are compiled nevertheless: an application cannot write beside them
+    assert list(environment.bin_dir.parent.glob("lib/python3*/site-packages/tracker/__pycache__/*.pyc"))
+
+
+_BACKEND = """
+import base64, hashlib, json, os, pathlib, zipfile
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    found = {"secret": os.path.exists(FACTS["secret"]), "home": os.path.exists(FACTS["home"])}
+    found["others"] = sorted(name for name in os.listdir("/proc") if name.isdigit() and int(name) == FACTS["pid"])
+    for name in ("written", "cached"):
+        try:
+            pathlib.Path(FACTS[name]).parent.mkdir(parents=True, exist_ok=True)
+            pathlib.Path(FACTS[name]).write_text("x")
+        except OSError as error:
+            pass
+    files = {"builtlib/__init__.py": "found = " + repr(found)}
+    info = "builtlib-1.0.dist-info"
+    files[info + "/METADATA"] = "Metadata-Version: 2.1\\nName: builtlib\\nVersion: 1.0\\n"
+    files[info + "/WHEEL"] = "Wheel-Version: 1.0\\nGenerator: t\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
+    with zipfile.ZipFile(os.path.join(folder, "builtlib-1.0-py3-none-any.whl"), "w") as archive:
+        record = ""
+        for name, text in files.items():
+            archive.writestr(name, text)
+            digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+            record += name + ",sha256=" + digest + "," + str(len(text)) + "\\n"
+        archive.writestr(info + "/RECORD", record + info + "/RECORD,,\\n")
+    return "builtlib-1.0-py3-none-any.whl"
+"""
+
+
+@pytest.mark.skipif(not probe_bubblewrap().works, reason="needs bubblewrap")
+def test_a_build_script_sees_the_machine(application: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a library that comes as source, whose build looks at what is not its own
+    secret, home, written = tmp_path / "secret", tmp_path / "home", tmp_path / "written"
+    secret.write_text("of the nucleus")
+    (home / ".aws").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    cached = tmp_path / "uv-cache/poison"
+    facts = {"secret": str(secret), "home": str(home / ".aws"), "written": str(written), "cached": str(cached)}
+    with tarfile.open(application / "wheels/builtlib-1.0.tar.gz", "w:gz") as archive:
+        for name, text in {
+            "PKG-INFO": "Metadata-Version: 2.1\nName: builtlib\nVersion: 1.0\n",
+            "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
+            "backend.py": f"FACTS = {facts | {'pid': os.getpid()}!r}\n{_BACKEND}",
+        }.items():
+            member = tarfile.TarInfo(f"builtlib-1.0/{name}")
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+    (application / "panorama/requirements.txt").write_text("builtlib==1.0\n")
+    (application / "panorama/app.py").write_text("import builtlib\n")
+    # WHEN it is built
+    environment = prepare(application, tmp_path / "cache", progress=lambda _: None)
+    # THEN the library is there, and its build has found nothing, and left nothing
+    program = "import builtlib; print(builtlib.found)"
+    answer = subprocess.run([str(environment.python), "-c", program], capture_output=True, text=True, check=True)
+    found = ast.literal_eval(answer.stdout)
+    assert found.pop("others") in ([], [str(os.getpid())] if os.getpid() < 20 else [])
+    assert found == {"secret": False, "home": False}
+    assert not written.exists()
+    assert not cached.exists()

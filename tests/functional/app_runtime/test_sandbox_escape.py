@@ -1,6 +1,7 @@
 """Each test is one thing that an application must not be able to do, tried in a real sandbox."""
 
 import ctypes
+import errno
 import json
 import os
 import pickle
@@ -10,12 +11,16 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from vedette_app_runtime.environments.environment import Environment
-from vedette_app_runtime.sandbox import SandboxSpec, start
+from vedette_app_runtime.limits.confinement import Confining
+from vedette_app_runtime.limits.usage import scratch_bytes
+from vedette_app_runtime.sandbox import SandboxSpec, application_pid, start
 
+from vedette.application import Limits
 from vedette.doctor.bubblewrap import probe_bubblewrap
 
 _FOUND = probe_bubblewrap()
@@ -352,3 +357,129 @@ def test_a_program_with_roots_rights_can_be_left_behind(tried: Tried, spec: Sand
     assert found["ran as"] == "1000"
     # Nobody but the nucleus's user gets as far as that file.
     assert spec.storage.stat().st_mode & 0o077 == 0
+
+
+_CALLS = {
+    "x86_64": {"unshare": 272, "clone3": 435, "bpf": 321, "perf_event_open": 298, "userfaultfd": 323, "syslog": 103},
+    "aarch64": {"unshare": 97, "clone3": 435, "bpf": 280, "perf_event_open": 241, "userfaultfd": 282, "syslog": 116},
+}[platform.machine()]
+
+
+def test_the_kernels_ways_for_escapes_are_open(tried: Tried) -> None:
+    found = tried(
+        """
+        import ctypes, errno, socket, subprocess, threading
+        libc = ctypes.CDLL(None, use_errno=True)
+        def call(number, *arguments):
+            done = libc.syscall(number, *map(ctypes.c_long, arguments))
+            return errno.errorcode[ctypes.get_errno()] if done < 0 else "done"
+        for name, arguments in facts["tried"].items():
+            result[name] = call(facts["calls"].get(name, 0) or facts["same"][name], *arguments)
+        try:
+            socket.socket(40, socket.SOCK_STREAM)
+        except OSError as error:
+            result["vsock"] = errno.errorcode[error.errno]
+        # What programs do instead, and always did:
+        thread = threading.Thread(target=lambda: result.update(thread=True))
+        thread.start(); thread.join()
+        result["child"] = subprocess.run(["/bin/sh", "-c", "echo $((6 * 7))"], capture_output=True, text=True).stdout
+        """,
+        calls=_CALLS,
+        same={"io_uring_setup": 425, "open_tree": 428, "fsopen": 430, "mount_setattr": 442},
+        tried={
+            "unshare": [0x10000000],
+            "clone3": [0, 0],
+            "bpf": [0, 0, 0],
+            "perf_event_open": [0, 0, -1, -1, 0],
+            "userfaultfd": [1],
+            "syslog": [10, 0, 0],
+            "io_uring_setup": [1, 0],
+            "open_tree": [-100, 0, 1],
+            "fsopen": [0, 0],
+            "mount_setattr": [-100, 0, 0, 0, 0],
+        },
+    )
+    assert found == {
+        **dict.fromkeys(("unshare", "bpf", "perf_event_open", "userfaultfd", "syslog"), "EPERM"),
+        **dict.fromkeys(("open_tree", "fsopen", "mount_setattr"), "EPERM"),
+        **dict.fromkeys(("clone3", "io_uring_setup"), "ENOSYS"),
+        "vsock": "EAFNOSUPPORT",
+        "thread": True,
+        "child": "42\n",
+    }
+
+
+_TERMINAL = """
+import fcntl, os, pickle, sys, termios
+from dataclasses import replace
+from vedette_app_runtime.sandbox import start
+ours, theirs = os.openpty()
+os.setsid()
+fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+spec = replace(pickle.loads(bytes.fromhex(sys.argv[1])), interactive=True)
+sys.exit(start(spec, ["python3", "/panorama/app.py"], stdin=theirs).wait(20))
+"""
+
+
+def test_keys_are_typed_into_the_terminal_of_a_shell_in_the_sandbox(spec: SandboxSpec) -> None:
+    # GIVEN the terminal of a developer who looks around in the sandbox
+    (spec.application_dir / "app.py").write_text(
+        "import fcntl, os, termios\n"
+        "try:\n    fcntl.ioctl(0, termios.TIOCSTI, b'x')\n    print('typed', os.isatty(0))\n"
+        "except OSError as error:\n    print(error.errno, os.isatty(0))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", _TERMINAL, pickle.dumps(spec).hex()],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    # EIO would be the kernel's word, from 6.2 on where it is so configured.
+    assert done.stdout.split() == [str(errno.EPERM), "True"], done.stderr
+
+
+def test_scratch_files_take_all_memory(spec: SandboxSpec) -> None:
+    (spec.application_dir / "app.py").write_text(
+        "import errno, os\n"
+        "for place in ('/tmp', '/var/tmp', '/dev/shm'):\n"
+        "    try:\n        open(place + '/x', 'wb').write(bytes(20 << 20))\n"
+        "    except OSError as error:\n        print(place, errno.errorcode[error.errno], flush=True)\n"
+        "    os.unlink(place + '/x')\n"
+        "for number in range(1500):\n    open('/tmp/%d' % number, 'w').close()\n"
+        "import time\nprint('made', flush=True)\ntime.sleep(100)\n"
+    )
+    process = start(replace(spec, scratch_bytes=8 << 20), ["python3", "/panorama/app.py"], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        said = [line.decode().strip() for line in iter(process.stdout.readline, b"made\n")]
+        if _FOUND.version >= (0, 7):
+            assert said == ["/tmp ENOSPC", "/var/tmp ENOSPC", "/dev/shm ENOSPC"]
+        # THEN files that are empty are not overlooked
+        assert scratch_bytes(process.pid)["/tmp"] >= 1500 * 1024
+        for number, word in ((1, "limits.scratchMB"), (8, "None")):
+            assert word in str(Confining("a", Limits(scratch_mb=number), None).broken(process.pid))
+    finally:
+        process.kill()
+        process.communicate(timeout=20)
+
+
+def test_an_application_that_calls_itself_bubblewrap_is_not_found(spec: SandboxSpec) -> None:
+    (spec.application_dir / "app.py").write_text(
+        "import ctypes, time\nctypes.CDLL(None).prctl(15, b'bwrap', 0, 0, 0)\nprint('named', flush=True)\n"
+        "time.sleep(100)\n"
+    )
+    process = start(spec, ["python3", "/panorama/app.py"], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"named\n"
+        pid = application_pid(process.pid)
+        assert pid is not None
+        assert b"/panorama/app.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    finally:
+        process.kill()
+        process.communicate(timeout=20)
+
+
+def test_a_crash_leaves_a_picture_of_its_memory_on_the_machine(tried: Tried) -> None:
+    assert tried("import resource; result['core'] = resource.getrlimit(resource.RLIMIT_CORE)[0]") == {"core": 0}

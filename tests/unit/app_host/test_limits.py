@@ -14,7 +14,7 @@ from vedette_app_runtime.heartbeat import Heartbeat
 from vedette_app_runtime.limits.cgroups import Bounds, make_group, remove_abandoned
 from vedette_app_runtime.limits.confinement import Confining
 from vedette_app_runtime.limits.disk import DiskKeeper
-from vedette_app_runtime.limits.usage import below, memory_bytes, tree_bytes
+from vedette_app_runtime.limits.usage import below, held, memory_bytes
 from vedette_app_runtime.protocol import Report
 
 from vedette.application import Limits
@@ -112,10 +112,12 @@ def test_processors_of_an_instance_are_those_of_all() -> None:
     assert Confining("a", Limits(), None).confinement.processors == ()
 
 
-def keeper(tmp_path: Path, free: int = 10_000 * MIB) -> DiskKeeper:
+def keeper(tmp_path: Path, free: int = 10_000 * MIB, files: tuple[int, int] = (0, 0)) -> DiskKeeper:
     for name in ("storage", "logs"):
         (tmp_path / name).mkdir()
-    return DiskKeeper(tmp_path / "storage", tmp_path / "logs", threading.Event(), free=lambda _: free)
+    return DiskKeeper(
+        tmp_path / "storage", tmp_path / "logs", threading.Event(), free=lambda _: free, files=lambda _: files
+    )
 
 
 def test_a_full_folder_is_written_to_on_and_on(tmp_path: Path) -> None:
@@ -142,7 +144,7 @@ def test_a_full_folder_is_written_to_on_and_on(tmp_path: Path) -> None:
         disk.look()
         assert write() == "written"
         (tmp_path / "storage/great").write_bytes(os.urandom(2 * MIB))
-        assert tree_bytes(tmp_path / "storage") >= 2 * MIB
+        assert held(tmp_path / "storage").bytes >= 2 * MIB
         disk.look()
         assert "1 MB (limits.storageMB)" in str(disk.held)
         assert write() == "27"
@@ -153,6 +155,61 @@ def test_a_full_folder_is_written_to_on_and_on(tmp_path: Path) -> None:
         assert write() == "written"
         assert resource.prlimit(child.pid, resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
         child.communicate(timeout=30)
+
+
+def test_files_hide_from_the_host_that_looks(tmp_path: Path) -> None:
+    # GIVEN a folder that its owner has closed to itself, and one nested deeper than a path can be long
+    closed, deep = tmp_path / "closed", tmp_path / "deep"
+    (closed / "in").mkdir(parents=True)
+    (closed / "in/great").write_bytes(os.urandom(MIB))
+    closed.chmod(0)
+    deep.mkdir()
+    above = os.open(deep, os.O_RDONLY)
+    for _ in range(300):
+        os.mkdir("d" * 20, dir_fd=above)
+        below_it = os.open("d" * 20, os.O_RDONLY, dir_fd=above)
+        os.close(above)
+        above = below_it
+    os.close(above)
+    # THEN what is in the first is counted, and the second is told
+    found = held(tmp_path)
+    assert found.bytes > MIB
+    assert found.too_deep
+    assert not held(closed).too_deep
+    disk = DiskKeeper(deep, closed, threading.Event())
+    disk.look()
+    assert "nested too deeply" in str(disk.excess)
+
+
+def test_empty_files_are_made_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vedette_app_runtime.limits.disk._MORE_FILES", 20)
+    # GIVEN an application that may not write any more: making files cannot be forbidden
+    disk = keeper(tmp_path, free=100 * MIB)
+    disk.limits = Limits(free_disk_mb=512)
+    disk.look()
+    assert disk.held is not None
+    assert disk.excess is None
+    for number in range(21):
+        (tmp_path / f"storage/{number}").touch()
+    disk.look()
+    assert "makes files without end (21)" in str(disk.excess)
+    # WHEN it is started again
+    disk.begin(Limits(free_disk_mb=0), lambda: None)
+    assert disk.excess is None
+
+
+@pytest.mark.parametrize(
+    ("total", "free", "ended"),
+    [(1_000, 10, True), (1_000, 500, False), (100_000, 10, False), (0, 0, False)],
+    ids=["it fills the disk", "there is room", "others fill it", "a disk without such a limit"],
+)
+def test_the_last_files_of_the_disk_are_taken(tmp_path: Path, total: int, free: int, ended: bool) -> None:
+    disk = keeper(tmp_path, files=(total, free))
+    disk.limits = Limits(free_disk_mb=0)
+    for number in range(60):
+        (tmp_path / f"storage/{number}").touch()
+    disk.look()
+    assert (disk.excess is not None) is ended
 
 
 def test_the_last_of_the_disk_is_taken(tmp_path: Path) -> None:
@@ -179,7 +236,7 @@ def test_logs_grow_for_ever(tmp_path: Path) -> None:
         log.write(os.urandom(3 * MIB))
         log.flush()
         disk.look()
-        assert tree_bytes(tmp_path / "logs") <= MIB + 8192
+        assert held(tmp_path / "logs").bytes <= MIB + 8192
         log.write(b"the last line")
     assert (tmp_path / "logs/app.log.3").read_bytes().endswith(b"the last line")
 

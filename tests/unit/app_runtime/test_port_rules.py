@@ -1,4 +1,4 @@
-"""Where an application's sockets are led, and the addresses and the filter that this is done with."""
+"""Where an application's sockets are led, and the addresses that this is done with."""
 
 import errno
 import socket
@@ -7,7 +7,6 @@ import struct
 import pytest
 from vedette_app_runtime.network.addresses import Address, decode
 from vedette_app_runtime.network.rules import Opened, PortRules, own_loopback
-from vedette_app_runtime.network.seccomp import filter_program
 
 from vedette.application import PortRoute
 
@@ -97,31 +96,20 @@ def test_an_address_in_memory_is_misread() -> None:
 
 
 @pytest.mark.parametrize(
-    ("machine", "architecture", "verdicts"),
+    ("host", "error"),
     [
-        (
-            "x86_64",
-            0xC000003E,
-            {49: "notify", 42: "notify", 50: "notify", 0: "allow", 425: "refuse", 1 << 30: "refuse"},
-        ),
-        ("x86_64", 0x40000003, {361: "refuse", 102: "refuse", 425: "refuse", 3: "allow"}),
-        ("aarch64", 0xC00000B7, {200: "notify", 203: "notify", 201: "notify", 63: "allow", 425: "refuse"}),
-        ("aarch64", 0x40000028, {282: "refuse", 283: "refuse", 284: "refuse", 3: "allow"}),
+        ("169.254.169.254", errno.ENETUNREACH),
+        ("::ffff:169.254.169.254", errno.ENETUNREACH),
+        ("fd00:ec2::254", errno.ENETUNREACH),
+        ("169.254.170.2", errno.ENETUNREACH),
+        ("127.70.1.2", errno.ECONNREFUSED),
+        ("127.70.1.1", 0),
+        ("127.0.0.53", 0),
+        ("169.254.169.123", 0),
+        ("10.0.0.5", 0),
     ],
 )
-def test_the_filter_lets_a_call_pass(machine: str, architecture: int, verdicts: dict[int, str]) -> None:
-    actions = {0x7FFF0000: "allow", 0x7FC00000: "notify", 0x00050000 | errno.ENOSYS: "refuse"}
-    program = list(struct.iter_unpack("=HBBI", filter_program(machine)))
-    for number, wanted in verdicts.items():
-        at, accumulator = 0, 0
-        while True:
-            code, jump_true, jump_false, value = program[at]
-            at += 1
-            if code == 0x06:
-                break
-            if code == 0x20:
-                accumulator = {0: number, 4: architecture}[value]
-            else:
-                true = accumulator == value if code == 0x15 else accumulator >= value
-                at += jump_true if true else jump_false
-        assert actions[value] == wanted, number
+def test_credentials_of_the_device_or_other_applications_can_be_connected_to(host: str, error: int) -> None:
+    rules = PortRules([], "127.70.1.1")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    assert rules.connect_error(Address(family, host, 80)) == error

@@ -29,7 +29,7 @@ class FakeUv:
         self.unreachable: tuple[str, ...] = ()
         self.asked: list[tuple[list[str], str]] = []
 
-    def __call__(self, step: str, *arguments: str) -> str:
+    def __call__(self, step: str, *arguments: str, building: object = None) -> str:
         words = [*arguments, *(["--offline"] if self.offline else [])]
         text = Path(arguments[-1]).read_text()
         limits = Path(words[words.index("--constraints") + 1]).read_text() if "--constraints" in words else ""
@@ -39,7 +39,7 @@ class FakeUv:
 
 def _resolver(answer: Answer, *, screen: bool = True) -> tuple[Resolver, FakeUv]:
     uv = FakeUv(answer)
-    return Resolver(uv, _PYTHON, None, screen=screen), uv  # type: ignore[arg-type]
+    return Resolver(uv, _PYTHON, None, screen=screen, folder=Path("/nowhere")), uv  # type: ignore[arg-type]
 
 
 def _wanted(*lines: str) -> RequirementSet:

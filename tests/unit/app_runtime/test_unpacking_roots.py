@@ -1,5 +1,6 @@
 """Archives of root file systems that try to get out of their folder, and what becomes of what they may not have."""
 
+import gzip
 import hashlib
 import io
 import os
@@ -173,3 +174,37 @@ def test_an_archive_is_damaged_or_too_large(tmp_path: Path) -> None:
         path.write_bytes(cut)
         with pytest.raises(ContainerUnusable):
             unpack(path, tmp_path / f"cut{number}", hashlib.sha256(cut).hexdigest())
+
+
+def test_a_header_takes_the_hosts_memory(tmp_path: Path) -> None:
+    # GIVEN an archive of some kilobytes whose first header has so many bytes that they would be read at once
+    header = tarfile.TarInfo("pax")
+    header.type, header.size = tarfile.XHDTYPE, 1 << 30
+    path = tmp_path / "asset.tar.gz"
+    with gzip.open(path, "wb") as packed:
+        packed.write(header.tobuf(tarfile.GNU_FORMAT))
+        for _ in range(4):
+            packed.write(bytes(1 << 20))
+    with pytest.raises(ContainerUnusable, match="a header has 1073741824 bytes"):
+        unpack(path, tmp_path / "root", hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def test_one_great_file_fills_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a disk that is nearly full, and a file that packs well
+    monkeypatch.setattr("vedette_app_runtime.environments.unpacking._LOOK_BYTES", 4 << 20)
+    monkeypatch.setattr("vedette_app_runtime.environments.unpacking._RESERVE_BYTES", 1 << 62)
+    path = tmp_path / "asset.tar.gz"
+    digest = write(path, [file("zeros", bytes(16 << 20))])
+    with pytest.raises(ContainerUnusable, match="no room"):
+        unpack(path, tmp_path / "root", digest)
+    assert (tmp_path / "root/zeros").stat().st_size <= 5 << 20
+
+
+@pytest.mark.parametrize("mtime", [1e30, float("nan"), -1e30])
+def test_a_time_that_cannot_be_stops_the_unpacking(tmp_path: Path, mtime: float) -> None:
+    path = tmp_path / "asset.tar"
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("a")
+        info.pax_headers = {"mtime": str(mtime)}
+        archive.addfile(info)
+    assert unpack(path, tmp_path / "root", hashlib.sha256(path.read_bytes()).hexdigest()).members == 1

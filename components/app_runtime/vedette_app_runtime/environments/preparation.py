@@ -73,7 +73,7 @@ def prepare(
             if ready is not None:
                 store.select(key)
                 return ready
-            resolver = Resolver(uv, interpreter, application.wheels, screen=screen)
+            resolver = Resolver(uv, interpreter, application.wheels, screen=screen, folder=store.cache)
             return _Preparation(application, interpreter, resolver, store, uv, progress, prover).run(key)
     except OSError as error:
         raise EnvironmentFailed(

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from vedette_app_runtime.environments.building import Building
+from vedette_app_runtime.environments.bytecode import compile_bytecode
 from vedette_app_runtime.environments.interpreter import Interpreter
 from vedette_app_runtime.environments.known_breaks import (
     BUILT_FOR_HOURS,
@@ -45,7 +47,9 @@ class Resolution:
 class Resolver:
     """Resolves and installs for one interpreter. ``wheels`` is the application's own folder of wheels, if any."""
 
-    def __init__(self, uv: Uv, interpreter: Interpreter, wheels: Path | None, *, screen: bool) -> None:
+    def __init__(self, uv: Uv, interpreter: Interpreter, wheels: Path | None, *, screen: bool, folder: Path) -> None:
+        """``folder``: what a library's build script may write to."""
+        self._folder = folder
         self._uv = uv
         self._interpreter = interpreter
         self._wheels = wheels
@@ -108,7 +112,14 @@ class Resolver:
             if strategy.date is not None:
                 words += ["--exclude-newer", strategy.date]
             output = self._reaching(
-                lambda: self._uv("resolving libraries", *words, *self._sources(strategy), *extra, str(wanted))
+                lambda: self._uv(
+                    "resolving libraries",
+                    *words,
+                    *self._sources(strategy),
+                    *extra,
+                    str(wanted),
+                    building=self._building(strategy, Path(folder)),
+                )
             )
         lines = tuple(line for line in output.splitlines() if line and not line.startswith(("#", "-", " ")))
         return Resolution(lines)
@@ -121,8 +132,23 @@ class Resolver:
         with tempfile.TemporaryDirectory(prefix="vedette-install-") as folder:
             exact = Path(folder) / "resolved.txt"
             exact.write_text("\n".join([*options, *resolution.lines]) + "\n")
-            words = ["pip", "install", "--no-deps", "--compile-bytecode", "--python", str(python), "-r", str(exact)]
-            self._reaching(lambda: self._uv("installing libraries", *words, *self._sources(strategy)))
+            # uv would compile with the new environment's Python, which runs what libraries put into .pth files.
+            words = ["pip", "install", "--no-deps", "--no-compile-bytecode", "--python", str(python), "-r", str(exact)]
+            self._reaching(
+                lambda: self._uv(
+                    "installing libraries",
+                    *words,
+                    *self._sources(strategy),
+                    building=self._building(strategy, Path(folder)),
+                )
+            )
+        compile_bytecode(self._interpreter.executable, python.parent.parent)
+
+    def _building(self, strategy: Strategy, lists: Path) -> Building | None:
+        if not strategy.build:
+            return None
+        wheels = () if self._wheels is None else (self._wheels,)
+        return Building((lists, *wheels, *self._interpreter.prefixes), self._folder)
 
     def _sources(self, strategy: Strategy) -> list[str]:
         words = [] if self._wheels is None else ["--find-links", str(self._wheels)]

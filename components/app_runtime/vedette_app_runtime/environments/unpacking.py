@@ -6,6 +6,7 @@ bits, owners, capabilities. Links keep their targets, which mean what they say i
 follows them.
 """
 
+import contextlib
 import hashlib
 import io
 import os
@@ -27,6 +28,13 @@ _MAX_DEPTH: Final = 256
 _CHUNK: Final = 1 << 20
 _RESERVE_BYTES: Final = 256 << 20
 """Room on the disk that unpacking leaves to others."""
+_LOOK_BYTES: Final = 64 << 20
+"""So much of one file is written before it is seen whether there is room for more."""
+_HEADERS: Final = (
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+)
+_MAX_HEADER_BYTES: Final = 1 << 20
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PROGRESS_S: Final = 2.0
 
@@ -74,7 +82,7 @@ def unpack_root(
         with archive.open("rb") as raw:
             hashing = _Hashing(raw)
             try:
-                with tarfile.open(fileobj=hashing, mode="r|*", errorlevel=1) as opened:
+                with tarfile.open(fileobj=hashing, mode="r|*", errorlevel=1, tarinfo=_Member) as opened:
                     for member in opened:
                         if stop.is_set():
                             raise ContainerUnusable("stopped while the container asset was being unpacked")
@@ -84,7 +92,7 @@ def unpack_root(
                             raise ContainerUnusable(
                                 f"{archive.name} holds more than {max_members} files or {max_bytes >> 20} MiB"
                             )
-                        _put(root, opened, member, found)
+                        _put(root, opened, member, found, lambda: _go_on(root, archive, stop))
                         if time.monotonic() - told > _PROGRESS_S:
                             told = time.monotonic()
                             progress(f"unpacking the container asset: {found.bytes >> 20} MiB")
@@ -106,6 +114,17 @@ def unpack_root(
     finally:
         os.close(root)
     return found
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose headers are not read into memory at any size: a few kilobytes of an archive can ask for it."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Member":
+        found = super().frombuf(buf, encoding, errors)
+        if found.type in _HEADERS and found.size > _MAX_HEADER_BYTES:
+            raise tarfile.ReadError(f"a header has {found.size} bytes")
+        return found
 
 
 class _Hashing(io.RawIOBase):
@@ -142,7 +161,9 @@ def _parts(name: str, archive_name: str) -> list[str]:
     return parts
 
 
-def _put(root: int, opened: tarfile.TarFile, member: tarfile.TarInfo, found: Unpacked) -> None:
+def _put(
+    root: int, opened: tarfile.TarFile, member: tarfile.TarInfo, found: Unpacked, go_on: Callable[[], None]
+) -> None:
     archive_name = "the container asset"
     parts = _parts(member.name, archive_name)
     if not parts:
@@ -164,10 +185,10 @@ def _put(root: int, opened: tarfile.TarFile, member: tarfile.TarInfo, found: Unp
             _hard_link(root, _parts(member.linkname, archive_name), parent, name)
         else:
             found.privileged += bool(member.mode & (stat.S_ISUID | stat.S_ISGID))
-            _write(opened, member, parent, name)
+            _write(opened, member, parent, name, go_on)
 
 
-def _write(opened: tarfile.TarFile, member: tarfile.TarInfo, parent: int, name: str) -> None:
+def _write(opened: tarfile.TarFile, member: tarfile.TarInfo, parent: int, name: str, go_on: Callable[[], None]) -> None:
     source = opened.extractfile(member)
     if source is None:
         raise ContainerUnusable(f"the container asset's file {member.name[:100]!r} cannot be read")
@@ -175,10 +196,16 @@ def _write(opened: tarfile.TarFile, member: tarfile.TarInfo, parent: int, name: 
     fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=parent)
     with source, os.fdopen(fd, "wb") as sink:
         os.fchmod(fd, mode)
+        since = 0
         while data := source.read(_CHUNK):
             sink.write(data)
+            since += len(data)
+            if since >= _LOOK_BYTES:
+                since = 0
+                go_on()
         sink.flush()
-        os.utime(fd, (member.mtime, member.mtime))
+        with contextlib.suppress(OverflowError, ValueError, OSError):  # an archive may say any time
+            os.utime(fd, (member.mtime, member.mtime))
 
 
 def _hard_link(root: int, wanted: list[str], parent: int, name: str) -> None:
@@ -257,6 +284,13 @@ def _make_file(parent: int, name: str) -> None:
         status = None
     if status is None:
         os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=parent))
+
+
+def _go_on(root: int, archive: Path, stop: threading.Event) -> None:
+    """:raises ContainerUnusable: if stop was asked for, or the disk has no room"""
+    if stop.is_set():
+        raise ContainerUnusable("stopped while the container asset was being unpacked")
+    _leave_room(root, archive)
 
 
 def _leave_room(root: int, archive: Path) -> None:

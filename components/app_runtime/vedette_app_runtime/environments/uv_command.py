@@ -1,5 +1,6 @@
 """Running uv: bounded, with progress lines, ended with its parent, its failures told apart."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -8,12 +9,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import uv as uv_package
 
 from vedette.redaction import redact
+from vedette_app_runtime.environments.building import Building, walled
 from vedette_app_runtime.environments.errors import EnvironmentFailed
 
 TIMEOUT_S: Final = 1200.0
@@ -62,22 +65,37 @@ class Uv:
         self.unreachable: tuple[str, ...] = ()
         """What uv said then."""
 
-    def __call__(self, step: str, *arguments: str) -> str:
+    def __call__(self, step: str, *arguments: str, building: Building | None = None) -> str:
         """Run ``uv <arguments>`` and return its standard output; ``step`` names it in progress lines.
 
+        :param building: what it sees of the machine, when it may run build scripts
         :raises UvFailed: if it ends with an error or takes longer than :data:`TIMEOUT_S`.
         :raises Stopped: if stop was asked for.
         """
         if self._stop.is_set():
             raise Stopped(f"stopped before {step}")
-        words = [*_tie(), self._binary, *arguments, *(["--offline"] if self.offline else [])]
+        words = [self._binary, *arguments, *(["--offline"] if self.offline else [])]
+        with contextlib.ExitStack() as opened:
+            fds: tuple[int, ...] = ()
+            if building is not None:
+                shown = replace(building, readable=(*building.readable, Path(self._binary)))
+                words, fds = walled([*words, "--cache-dir", str(building.cache)], shown, opened)
+            return self._run(step, [*_tie(), *words], fds)
+
+    def _run(self, step: str, words: Sequence[str], fds: tuple[int, ...]) -> str:
         started = time.monotonic()
         last: deque[str] = deque(maxlen=LAST_LINES)
         spoke = [started]
         output: list[bytes] = []
         # cwd is the root: no project's pyproject.toml above the cache may change what uv does.
         with subprocess.Popen(
-            words, cwd="/", env=self._environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            words,
+            cwd="/",
+            env=self._environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=fds,
         ) as process:
             readers = [
                 threading.Thread(target=self._listen, args=(process, last, spoke), name="uv-messages", daemon=True),

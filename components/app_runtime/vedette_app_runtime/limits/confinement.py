@@ -9,13 +9,26 @@ from typing import Final
 
 from vedette.application import Limits
 from vedette_app_runtime.limits.cgroups import Bounds, Group, make_group, remove_abandoned
-from vedette_app_runtime.limits.usage import below, memory_bytes
+from vedette_app_runtime.limits.usage import below, memory_bytes, scratch_bytes
 
 logger = logging.getLogger(__name__)
 
 _OOM_SCORE: Final = 500
 """When the machine's memory is used up, the kernel ends an application first, not what serves all of them."""
 _MIB: Final = 1 << 20
+_SCRATCH_SHARE: Final = 4
+"""Part of the memory that each of an application's file systems in memory may take, where nothing else is said."""
+_SCRATCH_BEYOND: Final = 1.25
+"""Beyond its size one can only come by files that are empty, or where bubblewrap cannot give it a size."""
+
+
+def scratch_size(limits: Limits) -> int:
+    """Return how much of memory /tmp, /var/tmp and /dev/shm may take, each, in bytes."""
+    if limits.scratch_mb is not None:
+        return limits.scratch_mb * _MIB
+    if limits.memory_mb is not None:
+        return limits.memory_mb * _MIB
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // _SCRATCH_SHARE
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,7 @@ class Confining:
         bounded = frozenset() if group is None else group.controllers
         self._watch_memory = limits.memory_mb is not None and "memory" not in bounded
         self._watch_processes = "pids" not in bounded
+        self._scratch = scratch_size(limits)
         processors: tuple[int, ...] = ()
         if limits.cpus is not None and "cpu" not in bounded:
             available = sorted(os.sched_getaffinity(0))
@@ -79,13 +93,19 @@ class Confining:
 
     def broken(self, pid: int) -> str | None:
         """Return what the processes at and below ``pid`` have too much of; None where the kernel takes care."""
+        scratch = scratch_bytes(pid)
+        for place, taken in scratch.items():
+            if taken > self._scratch * _SCRATCH_BEYOND:
+                return (
+                    f"{place} took {taken >> 20} MB of memory, {self._scratch >> 20} MB are allowed (limits.scratchMB)"
+                )
         if not (self._watch_memory or self._watch_processes):
             return None
         processes = list(below(pid))
         if self._watch_processes and len(processes) > self._limits.processes:
             return f"it had {len(processes)} processes, {self._limits.processes} are allowed (limits.processes)"
         if self._watch_memory and self._limits.memory_mb is not None:
-            used = sum(map(memory_bytes, processes))
+            used = sum(map(memory_bytes, processes)) + sum(scratch.values())
             if used > self._limits.memory_mb * _MIB:
                 return self._too_much(f"{used >> 20} MB")
         return None

@@ -2,7 +2,8 @@
 
 An ordinary user cannot set a quota. So the host looks, and where there is no more room it takes the right to make files
 larger away from the application's processes (RLIMIT_FSIZE of 0): a write fails with "File too large", everything else
-goes on, and what the application removes makes room again. Old logs are removed by the host.
+goes on, and what the application removes makes room again. Old logs are removed by the host. Making empty files
+cannot be forbidden: an application that goes on with that is ended.
 """
 
 import contextlib
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from vedette.application import Limits
-from vedette_app_runtime.limits.usage import below, tree_bytes
+from vedette_app_runtime.limits.usage import Held, below, held
 
 logger = logging.getLogger(__name__)
 
@@ -27,11 +28,20 @@ _SHARE: Final = 20
 """Looking takes at most one part of so many of the time: folders of many files are looked at less often."""
 _AGAIN: Final = 0.95
 """A folder that was full has room again below this share of its limit."""
+_MORE_FILES: Final = 10_000
+"""Who makes so many, though it cannot write, makes them without end."""
+_FREE_FILES_SHARE: Final = 0.03
+"""Of all the files that a disk can hold, so many stay free."""
+_OWN_FILES_SHARE: Final = 0.05
+"""Who holds a smaller part of a disk's files is not why it is full."""
 _PUNCH_HOLE: Final = 3
 """FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE of fallocate(2)."""
+LOG_FILE_BYTES: Final = 512
+"""What a log file counts for at least, so that empty ones are not kept without end."""
 _MIB: Final = 1 << 20
 
 Free = Callable[[Path], int]
+Files = Callable[[Path], tuple[int, int]]
 
 
 def free_bytes(folder: Path) -> int:
@@ -40,51 +50,83 @@ def free_bytes(folder: Path) -> int:
     return status.f_bavail * status.f_frsize
 
 
+def disk_files(folder: Path) -> tuple[int, int]:
+    """Return how many files the disk of ``folder`` can hold, and how many more of them; (0, 0): there is no limit."""
+    status = os.statvfs(folder)
+    return status.f_files, status.f_favail
+
+
 class DiskKeeper:
     """Watches the folders of one application in a thread of its own until ``stop``."""
 
     def __init__(
-        self, storage: Path, logs: Path, stop: threading.Event, *, free: Free = free_bytes, period_s: float = _PERIOD_S
+        self,
+        storage: Path,
+        logs: Path,
+        stop: threading.Event,
+        *,
+        free: Free = free_bytes,
+        files: Files = disk_files,
+        period_s: float = _PERIOD_S,
     ) -> None:
         self.held: str | None = None
         """Why the application may not make files larger at present."""
+        self.excess: str | None = None
+        """Why it is to be ended: it takes more and more, though it may not write."""
         self.limits = Limits()
         self._storage = storage
         self._logs = logs
         self._stop = stop
+        self._files_held = 0
+        """How many files the storage had when writing was forbidden."""
         self._free = free
+        self._files = files
         self._period_s = period_s
         self._process: Callable[[], int | None] = lambda: None
         self._thread: threading.Thread | None = None
 
     def begin(self, limits: Limits, process: Callable[[], int | None]) -> None:
         """Keep to these limits from now on; ``process`` gives the process above all of the application's."""
-        self.limits, self._process = limits, process
+        self.limits, self._process, self.excess = limits, process, None
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="disk", daemon=True)
             self._thread.start()
 
     def look(self) -> None:
         """Look once."""
+        storage, logs = held(self._storage), held(self._logs)
         self._prune()
-        reason = self._reason()
+        reason = self._reason(storage)
         if reason != self.held:
             if reason is None:
                 logger.info("the application may write again")
             elif self.held is None:
+                self._files_held = storage.files
                 logger.error("%s", reason)
             self.held = reason
+        self.excess = self._excess(storage, logs)
         # Again each time: processes come and go.
         pid = self._process()
         if pid is not None:
             for each in below(pid):
                 _hold(each, held=reason is not None)
 
-    def _reason(self) -> str | None:
+    def _excess(self, storage: Held, logs: Held) -> str | None:
+        if storage.too_deep or logs.too_deep:
+            return "its storage or logs have folders that are nested too deeply to be measured"
+        if self.held is not None and storage.files > self._files_held + _MORE_FILES:
+            return f"it makes files without end ({storage.files}), though {self.held}"
+        with contextlib.suppress(OSError):
+            total, free = self._files(self._storage)
+            if free < total * _FREE_FILES_SHARE and storage.files > total * _OWN_FILES_SHARE:
+                return f"the disk can hold {free} more files, and its storage has {storage.files}"
+        return None
+
+    def _reason(self, storage: Held) -> str | None:
         limits = self.limits
         before = self.held is not None
         if limits.storage_mb is not None:
-            used, most = tree_bytes(self._storage), limits.storage_mb * _MIB
+            used, most = storage.bytes, limits.storage_mb * _MIB
             if used > most * (_AGAIN if before else 1):
                 return (
                     f"its storage is full: {used >> 20} MB of {limits.storage_mb} MB (limits.storageMB); "
@@ -119,7 +161,8 @@ class DiskKeeper:
                 with contextlib.suppress(OSError):
                     status = path.lstat()
                     if stat.S_ISREG(status.st_mode):
-                        files.append((status.st_mtime_ns, status.st_blocks * 512, path.relative_to(self._logs)))
+                        size = max(status.st_blocks * 512, LOG_FILE_BYTES)
+                        files.append((status.st_mtime_ns, size, path.relative_to(self._logs)))
         files.sort()
         total = sum(size for _, size, _ in files)
         while total > most and len(files) > 1:

@@ -1,11 +1,21 @@
-"""What the processes below one process take, read from /proc."""
+"""What the processes below one process take, and what folders and scratch file systems hold."""
 
+import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 _MOST: Final = 20_000
+SCRATCH: Final = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - the sandbox's own
+"""File systems in memory that a sandbox has."""
+INODE_BYTES: Final = 1024
+"""What the kernel keeps in memory for a file of such a file system, however empty."""
+_DISK_INODE_BYTES: Final = 512
+"""What a file takes of a disk beside its blocks: 256 on ext4, 512 on XFS."""
+_MAX_DEPTH: Final = 200
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def below(pid: int, proc: Path = Path("/proc")) -> Iterator[int]:
@@ -36,20 +46,88 @@ def memory_bytes(pid: int, proc: Path = Path("/proc")) -> int:
     return sum(int(line.split()[1]) << 10 for line in lines if line.startswith(("RssAnon:", "VmSwap:")))
 
 
-def tree_bytes(folder: Path) -> int:
-    """Return what a folder takes on the disk; links are not followed, what vanishes meanwhile is passed over."""
-    total = 0
-    waiting = [folder]
-    while waiting:
+def scratch_bytes(pid: int, proc: Path = Path("/proc")) -> dict[str, int]:
+    """Return what the scratch file systems of the sandbox at and below ``pid`` take of memory; empty without a sandbox.
+
+    Files that are empty count as well: the kernel keeps each in memory.
+    """
+    for each in below(pid, proc):
+        root = proc / str(each) / "root"
         try:
-            with os.scandir(waiting.pop()) as entries:
-                for entry in entries:
-                    try:
-                        total += entry.stat(follow_symlinks=False).st_blocks * 512
-                    except OSError:
-                        continue
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(Path(entry.path))
+            if (root / "tmp").stat().st_dev == Path("/tmp").stat().st_dev:  # noqa: S108 - compared only
+                continue  # what stands before the sandbox, or there is none
+            found = {}
+            for place in SCRATCH:
+                status = os.statvfs(root / place[1:])
+                taken = (status.f_blocks - status.f_bfree) * status.f_frsize
+                found[place] = taken + (status.f_files - status.f_ffree) * INODE_BYTES
         except OSError:
             continue
-    return total
+        return found
+    return {}
+
+
+@dataclass
+class Held:
+    """What a folder holds."""
+
+    bytes: int = 0
+    """On the disk, with what files take that are empty."""
+    files: int = 0
+    too_deep: bool = False
+    """Whether there are folders in it that are nested so deeply that they were not looked into."""
+
+
+def held(folder: Path) -> Held:
+    """Look through a folder that an application owns; links are not followed, what vanishes meanwhile is passed over.
+
+    Each folder is opened from the one above it, so that none can be swapped for a link to elsewhere; one that its owner
+    has closed to itself is opened again.
+    """
+    found = Held()
+    stack: list[tuple[int, list[str]]] = []
+    try:
+        with contextlib.suppress(OSError):
+            _look_into(os.open(folder, _FOLDER), stack, found)
+        while stack:
+            fd, names = stack[-1]
+            if not names:
+                stack.pop()
+                os.close(fd)
+                continue
+            name = names.pop()
+            if len(stack) >= _MAX_DEPTH:
+                found.too_deep = True
+                continue
+            with contextlib.suppress(OSError):
+                _look_into(_open_folder(name, fd), stack, found)
+    finally:
+        for fd, _ in stack:
+            os.close(fd)
+    return found
+
+
+def _look_into(fd: int, stack: list[tuple[int, list[str]]], found: Held) -> None:
+    names: list[str] = []
+    stack.append((fd, names))
+    with os.scandir(fd) as entries:
+        for entry in entries:
+            try:
+                found.bytes += entry.stat(follow_symlinks=False).st_blocks * 512 + _DISK_INODE_BYTES
+            except OSError:
+                continue
+            found.files += 1
+            if entry.is_dir(follow_symlinks=False):
+                names.append(entry.name)
+
+
+def _open_folder(name: str, above: int) -> int:
+    try:
+        return os.open(name, _FOLDER, dir_fd=above)
+    except PermissionError:
+        closed = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
+        try:
+            os.chmod(f"/proc/self/fd/{closed}", 0o700)  # noqa: PTH101 - through the descriptor, not by its path
+        finally:
+            os.close(closed)
+        return os.open(name, _FOLDER, dir_fd=above)

@@ -23,6 +23,9 @@ from vedette_app_runtime.network.seccomp import Listener, Notification
 logger = logging.getLogger(__name__)
 
 _START_TIMEOUT_S: Final = 10.0
+_FAMILY_BYTES: Final = 2
+"""Length of a Unix socket's address without a name."""
+_ABSTRACT_NAMES: Final = 10_000
 _CONNECTING: Final = 32
 """Connections that may be waited for at once; a loopback connection waits only while its listener's queue is full."""
 
@@ -37,6 +40,8 @@ class PortGuard:
         self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._stop_r, self._stop_w = os.pipe2(os.O_CLOEXEC)
         self._thread: threading.Thread | None = None
+        self._abstract: set[bytes] = set()
+        """Names of abstract Unix sockets that the application has bound, without the family before them."""
         self._connecting = threading.BoundedSemaphore(_CONNECTING)
 
     def arguments(self) -> list[str]:
@@ -114,12 +119,44 @@ class PortGuard:
             listener.proceed(notification)  # no socket, or gone: the kernel's own answer is right
             return
         with sock:
-            if sock.family not in (socket.AF_INET, socket.AF_INET6) or sock.type != socket.SOCK_STREAM:
+            if sock.family == socket.AF_UNIX:
+                self._unix(listener, notification, sock)
+            elif sock.family not in (socket.AF_INET, socket.AF_INET6) or sock.type != socket.SOCK_STREAM:
                 listener.proceed(notification)
             elif notification.call == "listen":
                 listener.answer(notification, self._listen(sock, notification.argument))
             else:
                 self._with_address(listener, notification, sock)
+
+    def _unix(self, listener: Listener, notification: Notification, sock: socket.socket) -> None:
+        """Keep it from abstract Unix sockets that it has not bound itself; Landlock does that from Linux 6.12 on."""
+        name = b""
+        if notification.call != "listen":
+            try:
+                length = min(notification.length, MAX_BYTES)
+                name = seccomp.memory_of(notification.thread, notification.argument, length)[_FAMILY_BYTES:]
+            except OSError:
+                name = b""
+        if notification.call == "bind" and notification.length == _FAMILY_BYTES and listener.valid(notification):
+            # The kernel is to choose a name: an abstract one.
+            error = _try(lambda: sock.bind(b""))
+            if error == 0:
+                self._remember(sock.getsockname())
+            listener.answer(notification, error)
+        elif not name.startswith(b"\0") or not listener.valid(notification):
+            listener.proceed(notification)
+        elif notification.call == "bind":
+            self._remember(name)
+            listener.proceed(notification)
+        elif name in self._abstract:
+            listener.proceed(notification)
+        else:
+            listener.answer(notification, errno.EPERM)
+
+    def _remember(self, name: bytes) -> None:
+        if len(self._abstract) >= _ABSTRACT_NAMES:
+            self._abstract.clear()
+        self._abstract.add(name)
 
     def _with_address(self, listener: Listener, notification: Notification, sock: socket.socket) -> None:
         try:
@@ -133,7 +170,9 @@ class PortGuard:
             listener.answer(notification, self._bind(sock, asked))
         else:
             place = self.rules.connect_place(asked)
-            if place is None:
+            if place is None and (error := self.rules.connect_error(asked)):
+                listener.answer(notification, error)
+            elif place is None:
                 listener.proceed(notification)
             else:
                 self._connect(listener, notification, sock, place)

@@ -8,12 +8,16 @@ confirmed routing rule could be reached from outside. Applications here share th
 | bound to a port with a rule, at any address but loopback | bound to the rule's port of the device |
 | bound to any other port | bound to the application's own loopback address, 127.x.y.z |
 | connected to 127.0.0.1 (``localhost``) | connected to what the application itself listens on |
+| connected to another application's loopback address | refused: that one's network was its own |
+| connected to where a cloud's machine finds its credentials | unreachable: they are the device's |
 | connected to anything else | left alone |
 
 Everything but TCP is left alone.
 """
 
+import errno
 import hashlib
+import ipaddress
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,6 +27,17 @@ from vedette.application import PortRoute
 from vedette_app_runtime.network.addresses import Address
 
 _LOCAL: Final = frozenset({"127.0.0.1", "0.0.0.0", "::1", "::"})  # noqa: S104 - what applications write for themselves
+
+_APPLICATIONS: Final = (ipaddress.ip_network("127.64.0.0/10"), ipaddress.ip_network("127.128.0.0/10"))
+"""What :func:`own_loopback` gives out."""
+_METADATA: Final = frozenset(
+    map(
+        ipaddress.ip_address,
+        # Of EC2, as of other clouds, and its IPv6; of ECS's tasks; of EKS's pods, both.
+        ("169.254.169.254", "fd00:ec2::254", "169.254.170.2", "169.254.170.23", "fd00:ec2::23"),
+    )
+)
+"""Whoever asks there has the rights of the machine."""
 
 
 def own_loopback(instance: str) -> str:
@@ -107,3 +122,12 @@ class PortRules:
         listens = {**self._listens, **self._listens_v6} if asked.family == socket.AF_INET6 else self._listens
         host, port = listens.get(asked.port, (self.loopback, asked.port))
         return asked.at(host, port)
+
+    def connect_error(self, asked: Address) -> int:
+        """Return the error number that connecting a TCP socket to ``asked`` ends with; 0: it is not refused."""
+        plain = asked.plain
+        if plain in _METADATA:
+            return errno.ENETUNREACH
+        if str(plain) != self.loopback and any(plain in network for network in _APPLICATIONS):
+            return errno.ECONNREFUSED
+        return 0

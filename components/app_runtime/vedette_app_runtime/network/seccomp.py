@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from vedette_app_runtime.system_calls.assembly import NOTIFY, Rule, assemble, refuse
+
 Call = Literal["bind", "connect", "listen"]
 
-_ARCHITECTURES: Final[Mapping[str, int]] = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _CALLS: Final[Mapping[str, Mapping[int, Call]]] = {
     "x86_64": {49: "bind", 42: "connect", 50: "listen"},
     "aarch64": {200: "bind", 203: "connect", 201: "listen"},
@@ -24,17 +25,16 @@ _CALLS: Final[Mapping[str, Mapping[int, Call]]] = {
 # The same calls for programs of the 32-bit relative: socketcall, bind, connect, listen.
 _FOREIGN: Final[Mapping[str, Sequence[int]]] = {"x86_64": (102, 361, 362, 363), "aarch64": (102, 282, 283, 284)}
 _IO_URING_SETUP: Final = 425
-_X32: Final = 0x40000000
-
-_LOAD_WORD: Final = 0x20
-_JUMP_EQUAL: Final = 0x15
-_JUMP_GREATER_EQUAL: Final = 0x35
-_RETURN: Final = 0x06
-_ALLOW: Final = 0x7FFF0000
-_NOTIFY: Final = 0x7FC00000
-_REFUSE: Final = 0x00050000 | errno.ENOSYS
-_OFFSET_NUMBER: Final = 0
-_OFFSET_ARCHITECTURE: Final = 4
+# sendto, sendmmsg: their flags are argument 3; sendmsg: argument 2. With this flag they connect (tcp(7)).
+_SENDING: Final[Mapping[str, Sequence[tuple[int, int]]]] = {
+    "x86_64": ((44, 3), (307, 3), (46, 2)),
+    "aarch64": ((206, 3), (269, 3), (211, 2)),
+}
+_SENDING_FOREIGN: Final[Mapping[str, Sequence[tuple[int, int]]]] = {
+    "x86_64": ((369, 3), (345, 3), (370, 2)),
+    "aarch64": ((290, 3), (374, 3), (296, 2)),
+}
+_MSG_FASTOPEN: Final = 0x20000000
 
 _NOTIFICATION: Final = struct.Struct("=QII iIQ 6Q")
 _RESPONSE: Final = struct.Struct("=QqiI")
@@ -55,29 +55,27 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def filter_program(machine: str | None = None) -> bytes:
-    """Return the filter: bind, connect and listen are told to the listener, io_uring is refused, the rest allowed.
+    """Return the filter: bind, connect and listen are told to the listener, what goes round them is refused.
 
-    io_uring would do the three without asking. Programs of another architecture that the processor runs as well
-    (32-bit ones) get "no such call" for them.
+    io_uring would do the three without asking, and sending with MSG_FASTOPEN connects. Programs of another
+    architecture that the processor runs as well (32-bit ones) get "no such call" for all of them.
 
     :raises KeyError: for a machine that is not supported
     """
     machine = machine or platform.machine()
-    calls, foreign = sorted(_CALLS[machine]), _FOREIGN[machine]
-    # Jumps count instructions that are skipped. The blocks: architecture, own, its ends, foreign, its ends.
-    own: list[tuple[int, int, int, int]] = [(_LOAD_WORD, 0, 0, _OFFSET_NUMBER)]
-    tests = [(_JUMP_GREATER_EQUAL, _X32, "refuse"), (_JUMP_EQUAL, _IO_URING_SETUP, "refuse")]
-    tests += [(_JUMP_EQUAL, number, "notify") for number in calls]
-    ends = {"allow": 0, "refuse": 1, "notify": 2}
-    for index, (code, value, goal) in enumerate(tests):
-        own.append((code, len(tests) - 1 - index + ends[goal], 0, value))
-    own += [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _REFUSE), (_RETURN, 0, 0, _NOTIFY)]
-    other: list[tuple[int, int, int, int]] = [(_LOAD_WORD, 0, 0, _OFFSET_NUMBER)]
-    numbers = (*foreign, _IO_URING_SETUP)
-    other += [(_JUMP_EQUAL, len(numbers) - index, 0, number) for index, number in enumerate(numbers)]
-    other += [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _REFUSE)]
-    head = [(_LOAD_WORD, 0, 0, _OFFSET_ARCHITECTURE), (_JUMP_EQUAL, 0, len(own), _ARCHITECTURES[machine])]
-    return b"".join(struct.pack("=HBBI", *instruction) for instruction in [*head, *own, *other])
+    missing = refuse(errno.ENOSYS)
+    own = [Rule(_IO_URING_SETUP, missing), *(Rule(number, NOTIFY) for number in sorted(_CALLS[machine]))]
+    foreign = [Rule(number, missing) for number in (*_FOREIGN[machine], _IO_URING_SETUP)]
+    return assemble(
+        machine, [*own, *_fast_open(_SENDING[machine])], [*foreign, *_fast_open(_SENDING_FOREIGN[machine])], missing
+    )
+
+
+def _fast_open(sending: Sequence[tuple[int, int]]) -> list[Rule]:
+    return [
+        Rule(number, refuse(errno.EOPNOTSUPP), argument=flags, test="any bit", value=_MSG_FASTOPEN)
+        for number, flags in sending
+    ]
 
 
 @dataclass(frozen=True)

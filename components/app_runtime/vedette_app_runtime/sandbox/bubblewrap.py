@@ -28,9 +28,12 @@ _OPTION: Final = {"bind": "--ro-bind", "device": "--dev-bind", "link": "--symlin
 _TOO_WIDE: Final = frozenset({"/", "/home", "/root", "/etc", "/run", "/var", "/proc", "/sys", "/dev", "/opt", "/tmp"})  # noqa: S108
 
 
-def arguments(spec: SandboxSpec, *, disable_user_namespaces: bool = False, top: Path = Path("/")) -> list[str]:
+def arguments(
+    spec: SandboxSpec, *, disable_user_namespaces: bool = False, sizes: bool = False, top: Path = Path("/")
+) -> list[str]:
     """Return bubblewrap's options for ``spec``, without its name, the environment and the application's command.
 
+    ``sizes``: whether this bubblewrap can bound file systems in memory (0.7 and later).
     ``top`` is the root of the host's file system (tests give another).
     :raises SandboxMisuse: if a folder to be shown is relative, missing, or so wide that it would show the machine.
     """
@@ -45,10 +48,11 @@ def arguments(spec: SandboxSpec, *, disable_user_namespaces: bool = False, top: 
     if root is not None:
         _check(root)
         options += ["--ro-bind", str(root), "/"]
-    options += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/shm"]  # noqa: S108 - the sandbox's own
+    size = ["--size", str(spec.scratch_bytes)] if sizes and spec.scratch_bytes is not None else []
+    options += ["--proc", "/proc", "--dev", "/dev", *size, "--tmpfs", "/dev/shm"]  # noqa: S108 - the sandbox's own
     # Before the binds: an environment under /tmp (a developer's) must come to lie on top of the private one.
     for scratch in ("/tmp", "/var/tmp"):  # noqa: S108 - the sandbox's own
-        options += ["--tmpfs", scratch]
+        options += [*size, "--tmpfs", scratch]
     if root is None:
         options += ["--dir", "/run"]
         options += _mounts(system_mounts(top, name_servers=spec.name_servers))

@@ -1,5 +1,6 @@
 """Starting an application in its sandbox, or in the next best thing that its configuration allows."""
 
+import contextlib
 import os
 import shutil
 import stat
@@ -15,8 +16,10 @@ from vedette_app_runtime.sandbox.choice import Choice, choose, host_path
 from vedette_app_runtime.sandbox.errors import SandboxUnavailable
 from vedette_app_runtime.sandbox.mount_view import view_command
 from vedette_app_runtime.sandbox.spec import SandboxSpec
+from vedette_app_runtime.system_calls.denied import denied_program
 
 LAUNCHER: Final = Path(__file__).with_name("launcher.py")
+_SIZES_SINCE: Final = (0, 7)
 _ENV: Final = ("/usr/bin/env", "-i")
 
 Stream = int | IO[bytes] | None
@@ -87,10 +90,10 @@ def start(
     _make_folders(spec)
     bwrap, options = _bubblewrap(spec, chosen)
     words = [*options, *environment_arguments(_variables(spec, chosen).items())]
-    memory = os.memfd_create("bubblewrap-arguments", os.MFD_CLOEXEC)
-    try:
-        os.write(memory, b"".join(os.fsencode(word) + b"\0" for word in words))
-        os.lseek(memory, 0, os.SEEK_SET)
+    with contextlib.ExitStack() as opened:
+        denied = memory_file(opened, "denied-calls", denied_program())
+        words += ["--seccomp", str(denied)]
+        memory = memory_file(opened, "bubblewrap-arguments", b"".join(os.fsencode(word) + b"\0" for word in words))
         line, fds = _guarded(spec, [bwrap, "--args", str(memory), "--", *_inside(spec, argv, chosen)])
         process = subprocess.Popen(
             line,
@@ -99,13 +102,20 @@ def start(
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
-            pass_fds=(*spec.fds, *fds, memory),
+            pass_fds=(*spec.fds, *fds, memory, denied),
         )
         if fds and spec.guard is not None:
             spec.guard.begin()
         return process
-    finally:
-        os.close(memory)
+
+
+def memory_file(opened: contextlib.ExitStack, name: str, content: bytes) -> int:
+    """Return a descriptor from which ``content`` can be read, closed with ``opened``."""
+    fd = os.memfd_create(name, os.MFD_CLOEXEC)
+    opened.callback(os.close, fd)
+    os.write(fd, content)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
 
 
 def _choice(spec: SandboxSpec, choice: Choice | None) -> Choice:
@@ -142,7 +152,9 @@ def _bubblewrap(spec: SandboxSpec, choice: Choice) -> tuple[str, list[str]]:
     found = choice.bubblewrap
     if found is None or found.path is None:
         raise ValueError("a choice of bubblewrap comes with what was found of it")
-    return found.path, arguments(spec, disable_user_namespaces=found.disables_user_namespaces)
+    return found.path, arguments(
+        spec, disable_user_namespaces=found.disables_user_namespaces, sizes=found.version >= _SIZES_SINCE
+    )
 
 
 def _inside(spec: SandboxSpec, argv: Sequence[str], choice: Choice) -> list[str]:

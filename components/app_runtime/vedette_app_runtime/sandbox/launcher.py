@@ -8,6 +8,7 @@ The socket closes with the exec: that is the sign that it took place.
 import array
 import ctypes
 import os
+import resource
 import socket
 import sys
 from typing import Final
@@ -52,6 +53,9 @@ def confine(oom_score: str, processors: str, entrances: str) -> None:
     for path in entrances.split(":"):
         if path != "-":
             _write(path, "0")
+    # A picture of a crashed process is as large as its memory, and lands on the machine's disk. The hard limit stays:
+    # scripts that ask for pictures (ulimit -c) fail where they may not.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     if oom_score != "-":
         _write("/proc/self/oom_score_adj", oom_score)
     if processors != "-":

@@ -10,6 +10,8 @@ from typing import Final
 
 _WRAPPER: Final = "bwrap"
 _LAUNCHER: Final = b"/sandbox/launcher.py\0"
+_WRAPPERS: Final = 2
+"""How many of them there are: an application may call itself bwrap, too."""
 _POLL_S: Final = 0.02
 
 
@@ -21,7 +23,9 @@ def application_pid(pid: int) -> int | None:
     """
     if _is_launcher(pid):
         return None
-    while _is_wrapper(pid):
+    for _ in range(_WRAPPERS):
+        if not _is_wrapper(pid):
+            break
         child = _first_child(pid)
         if child is None:
             return None

@@ -50,6 +50,8 @@ class SandboxSpec:
     """Shown as ``/etc/resolv.conf`` in place of the machine's own."""
     offline: bool = False
     """Whether it has no network at all, the machine's loopback included; bubblewrap alone can do that."""
+    scratch_bytes: int | None = None
+    """How large /tmp, /var/tmp and /dev/shm may grow, each; None: half of the memory, as the kernel has it."""
     hostname: str = "panorama"
     interactive: bool = False
     """Whether it keeps the terminal it is started from."""
