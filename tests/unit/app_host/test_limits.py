@@ -80,9 +80,12 @@ def test_groups_of_hosts_that_were_killed_stay_for_ever(tmp_path: Path) -> None:
     for name in ("vedette-shop-17", "vedette-shop-18", "vedette-shop-b", "vedette-shop-2-19", "pids/vedette-shop-17"):
         (mount / name).mkdir(parents=True)
     (mount / "vedette-shop-18/in-use").touch()
-    remove_abandoned("shop", mount, own(tmp_path, "0::/\n"))
+    # That of a host that lives may be empty for a moment.
+    for folder in (mount / "vedette-shop-20", tmp_path / "proc/20"):
+        folder.mkdir(parents=True)
+    remove_abandoned("shop", mount, own(tmp_path, "0::/\n"), tmp_path / "proc")
     left = sorted(str(path.relative_to(mount)) for path in mount.rglob("vedette-*"))
-    assert left == ["vedette-shop-18", "vedette-shop-2-19", "vedette-shop-b"]
+    assert left == ["vedette-shop-18", "vedette-shop-2-19", "vedette-shop-20", "vedette-shop-b"]
 
 
 def test_what_the_kernel_does_not_bound_is_not_looked_at() -> None:

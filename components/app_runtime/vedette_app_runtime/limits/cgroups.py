@@ -82,7 +82,9 @@ class Group:
                 folder.rmdir()
 
 
-def remove_abandoned(name: str, mount: Path = _MOUNT, own: Path = Path("/proc/self/cgroup")) -> None:
+def remove_abandoned(
+    name: str, mount: Path = _MOUNT, own: Path = Path("/proc/self/cgroup"), proc: Path = Path("/proc")
+) -> None:
     """Remove the empty groups of hosts of ``name`` that were killed: groups are called ``<name>-<process id>``."""
     try:
         delegated = mount / _own_groups(own).get("", "/").lstrip("/")
@@ -92,7 +94,8 @@ def remove_abandoned(name: str, mount: Path = _MOUNT, own: Path = Path("/proc/se
     for parent in {mount, delegated, *(mount / controller for controller in ("memory", "cpu", "pids"))}:
         for folder in parent.glob(f"{own_name}-*"):
             stem, _, number = folder.name.rpartition("-")
-            if stem == own_name and number.isdigit():
+            # One whose host lives may be empty for a moment: before its application is in it, and after that has ended.
+            if stem == own_name and number.isdigit() and not (proc / number).exists():
                 with contextlib.suppress(OSError):
                     folder.rmdir()
 
