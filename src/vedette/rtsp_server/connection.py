@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import unquote, urlsplit
 
 from vedette.rtsp.errors import RtspError
@@ -47,7 +47,8 @@ class State(Enum):
 _ALLOWED: Final = {
     "OPTIONS": (State.INIT, State.READY, State.PLAYING),
     "DESCRIBE": (State.INIT, State.READY, State.PLAYING),
-    "SETUP": (State.INIT,),
+    # Again before PLAY: a viewer that has thought better of its transport.
+    "SETUP": (State.INIT, State.READY),
     "PLAY": (State.READY, State.PLAYING),
     "PAUSE": (State.READY, State.PLAYING),
     "GET_PARAMETER": (State.INIT, State.READY, State.PLAYING),
@@ -56,22 +57,38 @@ _ALLOWED: Final = {
 }
 
 
+class Reader(Protocol):
+    """Where requests come from."""
+
+    async def read(self, most: int, /) -> bytes:
+        """Return what has come, nothing at the end."""
+
+
 class Connection:
-    """Serves one connection until it ends; ``find`` returns the mount of a path."""
+    """Serves one connection until it ends; ``find`` returns the mount of a path.
+
+    ``first``: what has been read of it. ``datagrams``: whether RTP may go over UDP, were it not for TLS.
+    """
 
     def __init__(
         self,
-        reader: asyncio.StreamReader,
+        reader: Reader,
         writer: asyncio.StreamWriter,
         *,
         find: Callable[[str], tuple[str, Mount] | None],
         login: Login | None,
+        first: bytes = b"",
+        datagrams: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reader = reader
         self._writer = writer
         self._find = find
         self._login = login
+        self._first = first
+        # Pictures in the clear beside an encrypted connection are not what a viewer of rtsps:// asks for, and who comes
+        # through HTTP is reached by nothing else.
+        self._datagrams_allowed = datagrams and writer.get_extra_info("ssl_object") is None
         self._clock = clock
         self._nonce = os.urandom(16).hex()
         self._state = State.INIT
@@ -92,6 +109,7 @@ class Connection:
     async def serve(self) -> None:
         """Answer requests until the viewer hangs up, breaks the rules or falls silent."""
         requests = RequestReader()
+        requests.receive_data(self._first)
         began = self._clock()
         partial_since: float | None = None
         try:
@@ -142,18 +160,21 @@ class Connection:
             given = request.headers.get("authorization")
             if not self._login.accepts(given, request.method, self._nonce):
                 return await self._refuse(request, given)
+        if wanted := request.headers.get("require") or request.headers.get("proxy-require"):
+            # ONVIF's back channel, for one: a viewer that gets this answer asks again without.
+            return self._reply(request, 551, [("Unsupported", wanted)])
         if self._state not in _ALLOWED[request.method]:
-            # Every stream here has one picture only; a second SETUP is of no use to anybody.
-            return self._reply(request, 459 if request.method == "SETUP" else 455)
+            return self._reply(request, 455)
         if request.method in ("PLAY", "PAUSE") and not self._of_this_session(request):
             return self._reply(request, 454)
         steps = {"DESCRIBE": self._describe, "SETUP": self._set_up, "PLAY": self._play, "PAUSE": self._pause}
         if request.method in steps:
             return await steps[request.method](request)
         if request.method == "TEARDOWN":
+            # The connection stays: recorders play the next stream in it.
             self._end_stream()
-            self._reply(request, 200)
-            return False
+            self._session = os.urandom(8).hex()
+            return self._reply(request, 200)
         headers = [("Public", _METHODS)] if request.method == "OPTIONS" else []
         if self._state is not State.INIT:
             headers.append(("Session", f"{self._session};timeout={_SESSION_S}"))
@@ -181,6 +202,8 @@ class Connection:
         return self._reply(request, 200, [("Content-Type", "application/sdp"), ("Content-Base", base)], body)
 
     async def _set_up(self, request: Request) -> bool:
+        if self._viewer is not None:
+            self._end_stream(goodbye=False)
         found = self._find(_path_of(request.url))
         if found is None:
             return self._reply(request, 404)
@@ -236,13 +259,11 @@ class Connection:
 
     def _wire(self, offered: list[transports.Interleaved | transports.Datagrams]) -> tuple[Wire, str] | None:
         """Return the first transport that can be had and what is answered of it."""
-        encrypted = self._writer.get_extra_info("ssl_object") is not None
         for transport in offered:
             if isinstance(transport, transports.Interleaved):
                 wire = InterleavedWire(self._writer.transport, transport.rtp, transport.rtcp)
                 return wire, f"RTP/AVP/TCP;unicast;interleaved={transport.rtp}-{transport.rtcp}"
-            # Pictures in the clear beside an encrypted connection are not what a viewer of rtsps:// asks for.
-            if encrypted:
+            if not self._datagrams_allowed:
                 continue
             try:
                 pair = self._datagrams(transport)
@@ -257,24 +278,27 @@ class Connection:
         rtp, rtcp = _udp_pair(local)
         # Only ever to whoever asks: "destination" would make this server shoot at others.
         to_rtp, to_rtcp = ((peer[0], port, *peer[2:]) for port in (transport.rtp, transport.rtcp))
-        asyncio.get_running_loop().add_reader(rtcp.fileno(), self._hear_report, rtcp, peer[0])
-        self._listening.append(rtcp)
+        wire = DatagramWire(rtp, rtcp, to_rtp, to_rtcp)
+        for sock in (rtp, rtcp):
+            asyncio.get_running_loop().add_reader(sock.fileno(), self._hear, wire, sock, peer[0])
+            self._listening.append(sock)
         self._over_udp = True
         ports = f"{rtp.getsockname()[1]}-{rtcp.getsockname()[1]}"
         answer = f"RTP/AVP;unicast;client_port={transport.rtp}-{transport.rtcp};server_port={ports}"
-        return DatagramWire(rtp, rtcp, to_rtp, to_rtcp), answer
+        return wire, answer
 
-    def _hear_report(self, rtcp: socket.socket, host: str) -> None:
+    def _hear(self, wire: DatagramWire, sock: socket.socket, host: str) -> None:
         with contextlib.suppress(OSError):
-            _, sender = rtcp.recvfrom(2048)
+            _, sender = sock.recvfrom(2048)
             if sender[0] == host:
                 self._heard_at = self._clock()
+                wire.came(sock, sender)
 
     def _stuck(self) -> None:
         _log.warning("a viewer of %s takes nothing any more and is told off", self._path)
         self._writer.transport.abort()
 
-    def _end_stream(self) -> None:
+    def _end_stream(self, *, goodbye: bool = True) -> None:
         viewer, self._viewer = self._viewer, None
         loop = asyncio.get_running_loop()
         for sock in self._listening:
@@ -283,10 +307,10 @@ class Connection:
         if viewer is not None:
             if self._mount is not None:
                 self._mount.leave(viewer)
-            viewer.close()
+            viewer.close(goodbye=goodbye)
             if viewer.left_out:
                 _log.info("a slow viewer of %s missed %d pictures", self._path, viewer.left_out)
-        self._mount, self._state = None, State.INIT
+        self._mount, self._state, self._over_udp = None, State.INIT, False
 
     def _of_this_session(self, request: Request) -> bool:
         return request.headers.get("session", self._session).partition(";")[0].strip() == self._session

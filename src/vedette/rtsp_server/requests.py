@@ -24,6 +24,7 @@ _REASONS: Final = {
     501: "Not Implemented",
     503: "Service Unavailable",
     505: "RTSP Version Not Supported",
+    551: "Option not supported",
 }
 Headers = Iterable[tuple[str, str]]
 

@@ -5,21 +5,30 @@ import contextlib
 import logging
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
+from vedette.rtsp.errors import RtspError
+from vedette.rtsp_server import tunnel
 from vedette.rtsp_server.connection import Connection
 from vedette.rtsp_server.login import Login
 from vedette.rtsp_server.mounts import Mount
+from vedette.rtsp_server.requests import encode_answer
 
 _log = logging.getLogger(__name__)
 
 MOST_CONNECTIONS: Final = 64
-_BACKLOG: Final = 32
+_BACKLOG: Final = 128
 _CALL_S: Final = 5.0
 _STOP_S: Final = 3.0
 _HANDSHAKE_S: Final = 10.0
+_FIRST_S: Final = 10.0
+_FIRST_BYTES: Final = 16 * 1024
+# What one host may have of all connections: a recorder that has gone mad leaves room for others.
+_PART_OF_A_HOST: Final = 0.75
+_SAY_AGAIN_S: Final = 60.0
 _T = TypeVar("_T")
 
 
@@ -45,7 +54,9 @@ class StreamServer:
         self._tls = tls
         self._most = most_connections
         self._mounts: dict[str, Mount] = {}
-        self._connections: dict[asyncio.Task[Any], Connection] = {}
+        self._visits: dict[asyncio.Task[Any], _Visit] = {}
+        self._tunnels = tunnel.Tunnels()
+        self._full_said = float("-inf")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._servers: list[asyncio.Server] = []
         self._thread: threading.Thread | None = None
@@ -79,7 +90,7 @@ class StreamServer:
     def viewers(self, path: str) -> int:
         """Return how many viewers play ``path`` now."""
         name = path.strip("/")
-        return sum(connection.watches == name for connection in list(self._connections.values()))
+        return sum(visit.watches == name for visit in list(self._visits.values()))
 
     def start(self) -> "StreamServer":
         """Start to listen.
@@ -168,31 +179,87 @@ class StreamServer:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        if task is None or len(self._connections) >= self._most:
-            _log.warning("a connection is refused: there are %d already", self._most)
+        host = writer.get_extra_info("peername", ("",))[0]
+        if task is None or not self._admit(host):
             writer.transport.abort()
             return
-        connection = Connection(reader, writer, find=self._find, login=self._login)
-        self._connections[task] = connection
+        visit = self._visits[task] = _Visit(host, writer.transport)
         try:
-            await connection.serve()
+            await self._serve(visit, reader, writer)
         except asyncio.CancelledError:
             # The server ends, or the mount is gone: whoever cancelled does not wait for the task's own end.
+            pass
+        except RtspError as error:
+            _log.info("a connection is ended: %s", error)
+            if not writer.transport.is_closing():
+                writer.write(encode_answer(None, 400, [("Connection", "close")]))
+        except OSError:
             pass
         except Exception:  # noqa: BLE001 - the edge of the task: one viewer never ends the server
             _log.exception("a connection of the RTSP server failed")
         finally:
-            del self._connections[task]
+            self._visits.pop(task, None)
             writer.close()
             with contextlib.suppress(OSError, asyncio.CancelledError, asyncio.TimeoutError):
                 await asyncio.wait_for(writer.wait_closed(), _STOP_S)
             writer.transport.abort()
 
+    async def _serve(self, visit: "_Visit", reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a connection: RTSP itself, or one half of a tunnel through HTTP."""
+        first = await asyncio.wait_for(reader.read(_FIRST_BYTES), _FIRST_S)
+        if not first:
+            return
+        if not first.startswith((b"GET ", b"POST ")):
+            visit.connection = Connection(reader, writer, find=self._find, login=self._login, first=first)
+            await visit.connection.serve()
+            return
+        head, rest = await tunnel.read_head(reader, first)
+        if not head.begins:
+            await self._tunnels.carry(head, reader, rest, visit.host)
+            return
+        asked = self._tunnels.begin(head, visit.host)
+        try:
+            writer.write(tunnel.encode_answer())
+            visit.connection = Connection(asked, writer, find=self._find, login=self._login, datagrams=False)
+            # The viewer says nothing more here, but hangs up.
+            hanging_up = asyncio.ensure_future(_until_end(reader))
+            serving = asyncio.ensure_future(visit.connection.serve())
+            try:
+                await asyncio.wait((hanging_up, serving), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for future in (hanging_up, serving):
+                    future.cancel()
+                await asyncio.gather(hanging_up, serving, return_exceptions=True)
+        finally:
+            self._tunnels.end(head)
+
+    def _admit(self, host: str) -> bool:
+        """Tell whether one more may come in from ``host``; make room by ending who has come and does not play."""
+        of_host = [task for task, visit in self._visits.items() if visit.host == host]
+        if len(self._visits) < self._most and len(of_host) < self._most * _PART_OF_A_HOST:
+            return True
+        # Of the same host where it has its share already: nobody else pays for it.
+        crowded = of_host if len(of_host) >= self._most * _PART_OF_A_HOST else list(self._visits)
+        idle = next((task for task in crowded if not self._visits[task].plays), None)
+        if idle is None:
+            self._say_full(host)
+            return False
+        # At once: its task comes to its end when it is its turn, and many more may have come by then.
+        self._visits.pop(idle).transport.abort()
+        idle.cancel()
+        return True
+
+    def _say_full(self, host: str) -> None:
+        now = time.monotonic()
+        if now >= self._full_said:
+            self._full_said = now + _SAY_AGAIN_S
+            _log.warning("connections are refused: %d play already, the last was of %s", len(self._visits), host)
+
     async def _close(self) -> None:
         for server in self._servers:
             server.close()
         self._servers.clear()
-        tasks = list(self._connections)
+        tasks = list(self._visits)
         for task in tasks:
             task.cancel()
         if tasks:
@@ -208,6 +275,31 @@ class StreamServer:
 
     def _displace(self, name: str) -> None:
         self._mounts.pop(name, None)
-        for task, connection in list(self._connections.items()):
-            if connection.watches == name:
+        for task, visit in list(self._visits.items()):
+            if visit.watches == name:
                 task.cancel()
+
+
+class _Visit:
+    """One connection from its first byte on."""
+
+    def __init__(self, host: str, transport: asyncio.WriteTransport) -> None:
+        self.host = host
+        self.transport = transport
+        self.connection: Connection | None = None
+
+    @property
+    def watches(self) -> str | None:
+        """The path it shows."""
+        return None if self.connection is None else self.connection.watches
+
+    @property
+    def plays(self) -> bool:
+        """Whether it has come to a picture."""
+        return self.watches is not None
+
+
+async def _until_end(reader: asyncio.StreamReader) -> None:
+    with contextlib.suppress(OSError):
+        while await reader.read(_FIRST_BYTES):
+            continue

@@ -77,6 +77,13 @@ class DatagramWire:
         self._to_rtp = to_rtp
         self._to_rtcp = to_rtcp
 
+    def came(self, sock: socket.socket, sender: object) -> None:
+        """Something came from the viewer: an address translator on the way has given it this port, so answer there."""
+        if sock is self._rtp:
+            self._to_rtp = sender
+        else:
+            self._to_rtcp = sender
+
     def send(self, packets: list[bytes]) -> None:
         """Send packet by packet."""
         # A viewer that is gone refuses the packet before: the control connection tells that, too.
@@ -142,10 +149,11 @@ class Viewer:
         self._wire.send(list(self._packer.packets(unit)))
         self._report()
 
-    def close(self) -> None:
-        """Say goodbye and let go of the sockets."""
+    def close(self, *, goodbye: bool = True) -> None:
+        """Let go of the sockets, and say so to the viewer."""
         self.playing = False
-        self._wire.send_control(self._packer.bye())
+        if goodbye:
+            self._wire.send_control(self._packer.bye())
         self._wire.close()
 
     def _leave_out(self) -> None:

@@ -165,19 +165,44 @@ def test_garbage_ends_more_than_its_own_connection(
     assert "failed" not in caplog.text
 
 
-def test_one_connection_too_many_is_served(maker: Maker) -> None:
-    with StreamServer(port=0, most_connections=2) as server:
+def test_one_viewer_too_many_is_served_or_who_only_connects_keeps_viewers_out(
+    maker: Maker, caplog: pytest.LogCaptureFixture
+) -> None:
+    with StreamServer(port=0, most_connections=2) as server, contextlib.ExitStack() as stack:
         server.add("door", maker.mount)
-        first, second = (socket.create_connection(("127.0.0.1", server.port)) for _ in range(2))
-        with first, second:
-            for sock in (first, second):
-                ask(sock, f"OPTIONS {server.url('door')} RTSP/1.0")
-            with socket.create_connection(("127.0.0.1", server.port)) as third:
-                third.settimeout(PATIENCE_S)
-                with contextlib.suppress(ConnectionError):
-                    assert third.recv(100) == b""
-        until(lambda: not server._connections, "the places to be free again")
+
+        def connect() -> socket.socket:
+            return stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+
+        idle = connect()
+        ask(idle, f"OPTIONS {server.url('door')} RTSP/1.0")
+        first = connect()
+        play(first, server.url("door"))
+        play(connect(), server.url("door"))
+        assert closed(idle), "who plays comes before who waits"
+        assert closed(connect()), "there is no room for a third"
+        assert closed(connect())
+        assert len([text for text in caplog.messages if "connections are refused" in text]) == 1
+        first.close()
+        until(lambda: server.viewers("door") == 1, "a place to be free again")
         assert len(list(pictures(server.url("door"), 1))) == 1
+
+
+def test_hundreds_of_connections_of_one_host_keep_others_out(maker: Maker) -> None:
+    with StreamServer(port=0) as server, contextlib.ExitStack() as stack:
+        server.add("door", maker.mount)
+        stream = pictures(server.url("door"), 10_000)
+        next(stream)
+        for number in range(300):
+            sock = stack.enter_context(socket.socket())
+            sock.bind(("127.0.0.2", 0))
+            sock.connect(("127.0.0.1", server.port))
+            if number % 3 == 0:
+                with contextlib.suppress(ConnectionError):
+                    sock.sendall(b"DESCRIBE rtsp://x/door RTSP/1.0\r\nCSeq: 1\r\n")
+        assert len(list(pictures(server.url("door"), 1))) == 1, "somebody else comes in"
+        assert len([next(stream) for _ in range(5)]) == 5, "who plays goes on"
+        assert len(server._visits) <= 64
 
 
 def test_wrong_logins_are_tried_without_end(maker: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,6 +240,14 @@ def test_files_over_tls_from_a_process(clip: Path, tmp_path: Path) -> None:
     with RtspServer({"cam": clip}, certificate=(certificate, key)) as server:
         options = {**OPTIONS, "tls_verify": "1", "ca_file": str(certificate)}
         assert len(list(pictures(server.url("cam"), 5, options))) == 5
+
+
+def closed(sock: socket.socket) -> bool:
+    sock.settimeout(PATIENCE_S)
+    try:
+        return sock.recv(100) == b""
+    except ConnectionError:
+        return True
 
 
 def certificate_for(folder: Path) -> tuple[Path, Path]:
