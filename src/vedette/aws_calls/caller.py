@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from vedette.aws_calls.credentials import Credentials, CredentialsSource, Send
@@ -18,9 +18,13 @@ from vedette.aws_calls.endpoint import endpoint
 from vedette.aws_calls.errors import Denied, NoCredentials, Rejected, Unreachable
 from vedette.aws_calls.transport import Response, send
 
+if TYPE_CHECKING:
+    from vedette.aws_calls.upload_stream import UploadStream
+
 logger = logging.getLogger(__name__)
 
 _SIGNING_TIMEOUT_S: Final = 10.0
+_EMPTY: Final = hashlib.sha256(b"").hexdigest()
 _SKEW_S: Final = 240.0
 """AWS takes signatures up to 300 s old."""
 _OLD: Final = frozenset(
@@ -102,6 +106,39 @@ class AwsCaller:
             raise _error(action, answer.status, code, message)
         raise AssertionError  # the second round returns or raises
 
+    def open_stream(
+        self, url: str, headers: Mapping[str, str], *, stopped: Callable[[], bool] = lambda: False
+    ) -> "UploadStream":
+        """Begin a request whose body is not known yet; what becomes of it, :meth:`check_stream` tells.
+
+        Signed as AWS's own producers of Kinesis Video Streams do: with the digest of an empty body.
+
+        :raises AwsError: without credentials or connection
+        """
+        # select and TLS: only where something is streamed
+        from vedette.aws_calls.upload_stream import UploadStream
+
+        parts = urlsplit(url)
+        given = {"Host": parts.netloc, "Transfer-Encoding": "chunked", "User-Agent": "vedette", **headers}
+        signed = self._sign(self._credentials.get(), "POST", parts.path, given, _EMPTY, tell_digest=False)
+        return UploadStream(url, signed, stopped=stopped)
+
+    def check_stream(self, action: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """Raise what a streamed request's answer says; with its time, the device's clock is put right.
+
+        :raises AwsError: when it was refused; ``code`` is AWS's name for it
+        """
+        answer = Response(status, headers, body)
+        corrected = self._correct_clock(answer)
+        if status < 300:
+            return
+        code, message = _error_of(answer)
+        if code in _OLD:
+            self._credentials.forget()
+        if corrected and code in _CLOCK:
+            raise Unreachable(f"{action}: this device's clock was wrong", code)
+        raise _error(action, status, code, message)
+
     def call_json(self, action: str, target: str, content: Mapping[str, Any]) -> dict[str, Any]:
         """Call an operation of a service that speaks JSON 1.1; return its answer.
 
@@ -118,11 +155,21 @@ class AwsCaller:
     def _signed(
         self, credentials: Credentials, method: str, path: str, headers: Mapping[str, str], body: bytes
     ) -> dict[str, str]:
+        given = {"Host": urlsplit(self._url).netloc, "Content-Length": str(len(body)), **headers}
+        return self._sign(credentials, method, path, given, hashlib.sha256(body).hexdigest())
+
+    def _sign(
+        self,
+        credentials: Credentials,
+        method: str,
+        path: str,
+        given: Mapping[str, str],
+        digest: str,
+        *,
+        tell_digest: bool = True,
+    ) -> dict[str, str]:
         from awscrt import auth, http
 
-        host = urlsplit(self._url).netloc
-        digest = hashlib.sha256(body).hexdigest()
-        given = {"Host": host, "Content-Length": str(len(body)), **headers}
         request = http.HttpRequest(method, path, http.HttpHeaders(list(given.items())))
         signing = auth.AwsSigningConfig(
             algorithm=auth.AwsSigningAlgorithm.V4,
@@ -136,7 +183,9 @@ class AwsCaller:
             use_double_uri_encode=self._service != "s3",
             should_normalize_uri_path=self._service != "s3",
             signed_body_value=digest,
-            signed_body_header_type=auth.AwsSignedBodyHeaderType.X_AMZ_CONTENT_SHA_256,
+            signed_body_header_type=(
+                auth.AwsSignedBodyHeaderType.X_AMZ_CONTENT_SHA_256 if tell_digest else auth.AwsSignedBodyHeaderType.NONE
+            ),
         )
         try:
             auth.aws_sign_request(request, signing).result(_SIGNING_TIMEOUT_S)

@@ -9,6 +9,7 @@ _ENDPOINT_VARIABLES: Final[Mapping[str, str]] = {
     "monitoring": "AWS_ENDPOINT_URL_CLOUDWATCH",
     "logs": "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
     "secretsmanager": "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    "kinesisvideo": "AWS_ENDPOINT_URL_KINESIS_VIDEO",
     "s3": "AWS_ENDPOINT_URL_S3",
     "sts": "AWS_ENDPOINT_URL_STS",
 }

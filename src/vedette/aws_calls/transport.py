@@ -124,14 +124,14 @@ def _exchange(
             connection.connect()
         connection.request(method, path, body, dict(headers))
     except (OSError, http.client.HTTPException) as error:
-        raise Unreachable(f"{host} cannot be reached: {_reason(error)}") from error
+        raise Unreachable(f"{host} cannot be reached: {reason(error)}") from error
     try:
         if connection.sock is not None:
             connection.sock.settimeout(ANSWER_TIMEOUT_S)
         answer = connection.getresponse()
         data = answer.read(MAX_ANSWER_BYTES)
     except (OSError, http.client.HTTPException) as error:
-        raise OutcomeUnknown(f"{host} did not answer: {_reason(error)}") from error
+        raise OutcomeUnknown(f"{host} did not answer: {reason(error)}") from error
     if answer.length:
         raise OutcomeUnknown(f"{host} broke off its answer")
     found = {name.lower(): value for name, value in answer.getheaders()}
@@ -154,6 +154,22 @@ def _connection(scheme: str, host: str, port: int | None) -> "http.client.HTTPCo
     return connection
 
 
+def connect(scheme: str, host: str, port: int | None) -> "http.client.HTTPConnection":
+    """Return an open connection, through the proxy that the environment names, if any.
+
+    :raises Unreachable: when there is none to be had
+    """
+    import http.client
+
+    connection = _connection(scheme, host, port)
+    try:
+        connection.connect()
+    except (OSError, http.client.HTTPException) as error:
+        connection.close()
+        raise Unreachable(f"{host} cannot be reached: {reason(error)}") from error
+    return connection
+
+
 def _open(scheme: str, host: str, port: int | None) -> "http.client.HTTPConnection":
     import http.client
 
@@ -172,7 +188,8 @@ def _tls() -> "ssl.SSLContext":
     return context
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Return why a connection failed, in a few words."""
     import ssl
 
     if isinstance(error, ssl.SSLCertVerificationError):
