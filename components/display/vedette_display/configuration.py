@@ -1,9 +1,13 @@
 """What may be configured."""
 
 from ipaddress import ip_address
-from typing import Literal
+from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from vedette.kinesis_video.configuration import StreamSettings, check_template
+
+STREAM_NAME: Final = "{device}-{instance}-{stream}"
 
 
 class ConfigurationError(Exception):
@@ -28,6 +32,31 @@ class RecordingConfiguration(BaseModel):
     prefix: str = Field(
         default="recordings", max_length=200, pattern=r"^[A-Za-z0-9!_.*'()/-]*$", description="of their keys there"
     )
+
+
+class KinesisVideoConfiguration(StreamSettings):
+    """Outputs that are sent to Kinesis Video Streams."""
+
+    outputs: list[str] = Field(
+        default_factory=list,
+        max_length=100,
+        description="<instance> or <instance>/<stream>, `*` for any; empty: none. Each is encoded all the time",
+    )
+    stream_name: str = Field(
+        default=STREAM_NAME,
+        min_length=1,
+        max_length=256,
+        alias="streamName",
+        description="of each output, made of {device}, {instance}, {port}, {stream} and letters, digits, `_.-`",
+    )
+    overlays: bool = Field(default=True, description="with labels and boxes; false: as the application put it")
+    width: int = Field(default=1920, ge=16, le=7680, description="pixels at most")
+
+    @field_validator("stream_name")
+    @classmethod
+    def _known_places(cls, value: str) -> str:
+        check_template(value, ("device", "instance", "port", "stream"))
+        return value
 
 
 class DisplayConfiguration(BaseModel):
@@ -73,6 +102,10 @@ class DisplayConfiguration(BaseModel):
     )
 
     recording: RecordingConfiguration = RecordingConfiguration()
+
+    kinesis_video: KinesisVideoConfiguration = Field(
+        default=KinesisVideoConfiguration(), alias="kinesisVideo", description="uploads of outputs"
+    )
 
     @property
     def secure(self) -> bool:

@@ -8,13 +8,13 @@ import ssl
 import threading
 import time
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from vedette.aws_calls import AwsCaller, CredentialsSource
 from vedette.bus import Bus, BusError, NotFound
 from vedette.bus.component import ComponentFailed
 from vedette.health import TOPIC_FILTERS, HealthDocument
-from vedette.messages import REPEAT_S, DisplayStatus, ScreenStatus
+from vedette.messages import MAX_BYTES, REPEAT_S, DisplayStatus, ScreenStatus
 from vedette.messages.display import ShownOutput
 from vedette_display.access import Access, load_key, names_of_this_device
 from vedette_display.application_log import ComponentLogs
@@ -36,6 +36,9 @@ from vedette_display.site import Site
 from vedette_display.streams import Places, Streams, password_of
 from vedette_display.uploading import RecordingUploader
 from vedette_display.video import VideoFeeds
+
+if TYPE_CHECKING:
+    from vedette_display.kinesis import KinesisUploads
 
 logger = logging.getLogger(__name__)
 
@@ -133,6 +136,7 @@ class _Display:
         videos = VideoFeeds(board.locate, encoders)
         recorder = self._recorder(videos, board.device)
         uploader = None if recorder is None else self._uploader(recorder.shelf, board.device)
+        uploads = self._uploads(videos, board.device)
         reports = Reports(board, history, ComponentLogs(Path.cwd().parent), recorder.shelf if recorder else None)
         controls = Controls(self._bus, board.document, device_name(), stop=self._stop)
         streams = await asyncio.to_thread(self._streams, videos)
@@ -150,11 +154,13 @@ class _Display:
                 document = board.document()
                 history.sample(document, gallery.figures())
                 streams.serve(output.output_id for output in document.outputs)
+                if uploads is not None:
+                    uploads.follow((o.output_id, o.instance, o.port, o.stream) for o in document.outputs)
                 if recorder is not None:
                     recorder.follow((o.output_id, o.instance, o.stream) for o in document.outputs)
                 shown = self._stage(screen, ownership, document, board)
                 # Off the loop: a publication may take long while the nucleus is busy, pictures must not.
-                await asyncio.to_thread(self._publish, self._status(page, server, gallery, videos, shown))
+                await asyncio.to_thread(self._publish, self._status(page, server, gallery, videos, shown, uploads))
                 await _wait_for(stopped, REPEAT_S - (time.monotonic() - began))
         finally:
             tell.cancel()
@@ -162,7 +168,7 @@ class _Display:
             ends = [
                 gallery.close,
                 streams.stop,
-                *(other.stop for other in (screen, uploader, recorder) if other is not None),
+                *(other.stop for other in (screen, uploader, recorder, uploads) if other is not None),
             ]
             await asyncio.gather(*(asyncio.to_thread(end) for end in ends))
             for subscription in subscriptions:
@@ -190,6 +196,14 @@ class _Display:
         uploader = RecordingUploader(shelf, wanted.bucket, wanted.prefix, device, _s3)
         uploader.start()
         return uploader
+
+    def _uploads(self, videos: VideoFeeds, device: str) -> "KinesisUploads | None":
+        """Return what sends outputs to Kinesis Video Streams, where that is configured; loaded only then."""
+        if not self._configuration.kinesis_video.outputs:
+            return None
+        from vedette_display.kinesis import KinesisUploads
+
+        return KinesisUploads(videos, self._configuration.kinesis_video, device)
 
     def _screen(self) -> ScreenProcess:
         screen = ScreenProcess(window=self._configuration.screen == "window")
@@ -235,7 +249,13 @@ class _Display:
         _set(loop, stopped)
 
     def _status(
-        self, page: str, server: Server, gallery: Gallery, videos: VideoFeeds, screen: ScreenStatus | None
+        self,
+        page: str,
+        server: Server,
+        gallery: Gallery,
+        videos: VideoFeeds,
+        screen: ScreenStatus | None,
+        uploads: "KinesisUploads | None",
     ) -> DisplayStatus:
         shown = [
             ShownOutput(
@@ -246,14 +266,19 @@ class _Display:
             )
             for output_id, figures in sorted(gallery.figures().items())
         ]
-        return DisplayStatus(
+        status = DisplayStatus(
             page=page,
             viewers=len(server.viewers),
             outputs=shown[:MOST_SHOWN],
             encoded=gallery.encoded + videos.encoded,
             pid=os.getpid(),
             screen=screen,
+            uploads=[] if uploads is None else uploads.statuses(),
         )
+        # Whoever looks at many outputs and has many uploads in trouble: the worst of them fit.
+        while len(status.encode()) > MAX_BYTES and (status.uploads or status.outputs):
+            status = status.model_copy(update={"uploads": status.uploads[:-1], "outputs": status.outputs[:-2]})
+        return status
 
     def _publish(self, status: DisplayStatus) -> None:
         try:

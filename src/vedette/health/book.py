@@ -45,6 +45,7 @@ from vedette.messages import (
     ModelStatus,
     MonitorStatus,
     OutputStatus,
+    UploadStatus,
 )
 
 logger = logging.getLogger(__name__)
@@ -161,7 +162,8 @@ class HealthBook:
         ]
         listed = sorted(components, key=lambda component: component.name)
         deployment = None if self._deployment is None else deployment_part(self._deployment.message, wall=wall)
-        told = [] if self._monitor is None else self._monitor.message.uploads
+        told = [] if self._monitor is None else list(self._monitor.message.uploads)
+        told += [] if self._display is None else self._display.message.uploads
         uploads = [upload_part(upload, wall=wall) for upload in told]
         problems = find_problems(cameras, models, applications, outputs, listed, deployment, uploads)
         return HealthDocument(
@@ -218,7 +220,7 @@ class HealthBook:
                 entry = self._outputs.put(output.output_id, output, now)
                 entry.usual_fps = output.fps or entry.usual_fps
             case ("display", "status"):
-                self._display = Heard(DisplayStatus.model_validate_json(payload), now)
+                self._hear_display(DisplayStatus.model_validate_json(payload), now)
             case ("deployment", "status"):
                 deployment = DeploymentStatus.model_validate_json(payload)
                 self._note(self._deployment, deployment.state)
@@ -229,11 +231,17 @@ class HealthBook:
                 return False
         return True
 
+    def _hear_display(self, status: DisplayStatus, now: float) -> None:
+        self._note_uploads([] if self._display is None else self._display.message.uploads, status.uploads)
+        self._display = Heard(status, now)
+
     def _hear_monitor(self, status: MonitorStatus, now: float) -> None:
-        before = [] if self._monitor is None else self._monitor.message.uploads
-        if [(each.what, each.last_error) for each in before] != [(u.what, u.last_error) for u in status.uploads]:
-            self.changes += 1
+        self._note_uploads([] if self._monitor is None else self._monitor.message.uploads, status.uploads)
         self._monitor = Heard(status, now)
+
+    def _note_uploads(self, before: Iterable[UploadStatus], now: Iterable[UploadStatus]) -> None:
+        if [(each.what, each.last_error) for each in before] != [(each.what, each.last_error) for each in now]:
+            self.changes += 1
 
     def _note(self, before: "Heard[Any] | None", state: Enum | None) -> None:
         if before is None or (state is not None and before.message.state is not state):

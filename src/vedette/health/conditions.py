@@ -202,11 +202,16 @@ DEPLOYMENTS: Final[Mapping[DeploymentState, Condition]] = {
         "update canceled", "The last update was canceled", Severity.INFO, detail="{deployment}"
     ),
 }
-UPLOADED: Final = Condition("sent", "Sent to CloudWatch", Severity.OK)
+UPLOADED: Final = Condition("sent", "Sent to {service}", Severity.OK)
 UPLOAD_WAITS: Final = Condition(
     "waiting on this device", "{what} do not reach CloudWatch", Severity.BUSY, "Log", "vedette logs DeviceMonitor",
     patience_s=300.0,
 )  # fmt: skip
+VIDEO_WAITS: Final = Condition(
+    "not uploaded", "{what} does not reach Kinesis Video Streams", Severity.BUSY, "Log", "vedette logs",
+    patience_s=30.0,
+)  # fmt: skip
+"""Sooner than logs: those wait on the disk, of video only the last seconds do."""
 
 COMPONENTS: Final[Mapping[str, Condition]] = {
     "BROKEN": Condition(

@@ -149,13 +149,14 @@ class DeploymentHealth(Part):
 
 
 class UploadHealth(Part):
-    """What vedette.DeviceMonitor sends to AWS."""
+    """What is sent to AWS for as long as it is there: logs, metrics, video."""
 
-    what: str = Field(description="logs or metrics")
-    where: str = Field(default="", description="in CloudWatch, and the region")
+    what: str = Field(description="logs, metrics, or video of an output or camera")
+    where: str = Field(default="", description="in CloudWatch, or the stream; and the region")
     last_success_age_s: float | None = Field(default=None, description="None: not since its start")
-    waiting: int = Field(default=0, description="bytes of logs, minutes of metrics that wait on the device")
-    lost: int = Field(default=0, description="given up since its start")
+    waiting: int = Field(default=0, description="bytes of logs or video, minutes of metrics that wait on the device")
+    lost: int = Field(default=0, description="given up since its start; of video: fragments")
+    acknowledged: int | None = Field(default=None, description="fragments of video that AWS has, since its start")
 
 
 class Problem(BaseModel):
@@ -199,7 +200,7 @@ class HealthDocument(BaseModel):
     display: DisplayHealth | None = None
     components: list[ComponentHealth] = Field(default_factory=list)
     deployment: DeploymentHealth | None = None
-    uploads: list[UploadHealth] = Field(default_factory=list, description="empty: no monitor, or it sends nothing")
+    uploads: list[UploadHealth] = Field(default_factory=list, description="empty: nothing is sent")
     network: NetworkStatus | None = Field(default=None, description="None: no monitor")
 
     def to_json(self) -> str:

@@ -15,6 +15,7 @@ from vedette.health.conditions import (
     OUTPUTS,
     UPLOAD_WAITS,
     UPLOADED,
+    VIDEO_WAITS,
     Condition,
     OutputState,
     Severity,
@@ -294,10 +295,11 @@ def deployment_part(status: DeploymentStatus, *, wall: float) -> DeploymentHealt
 
 
 def upload_part(status: UploadStatus, *, wall: float) -> UploadHealth:
-    """One kind of what the monitor sends to AWS."""
+    """One kind of what is sent to AWS."""
     age_s = max(0.0, wall - status.since)
-    condition = UPLOAD_WAITS if status.last_error else UPLOADED
-    words = describe(condition, {"what": status.what.capitalize()}, age_s=age_s, detail=status.last_error)
+    waits = UPLOAD_WAITS if status.service == "CloudWatch" else VIDEO_WAITS
+    facts = {"what": status.what[:1].upper() + status.what[1:], "service": status.service}
+    words = describe(waits if status.last_error else UPLOADED, facts, age_s=age_s, detail=status.last_error)
     return UploadHealth(
         **_said(words),
         state="waiting" if status.last_error else "sent",
@@ -307,4 +309,5 @@ def upload_part(status: UploadStatus, *, wall: float) -> UploadHealth:
         last_success_age_s=_age(status.last_success_at, wall),
         waiting=status.waiting,
         lost=status.lost,
+        acknowledged=status.acknowledged,
     )

@@ -5,10 +5,3 @@ them by PutMedia on a thread of its own. Whole fragments wait in bounded memory 
 go first.
 No boto3 and no producer SDK: requests are signed by awscrt, which every component has loaded for the bus.
 """
-
-from vedette.kinesis_video.configuration import StreamSettings, stream_name
-from vedette.kinesis_video.fragment import CodedPicture
-from vedette.kinesis_video.report import UploadReport
-from vedette.kinesis_video.upload import VideoUpload
-
-__all__ = ["CodedPicture", "StreamSettings", "UploadReport", "VideoUpload", "stream_name"]

@@ -70,7 +70,7 @@ class Connection(NamedTuple):
 class VideoUpload:
     """Sends one stream. ``name``: what people call its source.
 
-    ``connect()`` is called with the first fragment. Pictures are taken by :meth:`add`, on one thread.
+    ``connect()`` is called with the first fragment.
     """
 
     def __init__(
@@ -94,6 +94,7 @@ class VideoUpload:
         self._wall = wall
         self._backlog = Backlog(megabytes * 1_000_000)
         self._maker = FragmentMaker(self._backlog.put, name)
+        self._making = threading.Lock()
         self._stop = threading.Event()
         self._stop_at: float | None = None
         self._thread = threading.Thread(target=self.run, name=f"kinesis-{name}"[:40], daemon=True)
@@ -113,16 +114,27 @@ class VideoUpload:
 
     def add(self, picture: CodedPicture) -> None:
         """Take in a picture; never waits for AWS."""
-        self._maker.add(picture)
+        with self._making:
+            if not self._stop.is_set():
+                self._maker.add(picture)
 
-    def stop(self) -> None:
-        """Send what is there, for a moment, and end. Nobody may add pictures any more."""
-        self._maker.flush()
-        self._stop_at = self._clock() + STOP_S
-        self._stop.set()
+    def end(self) -> None:
+        """Take no more pictures, send what is there for STOP_S, and end; does not wait for it."""
+        with self._making:
+            self._maker.flush()
+            self._stop_at = self._clock() + STOP_S
+            self._stop.set()
         self._backlog.wake()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still sends."""
+        return self._thread.is_alive()
+
+    def join(self, timeout_s: float = STOP_S + 0.5) -> None:
+        """Wait until it has ended."""
         if self._thread.ident is not None:
-            self._thread.join(STOP_S + 0.5)
+            self._thread.join(timeout_s)
 
     def report(self) -> UploadReport:
         """Return how it does."""

@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from vedette.messages.message import Message
+from vedette.messages.monitor import UploadStatus
 
 
 class ShownOutput(BaseModel):
@@ -40,6 +41,7 @@ class DisplayStatus(Message):
     encoded: int = Field(default=0, description="pictures encoded since start; does not grow while nobody looks")
     pid: int | None = None
     screen: ScreenStatus | None = Field(default=None, description="None: the screen is not used")
+    uploads: list[UploadStatus] = Field(default_factory=list, description="video of outputs")
 
     @staticmethod
     def topic() -> str:

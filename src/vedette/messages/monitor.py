@@ -1,5 +1,7 @@
 """Status of the monitor: how what it sends to AWS gets there."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from vedette.messages.message import Message
@@ -10,13 +12,17 @@ class UploadStatus(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    what: str = Field(description="logs or metrics")
-    where: str = Field(default="", description="group of the device in CloudWatch, or namespace; and the region")
+    what: str = Field(description="logs, metrics, or video of an output or camera")
+    service: Literal["CloudWatch", "Kinesis Video Streams"] = "CloudWatch"
+    where: str = Field(
+        default="", description="group of the device in CloudWatch, namespace, or stream of video; and the region"
+    )
     since: float = Field(description="Unix time of the change to waiting, or from it, s")
     last_success_at: float | None = Field(default=None, description="Unix time, s; None: not since the start")
     last_error: str = Field(default="", description="why it waits on the device; empty while it does not")
-    waiting: int = Field(default=0, description="bytes of logs, minutes of metrics")
-    lost: int = Field(default=0, description="of these, what was given up since the start")
+    waiting: int = Field(default=0, description="bytes of logs or video, minutes of metrics")
+    lost: int = Field(default=0, description="of these (of video: fragments), what was given up since the start")
+    acknowledged: int | None = Field(default=None, description="fragments of video that AWS has, since the start")
 
 
 class InterfaceStatus(BaseModel):

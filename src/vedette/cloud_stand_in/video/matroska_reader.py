@@ -85,6 +85,8 @@ class MatroskaReader:
             if cluster is not None and self._left is None and number in _TOP:
                 yield self._end()
                 continue
+            if cluster is None and number not in _TOP and number != _SEGMENT:
+                raise MatroskaError(f"element {number:#x} is not expected")
             if number in (_SEGMENT, _CLUSTER):
                 self._begin(number, size, start)
                 continue
@@ -149,8 +151,8 @@ class MatroskaReader:
                     self._scale_ns = int.from_bytes(value, "big")
         elif number == _TRACKS:
             self.tracks = [_track(value) for key, value in _children(content) if key == _ENTRY]
-        elif number not in (_SEEK, _TAGS, _VOID, _CRC, _CUES, _CHAPTERS, _ATTACHMENTS) or not self._segments:
-            raise MatroskaError(f"element {number:#x} is not expected")
+        elif not self._segments:
+            raise MatroskaError(f"element {number:#x} comes before the segment")
 
     def _take_block(self, cluster: Cluster, number: int, whole: bytes, content: bytes) -> None:
         cluster.raw += whole
