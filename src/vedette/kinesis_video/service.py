@@ -53,12 +53,13 @@ class Service:
 
         :raises KinesisVideoError: when it cannot be made
         """
-        asked = {
+        asked: dict[str, Any] = {
             "StreamName": self._subject.stream,
             "MediaType": "video/h264",
             "DataRetentionInHours": self._subject.hours,
-            "Tags": dict(tags),
         }
+        if tags:  # an empty map is refused
+            asked["Tags"] = dict(tags)
         self._call("CreateStream", "/createStream", asked)
 
     def _call(self, operation: str, path: str, content: Mapping[str, Any]) -> dict[str, Any]:

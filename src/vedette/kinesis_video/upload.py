@@ -192,7 +192,8 @@ class VideoUpload:
                 "%s: a fragment%s is left out: %s", self.name, "" if left_out else " sent before", error
             )
             raise
-        except (StaleEndpoint, Temporary):
+        except KinesisVideoError:
+            # Asked anew: the stream may have been deleted, changed or moved.
             self._endpoint = None
             raise
         finally:
@@ -258,7 +259,8 @@ class VideoUpload:
         self._tell_lost()
 
     def _wait_after(self, error: KinesisVideoError) -> None:
-        waits = AFTER[type(error)]
+        mended_here = isinstance(error, StreamMissing) and self._create
+        waits = AFTER[Temporary if mended_here else type(error)]
         wait_s = min(waits.most_s, waits.first_s * 2.0**self._failures) * random.uniform(0.8, 1.0)  # noqa: S311 - a wait
         self._failures = min(self._failures + 1, 10)
         if waits.state is not UploadState.CONNECTING or self._failures > 3:

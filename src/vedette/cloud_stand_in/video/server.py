@@ -54,6 +54,8 @@ class VideoStandIn:
         """Asked for each fragment, by its number in the request from 0: the error that is said of it."""
         self.acknowledges = True
         """False: nothing is said of fragments."""
+        self.patience_s = IDLE_S
+        """How long GetMedia waits for another fragment before it ends."""
         self.reads = threading.Event()
         """Cleared: nothing is read, as from a link that has gone."""
         self.reads.set()
@@ -314,7 +316,7 @@ def _handler(stand_in: VideoStandIn) -> type[BaseHTTPRequestHandler]:
             self._begin_stream("video/webm")
             before: StoredFragment | None = None
             quiet_since = time.monotonic()
-            while not stand_in.stopping and time.monotonic() - quiet_since < IDLE_S:
+            while not stand_in.stopping and time.monotonic() - quiet_since < stand_in.patience_s:
                 with stand_in.streams.changed:
                     if position >= len(stream.fragments):
                         stand_in.streams.changed.wait(0.2)
