@@ -12,7 +12,7 @@ from moto import mock_aws
 
 from vedette.aws_calls import endpoint
 from vedette.cloud import Cloud
-from vedette.cloud.endpoints import DEVICE, FUNCTIONS, OPERATOR, missing_endpoints, needed_by_operators
+from vedette.cloud.endpoints import DEVICE, DEVICE_OPTIONAL, FUNCTIONS, OPERATOR, missing_endpoints, needed_by_operators
 from vedette.cloud.operations import OPERATIONS, OPTIONAL
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +22,8 @@ CALLERS = [
 ]
 CALLER = re.compile(r"""AwsCaller\(\s*["']([a-z0-9.-]+)["']""")
 PAGE = (ROOT / "docs" / "guide" / "deploy.md").read_text()
+
+EVERY_OF_DEVICES = (*DEVICE.values(), *DEVICE_OPTIONAL.values())
 
 
 def constants(tree: ast.Module) -> dict[str, str]:
@@ -72,7 +74,7 @@ def test_a_device_calls_a_service_that_its_site_cannot_reach() -> None:
     # Devices sign their calls themselves; nothing on them imports boto3 but applications with a role.
     on_devices = [path for path in sorted((ROOT / "components").rglob("*.py")) if "sdk" not in path.parts]
     called = {service for path in on_devices for service in CALLER.findall(path.read_text())}
-    known = {item.service for item in DEVICE.values()}
+    known = {item.service for item in EVERY_OF_DEVICES}
     assert called <= known
     assert set(endpoint._ENDPOINT_VARIABLES) <= known
     assert not [path for path in on_devices if "import boto3" in path.read_text()]
@@ -90,14 +92,15 @@ def test_an_endpoint_has_another_host_than_boto3_calls(service: str) -> None:
 
 def test_the_page_says_otherwise_what_breaks_without_an_endpoint() -> None:
     """What it says is what tests/e2e/test_private_site.py finds when each is taken away."""
-    assert {name for item in DEVICE.values() for name in item.breaks} == set(FUNCTIONS)
-    for item in DEVICE.values():
-        (row,) = (line for line in PAGE.splitlines() if line.startswith(f"| device | `{item.service}`"))
+    assert {name for item in EVERY_OF_DEVICES for name in item.breaks} == set(FUNCTIONS)
+    for item in EVERY_OF_DEVICES:
+        who = "device" if item in DEVICE.values() else "device, where configured"
+        (row,) = (line for line in PAGE.splitlines() if line.startswith(f"| {who} | `{item.service}`"))
         assert row.split("|")[-2].strip() == "; ".join(FUNCTIONS[name] for name in item.breaks)
 
 
 def test_the_page_lacks_an_endpoint() -> None:
-    for item in (*OPERATOR.values(), *DEVICE.values()):
+    for item in (*OPERATOR.values(), *EVERY_OF_DEVICES):
         assert f"`{item.service}`" in PAGE
         for host in item.hosts:
             assert f"`{host}`" in PAGE, host

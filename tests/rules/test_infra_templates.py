@@ -50,6 +50,9 @@ EVERYTHING = {
     "TargetGroup": "shops",
     "ForOperators": "yes",
     "ForContainers": "yes",
+    "ForVideo": "yes",
+    "KinesisVideoStreamPrefix": "shop-",
+    "KinesisVideoCreate": "yes",
 }
 
 
@@ -283,6 +286,7 @@ def test_a_service_that_is_called_has_no_endpoint() -> None:
     services = endpoints(rendered)
     names = {"greengrassv2": "greengrass", "iot": "iot.api", "iot-data": "iot.data", "cloudwatch": "monitoring"}
     assert {names.get(service, service) for service in OPERATIONS if service not in OPTIONAL} <= services
+    assert "kinesisvideo" in services
     device = {"logs", "monitoring", "secretsmanager", "sts", "s3", "iot.data", "iot.credentials"}
     rendered = Rendered(INFRA / "private-site.yaml", {})
     assert {

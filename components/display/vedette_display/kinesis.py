@@ -129,7 +129,6 @@ class KinesisUploads:
             lambda: self._connect(self._region),
             megabytes=configuration.megabytes,
             create=configuration.create,
-            tags={"vedette": self._device},
         )
         upload.start()
         variant = VideoVariant(width=configuration.width, overlays=configuration.overlays)

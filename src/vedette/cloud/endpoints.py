@@ -34,6 +34,7 @@ FUNCTIONS: Final[Mapping[str, str]] = {
     "metrics": "metrics (they wait on the disk)",
     "logs": "logs in CloudWatch (they wait on the disk)",
     "roles": "fresh credentials of applications with a role",
+    "video": "video in Kinesis Video Streams (the last seconds wait in memory)",
 }
 """What a device does with AWS. Video, models and applications are not among it: what was installed runs on."""
 
@@ -84,7 +85,18 @@ DEVICE: Final[Mapping[str, Endpoint]] = {
     "cloudwatch": Endpoint("monitoring", ("monitoring.<region>.amazonaws.com",), why="metrics", breaks=("metrics",)),
     "sts": Endpoint("sts", ("sts.<region>.amazonaws.com",), why="roles of applications", breaks=("roles",)),
 }
-"""What a core device reaches, and why; nothing else."""
+"""What a core device reaches, and why; nothing else but what DEVICE_OPTIONAL has."""
+
+DEVICE_OPTIONAL: Final[Mapping[str, Endpoint]] = {
+    # Private DNS (`*.kinesisvideo.<region>.amazonaws.com`) covers both; no other name of the endpoint is served.
+    "kinesisvideo": Endpoint(
+        "kinesisvideo",
+        ("kinesisvideo.<region>.amazonaws.com", "s-<id>.kinesisvideo.<region>.amazonaws.com"),
+        why="video of outputs and cameras",
+        breaks=("video",),
+    ),
+}
+"""What a core device reaches only where its configuration asks for it."""
 
 
 def needed_by_operators() -> list[Endpoint]:

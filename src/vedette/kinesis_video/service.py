@@ -48,18 +48,16 @@ class Service:
             raise Temporary(f"AWS does not say where stream {self._subject.stream} is served")
         return endpoint.rstrip("/")
 
-    def create(self, tags: Mapping[str, str]) -> None:
+    def create(self) -> None:
         """Make the stream.
 
         :raises KinesisVideoError: when it cannot be made
         """
-        asked: dict[str, Any] = {
+        asked = {
             "StreamName": self._subject.stream,
             "MediaType": "video/h264",
             "DataRetentionInHours": self._subject.hours,
         }
-        if tags:  # an empty map is refused
-            asked["Tags"] = dict(tags)
         self._call("CreateStream", "/createStream", asked)
 
     def _call(self, operation: str, path: str, content: Mapping[str, Any]) -> dict[str, Any]:

@@ -81,7 +81,6 @@ class VideoUpload:
         *,
         megabytes: int = 16,
         create: bool = False,
-        tags: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -89,7 +88,6 @@ class VideoUpload:
         self.subject = subject
         self._connect = connect
         self._create = create
-        self._tags = dict(tags or {})
         self._clock = clock
         self._wall = wall
         self._backlog = Backlog(megabytes * 1_000_000)
@@ -239,7 +237,7 @@ class VideoUpload:
         except StreamMissing:
             if not self._create:
                 raise
-            service.create(self._tags)
+            service.create()
             logger.info("stream %s is made in %s", self.subject.stream, self.subject.region)
             keeps = service.keeps()
         self._endpoint = service.endpoint(), keeps

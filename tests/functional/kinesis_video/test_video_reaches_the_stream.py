@@ -168,12 +168,11 @@ def test_a_missing_stream_is_made_although_nobody_asked(aws: VideoStandIn, start
 
 
 def test_a_stream_is_not_made_or_keeps_nothing(aws: VideoStandIn, start: Callable[..., VideoUpload]) -> None:
-    upload = start(create=True, tags={"vedette": "shop-7"})
+    upload = start(create=True)
     put(upload, Source(), 2)
     eventually(lambda: upload.report().acknowledged, "it arrives")
     stream = aws.stream("shop")
     assert (stream.facts["DataRetentionInHours"], stream.facts["MediaType"]) == (24, "video/h264")
-    assert stream.tags == {"vedette": "shop-7"}
 
 
 def test_a_stream_that_somebody_deleted_is_not_made_again(aws: VideoStandIn, start: Callable[..., VideoUpload]) -> None:
