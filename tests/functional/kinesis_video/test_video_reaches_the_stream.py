@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import av
 import boto3
 import numpy as np
 import pytest
-from vedette_display.video import Encoder
+from av.video.frame import PictureType
 
 from vedette.aws_calls import AwsCaller, CredentialsSource
 from vedette.cloud_stand_in.errors import ServiceError
@@ -49,7 +50,12 @@ class Source:
     """Real H.264 of pictures that count, a key frame every second of stream time; as fast as it is asked for."""
 
     def __init__(self, size: tuple[int, int] = (320, 180)) -> None:
-        self.encoder = Encoder(*size)
+        self.width, self.height = size
+        encoder: Any = av.CodecContext.create("libx264", "w")
+        encoder.width, encoder.height, encoder.pix_fmt = *size, "yuv420p"
+        encoder.time_base = Fraction(1, 1000)
+        encoder.options = {"preset": "ultrafast", "tune": "zerolatency", "x264-params": "repeat-headers=1:annexb=1"}
+        self._encoder = encoder
         self.number = 0
         self.at_ms = round(time.time() * 1000)
 
@@ -57,14 +63,16 @@ class Source:
         """Return the next second: ten pictures."""
         found = []
         for _ in range(1000 // FRAME_MS):
-            width, height = self.encoder.width, self.encoder.height
-            planes = np.full((height * 3 // 2, width), 128, np.uint8)
-            planes[:height] = self.number * 5 % 200
-            key = self.number % (1000 // FRAME_MS) == 0
-            wall_ms = self.at_ms + self.number * FRAME_MS
-            for unit in self.encoder.encode(planes, self.number * FRAME_MS * 90, wall_ms * 1_000_000, key=key):
-                nals = nals_of(unit.data)
-                found.append(CodedPicture(nals, wall_ms, self.number * FRAME_MS, unit.key, width, height))
+            planes = np.full((self.height * 3 // 2, self.width), 128, np.uint8)
+            planes[: self.height] = self.number * 5 % 200
+            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+            frame.pts, frame.time_base = self.number * FRAME_MS, Fraction(1, 1000)
+            if self.number % (1000 // FRAME_MS) == 0:
+                frame.pict_type = PictureType.I
+            (packet,) = self._encoder.encode(frame)
+            at_ms = self.at_ms + self.number * FRAME_MS
+            nals = nals_of(bytes(packet))
+            found.append(CodedPicture(nals, at_ms, self.number * FRAME_MS, packet.is_keyframe, self.width, self.height))
             self.number += 1
         return found
 
