@@ -14,7 +14,8 @@ from vedette.kinesis_video.status import status_of
 from vedette.kinesis_video.upload import Connection, VideoUpload
 from vedette.messages import UploadStatus
 from vedette_display.configuration import KinesisVideoConfiguration
-from vedette_display.video import CLOCK_HZ, AccessUnit, VideoFeeds, VideoVariant
+from vedette_display.encoders import CLOCK_HZ, AccessUnit
+from vedette_display.video import VideoFeeds, VideoVariant
 
 logger = logging.getLogger(__name__)
 
