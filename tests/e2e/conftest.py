@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
@@ -14,6 +15,19 @@ from .suite import EXAMPLES, Suite
 from .viewer import CHROMIUM, NO_CHROMIUM, browser
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "applications"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand over what was measured, where several processes share the tests."""
+    handed: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if handed is not None:
+        handed["measured"] = report.kept()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take what a process has measured that shared the tests; none where it has crashed."""
+    report.add(getattr(node, "workeroutput", {}).get("measured", []))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -8,6 +8,16 @@ def measured(what: str, value: str) -> None:
     _lines.append((what, value))
 
 
+def kept() -> list[tuple[str, str]]:
+    """Return what this process has measured."""
+    return list(_lines)
+
+
+def add(measured_elsewhere: list[tuple[str, str]]) -> None:
+    """Take what another process has measured into the table."""
+    _lines.extend((what, value) for what, value in measured_elsewhere)
+
+
 def lines() -> list[str]:
     """Return the table."""
     width = max((len(what) for what, _ in _lines), default=0)

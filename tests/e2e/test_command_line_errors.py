@@ -24,7 +24,7 @@ def vedette(tmp_path: Path, *arguments: str | Path) -> "subprocess.CompletedProc
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
 

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -72,12 +73,11 @@ def test_page_shows_no_moving_annotated_picture(suite: Suite, chromium: Browser,
         assert camera.password not in viewer.page.content()
 
         health = eventually(
-            lambda: found if set((found := suite.status_json())["outputs"][0]) >= SHOWN else None,
-            "rate and latency of what the page shows",
+            lambda: found if settled(found := suite.status_json()) else None,
+            f"rate and latency of what the page shows, the camera at its rate: {suite.status_json()}",
         )
         (seen,), (output,), (application,) = health["cameras"], health["outputs"], health["applications"]
         assert (seen["state"], seen["codec"], seen["width"], seen["height"]) == ("live", "H.264", 768, 576)
-        assert seen["fps"] == pytest.approx(10.0, abs=3.0)
         assert seen["last_frame_age_s"] < 3.0
         assert (output["state"], output["viewers"]) == ("live", 1)
         assert output["fps"] > 2.0
@@ -88,6 +88,12 @@ def test_page_shows_no_moving_annotated_picture(suite: Suite, chromium: Browser,
         measured("camera / output / screen", f"{seen['fps']:.1f} / {output['fps']:.1f} / {output['shown_fps']:.1f} fps")
         measured("capture to drawn on screen, p95", f"{output['latency_ms']:.0f} ms")
     assert suite.status().returncode == 0
+
+
+def settled(health: dict[str, Any]) -> bool:
+    """Tell whether the page's figures are there, and the camera delivers as many pictures a second as it has."""
+    (camera,), (output,) = health["cameras"], health["outputs"]
+    return set(output) >= SHOWN and abs((camera.get("fps") or 0.0) - 10.0) < 3.0
 
 
 def assert_label_is_drawn(viewer: Viewer) -> None:

@@ -110,7 +110,7 @@ class Viewer:
         return drawn / 1000
 
     def back_after(
-        self, unix_s: float, name: str = "camera_node", *, within_s: float = 10.0, pictures: int = 5
+        self, unix_s: float, name: str = "camera_node", *, within_s: float = 30.0, pictures: int = 5
     ) -> float:
         """Wait for ``pictures`` captured after ``unix_s``; return how many seconds after it the first was drawn.
 

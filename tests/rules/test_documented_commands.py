@@ -19,8 +19,11 @@ LINES = [
 ]
 
 
+ROOT_COMMAND: Any = typer.main.get_command(app)
+
+
 def parse(line: str) -> None:
-    command: Any = typer.main.get_command(app)
+    command = ROOT_COMMAND
     _, *arguments = shlex.split(line, comments=True)
     name = "vedette"
     while hasattr(command, "commands"):

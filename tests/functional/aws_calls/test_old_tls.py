@@ -1,6 +1,7 @@
 """A server that speaks nothing newer than TLS 1.1 gets no request, whoever calls: devices, and commands by boto3."""
 
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -21,7 +22,7 @@ if sys.argv[2] == "device":
 else:
     import boto3
     from botocore.config import Config
-    quick = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=5)
+    quick = Config(retries={"total_max_attempts": 1}, connect_timeout=20, read_timeout=20)
     keys = {"aws_access_key_id": "x", "aws_secret_access_key": "y", "region_name": "eu-west-1"}
     found = boto3.client("sts", endpoint_url=url, config=quick, **keys).get_caller_identity()
     print(found["ResponseMetadata"]["HTTPStatusCode"])
@@ -39,6 +40,13 @@ def certificate(folder: Path) -> Path:
     return path
 
 
+def complete(request: bytes) -> bool:
+    """Tell whether a request is there with its body, which comes in a record of its own."""
+    head, end, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
+    return bool(end) and len(body) >= (int(length[1]) if length else 0)
+
+
 def served(context: ssl.SSLContext, listener: socket.socket, versions: list[str]) -> None:
     while True:
         try:
@@ -49,9 +57,9 @@ def served(context: ssl.SSLContext, listener: socket.socket, versions: list[str]
             with context.wrap_socket(connection, server_side=True) as speaking:
                 speaking.settimeout(20)
                 got = b""
-                # To the end: closing before would break the answer off. boto3's body ends with the version.
-                while not got.endswith((b"\r\n\r\n", b"=2011-06-15")):
-                    got += speaking.recv(65536)
+                # To the end: closing before would break the answer off.
+                while not complete(got) and (more := speaking.recv(65536)):
+                    got += more
                 versions.append(str(speaking.version()))
                 speaking.sendall(ANSWER)
         except OSError as error:

@@ -174,17 +174,19 @@ sys.exit(run_component(main, name="one"))
 """
 
 
-def start_component(nucleus_process: Any) -> "subprocess.Popen[str]":
+def start_component(nucleus_process: Any, folder: Path) -> "subprocess.Popen[str]":
     environment = {**os.environ, **nucleus_process.environments["one"]}
-    process = subprocess.Popen([sys.executable, "-c", COMPONENT], env=environment, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMPONENT], env=environment, stdout=subprocess.PIPE, text=True, cwd=folder
+    )
     assert process.stdout is not None
     while process.stdout.readline() != "ready\n":
         assert process.poll() is None
     return process
 
 
-def test_component_process_does_not_answer_or_stop(nucleus_process: Any) -> None:
-    process = start_component(nucleus_process)
+def test_component_process_does_not_answer_or_stop(nucleus_process: Any, tmp_path: Path) -> None:
+    process = start_component(nucleus_process, tmp_path)
     bus = connect_to_nucleus(5, nucleus_process.environments["two"])
     heard = record(bus, "pong")
     bus.publish("ping", b"1")
@@ -196,8 +198,8 @@ def test_component_process_does_not_answer_or_stop(nucleus_process: Any) -> None
     assert "was asked to stop (SIGTERM)" in out
 
 
-def test_component_outlives_its_nucleus(nucleus_process: Any) -> None:
-    process = start_component(nucleus_process)
+def test_component_outlives_its_nucleus(nucleus_process: Any, tmp_path: Path) -> None:
+    process = start_component(nucleus_process, tmp_path)
     nucleus_process.kill()
     out, _ = process.communicate(timeout=5)
     assert process.returncode == 3, out

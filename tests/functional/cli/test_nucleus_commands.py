@@ -8,9 +8,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 NAME = "com.example.Hello"
@@ -77,30 +79,56 @@ class Shell:
         ]
 
 
-@pytest.fixture
-def vedette() -> Iterator[Shell]:
+@contextmanager
+def shell() -> Iterator[Shell]:
     folder = Path(tempfile.mkdtemp(prefix="vnc-", dir="/tmp"))  # short: sockets lie in there
-    shell = Shell(folder)
-    yield shell
-    shell("nucleus", "stop")
-    shutil.rmtree(folder, ignore_errors=True)
+    made = Shell(folder)
+    try:
+        yield made
+    finally:
+        for entry in (folder / "run").rglob("instance.json"):
+            with suppress(psutil.NoSuchProcess):
+                nucleus = psutil.Process(json.loads(entry.read_text())["pid"])
+                nucleus.terminate()
+                nucleus.wait(40)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture
-def running(vedette: Shell) -> Shell:
-    """A nucleus in the background, with one component."""
-    started = vedette("nucleus", "start", "--detach")
-    assert started.returncode == 0, started.stderr
+def started(vedette: Shell) -> Shell:
+    """Start a nucleus in the background, with one component."""
+    begun = vedette("nucleus", "start", "--detach")
+    assert begun.returncode == 0, begun.stderr
     deployed = vedette("deployment", "create", *vedette.project())
     assert deployed.returncode == 0, deployed.stderr
     return vedette
 
 
-def test_commands_without_a_nucleus_do_not_say_what_to_do(vedette: Shell) -> None:
-    done = vedette("component", "list")
+@pytest.fixture(scope="module")
+def without() -> Iterator[Shell]:
+    """A shell in which no nucleus runs."""
+    with shell() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Shell]:
+    """A nucleus with one component, for all tests that leave it as it is, or nearly so."""
+    with shell() as made:
+        yield started(made)
+
+
+@pytest.fixture
+def own() -> Iterator[Shell]:
+    """A nucleus with one component, for one test."""
+    with shell() as made:
+        yield started(made)
+
+
+def test_commands_without_a_nucleus_do_not_say_what_to_do(without: Shell) -> None:
+    done = without("component", "list")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "error: no nucleus runs here\nhint: vedette nucleus start --detach\n"
-    assert vedette.json("nucleus", "status") == {
+    assert without.json("nucleus", "status") == {
         "schema": "vedette.nucleus/1",
         "ok": False,
         "error": "no nucleus runs here",
@@ -108,24 +136,24 @@ def test_commands_without_a_nucleus_do_not_say_what_to_do(vedette: Shell) -> Non
     }
 
 
-def test_component_is_not_deployed_listed_and_restarted(running: Shell) -> None:
-    (component,) = running.json("component", "list")["components"]
+def test_component_is_not_deployed_listed_and_restarted(own: Shell) -> None:
+    (component,) = own.json("component", "list")["components"]
     assert (component["name"], component["version"], component["state"]) == (NAME, "1.0.0", "RUNNING")
-    assert "Hello world" in running("component", "logs", NAME).stdout
-    changed = running("deployment", "create", "--update-config", json.dumps({NAME: {"MERGE": {"name": "you"}}}))
+    assert "Hello world" in own("component", "logs", NAME).stdout
+    changed = own("deployment", "create", "--update-config", json.dumps({NAME: {"MERGE": {"name": "you"}}}))
     assert changed.returncode == 0, changed.stderr
-    assert running.json("component", "details", NAME)["component"]["configuration"] == {"name": "you"}
-    assert "Hello you" in running("component", "logs", NAME).stdout, "its script holds the value, so it restarts"
-    before = running.json("component", "details", NAME)["component"]["pid"]
-    assert running("component", "restart", NAME).returncode == 0
-    with running.popen("component", "logs", NAME, "-f") as following:
+    assert own.json("component", "details", NAME)["component"]["configuration"] == {"name": "you"}
+    assert "Hello you" in own("component", "logs", NAME).stdout, "its script holds the value, so it restarts"
+    before = own.json("component", "details", NAME)["component"]["pid"]
+    assert own("component", "restart", NAME).returncode == 0
+    with own.popen("component", "logs", NAME, "-f") as following:
         assert following.stdout is not None
         lines = [following.stdout.readline() for _ in range(3)]
         following.terminate()
     assert ["Hello world" in line for line in lines] == [True, False, False]
-    assert running.json("component", "details", NAME)["component"]["pid"] != before
-    assert running("component", "stop", NAME).returncode == 0
-    missing = running("component", "restart", "nobody")
+    assert own.json("component", "details", NAME)["component"]["pid"] != before
+    assert own("component", "stop", NAME).returncode == 0
+    missing = own("component", "restart", "nobody")
     assert (missing.returncode, missing.stderr.splitlines()) == (
         1,
         [f"error: no component `nobody` is deployed; there are: {NAME}", "hint: vedette component list"],
@@ -141,19 +169,19 @@ def test_option_s_user_is_not_the_component_s(running: Shell) -> None:
     assert state["deployed"]["run_with"] == {NAME: {"posix_user": "0:0", "memory_kb": 100_000, "cpus": 0.0}}
 
 
-def test_failed_deployment_ends_with_0(running: Shell) -> None:
-    failed = running("deployment", "create", *running.project("2.0.0", "echo no good; exit 7"))
+def test_failed_deployment_ends_with_0(own: Shell) -> None:
+    failed = own("deployment", "create", *own.project("2.0.0", "echo no good; exit 7"))
     assert failed.returncode == 1
     assert "FAILED_ROLLBACK_COMPLETE" in failed.stderr
     assert "ended with exit code 7; last output: no good" in failed.stderr
-    assert running.json("component", "list")["components"][0]["version"] == "1.0.0"
-    document = running.json("deployment", "status")
+    assert own.json("component", "list")["components"][0]["version"] == "1.0.0"
+    document = own.json("deployment", "status")
     assert (document["ok"], document["deployment"]["status"]) == (False, "FAILED")
-    listed = running.json("deployment", "list")["deployments"]
+    listed = own.json("deployment", "list")["deployments"]
     assert [deployment["status"] for deployment in listed] == ["SUCCEEDED", "FAILED"]
-    queued = running("deployment", "create", "--remove", NAME, "--no-wait")
+    queued = own("deployment", "create", "--remove", NAME, "--no-wait")
     assert queued.returncode == 0
-    ended = running("deployment", "cancel", listed[0]["deploymentId"][:8])
+    ended = own("deployment", "cancel", listed[0]["deploymentId"][:8])
     assert (ended.returncode, "has ended already: it is SUCCEEDED" in ended.stderr) == (1, True)
 
 
@@ -171,8 +199,8 @@ def test_failed_deployment_ends_with_0(running: Shell) -> None:
         (["--merge", "a=1.0.0", "--on-failure", "cry"], 2, "`cry` is no way to fail"),
     ],
 )
-def test_deployment_that_makes_no_sense_is_created(vedette: Shell, arguments: list[str], code: int, words: str) -> None:
-    done = vedette("deployment", "create", *arguments)
+def test_deployment_that_makes_no_sense_is_created(without: Shell, arguments: list[str], code: int, words: str) -> None:
+    done = without("deployment", "create", *arguments)
     assert done.returncode == code
     assert words in done.stderr
     assert "hint: " in done.stderr
@@ -229,18 +257,18 @@ def test_secret_s_value_is_seen(running: Shell) -> None:
     assert "top-secret" not in logs
 
 
-def test_nucleus_forgets_what_ran(running: Shell) -> None:
-    again = running("nucleus", "start", "--detach")
+def test_nucleus_forgets_what_ran(own: Shell) -> None:
+    again = own("nucleus", "start", "--detach")
     assert again.returncode == 1
     assert "runs on" in again.stderr
-    assert running("nucleus", "stop").returncode == 0
-    assert running("nucleus", "start", "--detach", "--nucleus", "lite").returncode == 0
-    status = running.json("nucleus", "status")
+    assert own("nucleus", "stop").returncode == 0
+    assert own("nucleus", "start", "--detach", "--nucleus", "lite").returncode == 0
+    status = own.json("nucleus", "status")
     assert status["personality"] == "lite"
     assert [component["name"] for component in status["components"]] == [NAME]
     assert status["socket"].endswith("/gg-ipc.socket")
 
 
-def test_personality_that_is_none_starts(vedette: Shell) -> None:
-    done = vedette("nucleus", "start", "--nucleus", "light")
+def test_personality_that_is_none_starts(without: Shell) -> None:
+    done = without("nucleus", "start", "--nucleus", "light")
     assert (done.returncode, "there is no nucleus 'light': expected java or lite" in done.stderr) == (1, True)

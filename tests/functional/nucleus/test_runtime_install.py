@@ -1,5 +1,7 @@
 """The install step of vedette.Runtime: wraps an interpreter, makes an environment once, survives being cut off."""
 
+import ensurepip
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -35,6 +37,12 @@ def wheel(folder: Path, version: str) -> None:
         opened.writestr(f"{info}/RECORD", "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"]))
 
 
+def pip_wheel() -> Path:
+    """Return the wheel of pip that Python brings along; Debian keeps it elsewhere."""
+    folders = [Path(ensurepip.__file__).parent / "_bundled", Path("/usr/share/python-wheels")]
+    return next(wheel for folder in folders for wheel in folder.glob("pip-*.whl"))
+
+
 def test_the_named_interpreter_is_not_wrapped(tmp_path: Path) -> None:
     first = install(INSTALL, tmp_path, sys.executable)
     assert (first.returncode, first.stderr) == (0, "")
@@ -67,7 +75,10 @@ def test_wheels_are_not_installed_or_twice_or_half(tmp_path: Path) -> None:
     script = tmp_path / "artifact" / "install.py"
     script.parent.mkdir()
     script.write_bytes(INSTALL.read_bytes())
-    wheel(script.parent / "wheels", "1.0.0")
+    wheels = script.parent / "wheels"
+    wheel(wheels, "1.0.0")
+    # As in a published bundle: pip's own wheel beside the others.
+    shutil.copy(pip_wheel(), wheels)
     work = tmp_path / "work"
     assert install(script, work).returncode == 0
     show = [str(work / "bin" / "python"), "-c", "import vedette; print(vedette.version)"]
@@ -80,9 +91,10 @@ def test_wheels_are_not_installed_or_twice_or_half(tmp_path: Path) -> None:
     next(environment.rglob("vedette/__init__.py")).unlink()
     assert install(script, work).returncode == 0
     assert subprocess.check_output(show, text=True) == "1.0.0\n"
-    # Other wheels: another environment, the old one goes.
-    next((script.parent / "wheels").iterdir()).unlink()
-    wheel(script.parent / "wheels", "1.1.0")
+    # Other wheels, and pip not among them: another environment, the old one goes.
+    for old in wheels.iterdir():
+        old.unlink()
+    wheel(wheels, "1.1.0")
     assert install(script, work).returncode == 0
     assert subprocess.check_output(show, text=True) == "1.1.0\n"
     assert environment not in list(work.glob("env-*"))

@@ -5,6 +5,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    # boto3 takes longer to make its clients than commands to use them.
+    monkeypatch.setattr("vedette.cloud.access.Cloud", lru_cache(Cloud))
     with mock_aws():
         yield boto3.client("secretsmanager", region_name="eu-west-1")
 
