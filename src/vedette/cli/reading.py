@@ -1,4 +1,4 @@
-"""Arguments of the commands that read a project and change nothing: validate, show, schema."""
+"""Arguments of the commands that read a project and change nothing: validate, show, schema, endpoints."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from vedette.cli.aws import Profile, Region
 from vedette.cli.options import Cameras, CamerasFile, JsonFlag, Overrides, Settings
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Panorama project; default: this folder.")]
@@ -21,6 +22,7 @@ def register(app: typer.Typer, credentials: Mapping[str, tuple[str, str]]) -> No
     app.command()(validate)
     app.command()(show)
     app.command()(schema)
+    app.command()(endpoints)
 
 
 def validate(
@@ -99,3 +101,52 @@ def schema(
     from vedette.cli.schema import show_schema
 
     raise typer.Exit(show_schema(kind, Output()))
+
+
+def endpoints(
+    directory: Annotated[
+        list[Path] | None, typer.Argument(metavar="[DIR]...", help="Panorama projects whose sources are looked at.")
+    ] = None,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ARN", help="Role of an application, whose policies are read; repeatable."),
+    ] = None,
+    policy: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="A policy as JSON, in place of a role's; repeatable.")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Try from here whether each host answers: name, port, certificate.")
+    ] = False,
+    root: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR", help="With --check: root of this device's nucleus, which knows hosts of the account."
+        ),
+    ] = Path("/greengrass/v2"),
+    as_json: JsonFlag = False,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """List the hosts of AWS that a device and its applications need, for firewalls and sites without internet.
+
+    vedette endpoints --region eu-west-1 --check
+
+    vedette endpoints my-app --role arn:aws:iam::123456789012:role/vedette-app-counter --region eu-west-1
+    """
+    import sys
+
+    from vedette.cli.endpoints import EndpointOptions
+    from vedette.cli.endpoints import endpoints as run
+    from vedette.cli.output import Output
+
+    options = EndpointOptions(
+        directories=tuple(directory or ()),
+        roles=tuple(role or ()),
+        policies=tuple(policy or ()),
+        region=region,
+        profile=profile,
+        root=root,
+        check=check,
+        as_json=as_json,
+    )
+    raise typer.Exit(run(options, Output(), Output(sys.stderr)))

@@ -46,7 +46,17 @@ OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
             "tag_resource",
         }
     ),
-    "iam": frozenset({"get_role", "simulate_principal_policy"}),
+    "iam": frozenset(
+        {
+            "get_policy",
+            "get_policy_version",
+            "get_role",
+            "get_role_policy",
+            "list_attached_role_policies",
+            "list_role_policies",
+            "simulate_principal_policy",
+        }
+    ),
     "iot": frozenset(
         {
             "add_thing_to_thing_group",

@@ -9,10 +9,8 @@ from vedette.application import Entry
 from vedette.documents.code_files import CodeFiles
 from vedette.documents.document import shown_path
 from vedette.documents.findings import Finding
+from vedette.validation.source_files import python_sources
 
-_MAX_FILE_BYTES: Final = 1 << 20
-_MAX_BYTES: Final = 8 << 20
-"""Applications bring whole libraries along: beyond this much, the rest is not looked at."""
 _MAX_FINDINGS: Final = 50
 _PYTHON_2: Final = (
     "Missing parentheses in call to",
@@ -25,23 +23,14 @@ _PYTHON_2: Final = (
 def check_sources(files: CodeFiles, entry: Entry, root: Path) -> Iterator[Finding]:
     """Yield a finding for each Python source that cannot be compiled, the file to be started first."""
     started = entry.name.removeprefix("/panorama/")
-    sources = [file for file in files.files if file.target.endswith(".py")]
-    sources.sort(key=lambda file: (file.target != started, file.target))
-    left, found = _MAX_BYTES, 0
-    for file in sources:
-        try:
-            with file.source.open("rb") as opened:
-                source = opened.read(_MAX_FILE_BYTES + 1)
-        except OSError:
-            continue  # collecting the files said so
-        left -= len(source)
-        if left < 0 or found >= _MAX_FINDINGS:
+    found = 0
+    for file, source in python_sources(files, started):
+        finding = _compile(source, shown_path(file.source, root), is_entry=file.target == started)
+        if finding is not None:
+            found += 1
+            yield finding
+        if found >= _MAX_FINDINGS:
             return
-        if len(source) <= _MAX_FILE_BYTES:
-            finding = _compile(source, shown_path(file.source, root), is_entry=file.target == started)
-            if finding is not None:
-                found += 1
-                yield finding
 
 
 def _compile(source: bytes, file: str, *, is_entry: bool) -> Finding | None:
