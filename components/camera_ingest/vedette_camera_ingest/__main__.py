@@ -21,7 +21,13 @@ def serve(bus: Bus, stop: threading.Event) -> None:
         configuration = IngestConfiguration()
     except ConfigurationError as error:
         raise ComponentFailed(str(error)) from error
-    CameraIngest(bus, Path.cwd(), stop, hardware=configuration.hardware_decoding == "auto").run()
+    CameraIngest(
+        bus,
+        Path.cwd(),
+        stop,
+        hardware=configuration.hardware_decoding == "auto",
+        linger_s=configuration.main_stream_linger_s,
+    ).run()
 
 
 if __name__ == "__main__":

@@ -18,6 +18,13 @@ class IngestConfiguration(BaseModel):
     hardware_decoding: Literal["auto", "off"] = Field(
         default="auto", alias="hardwareDecoding", description="auto: where the device has it; off: in software"
     )
+    main_stream_linger_s: float = Field(
+        default=5.0,
+        ge=0,
+        le=3600,
+        alias="mainStreamLingerS",
+        description="how long a camera's main stream, which is opened on demand, stays open for nobody, s",
+    )
 
 
 def read(raw: dict[str, object]) -> IngestConfiguration:

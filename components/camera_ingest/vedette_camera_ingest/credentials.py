@@ -25,14 +25,17 @@ class Credentials:
     certificate: str | None = field(default=None, repr=False)
 
 
-def fetch(secrets: SecretReader, source: Source, *, refused: bool = False) -> Credentials:
+def fetch(
+    secrets: SecretReader, source: Source, *, address_key: str = "StreamUrl", refused: bool = False
+) -> Credentials:
     """Return what is needed to open ``source``, its secret read afresh.
 
+    :param address_key: where the secret has the address, when ``source`` has none
     :param refused: the camera does not take the last login: the secret may have been rotated
     :raises CaptureError: with SECRET_UNAVAILABLE, saying which of the usual causes it is.
     """
     if source.secret is None:
-        return _complete(source, source.url, None, None)
+        return _complete(source, source.url, None, None, address_key)
     try:
         text = secrets.get(source.secret, refused=refused)
     except NotFound as error:
@@ -55,10 +58,10 @@ def fetch(secrets: SecretReader, source: Source, *, refused: bool = False) -> Cr
         ) from error
     except BusError as error:
         raise _unavailable(f"Secret {source.secret} could not be read ({type(error).__name__})") from error
-    return _parse(source, text)
+    return _parse(source, text, address_key)
 
 
-def _parse(source: Source, text: str) -> Credentials:
+def _parse(source: Source, text: str, address_key: str) -> Credentials:
     expected = 'expected {"Username": ..., "Password": ..., "StreamUrl": ...}'
     try:
         document = json.loads(text)
@@ -67,17 +70,18 @@ def _parse(source: Source, text: str) -> Credentials:
         raise _unavailable(f"Secret {source.secret} is not JSON, {expected}") from None
     if not isinstance(document, dict):
         raise _unavailable(f"Secret {source.secret} is not a JSON object, {expected}")
-    values = {key: document.get(key) or "" for key in ("Username", "Password", "StreamUrl", "Certificate")}
+    values = {key: document.get(key) or "" for key in ("Username", "Password", address_key, "Certificate")}
     wrong = [key for key, value in values.items() if not isinstance(value, str)]
     if wrong:
         raise _unavailable(f"Secret {source.secret} holds no text in {', '.join(wrong)}, {expected}")
-    found = _complete(source, source.url or values["StreamUrl"], values["Username"] or None, values["Password"] or None)
+    url, user, password = source.url or values[address_key], values["Username"] or None, values["Password"] or None
+    found = _complete(source, url, user, password, address_key)
     return replace(found, certificate=values["Certificate"] or None)
 
 
-def _complete(source: Source, url: str, user: str | None, password: str | None) -> Credentials:
+def _complete(source: Source, url: str, user: str | None, password: str | None, address_key: str) -> Credentials:
     if not url:
-        where = f"secret {source.secret} has no StreamUrl" if source.secret else "it names no secret either"
+        where = f"secret {source.secret} has no {address_key}" if source.secret else "it names no secret either"
         raise _unavailable(f"Camera {source.name} has no address, and {where}")
     try:
         clean, url_user, url_password = split_credentials(url)

@@ -1,4 +1,4 @@
-"""The main process: hears who wants which camera, runs a worker for each, publishes their statuses."""
+"""The main process: hears who wants which camera, runs workers for each, publishes their statuses."""
 
 import contextlib
 import logging
@@ -6,24 +6,29 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from vedette.bus import Bus, BusError
 from vedette.log_events import CAMERA, about
-from vedette.messages import CameraDemand, CameraSource, CameraState, CameraStatus
+from vedette.messages import CameraDemand, CameraStatus
 from vedette.secrets import SecretReader
-from vedette_camera_ingest.credentials import fetch
+from vedette_camera_ingest.camera import Camera, Surroundings
+from vedette_camera_ingest.credentials import Credentials, fetch
 from vedette_camera_ingest.demands import LeaseTable
+from vedette_camera_ingest.statuses import StreamStatuses
+from vedette_camera_ingest.streams import Stream
 from vedette_camera_ingest.supervisor import Launcher, Supervisor
 
 _log = logging.getLogger(__name__)
 
-_LOGIN_REFUSED: Final = frozenset({CameraState.WRONG_PASSWORD, CameraState.PASSWORD_NEEDED})
 _TICK_S: Final = 0.25
 _STOP_S: Final = 2.0
+LINGER_S: Final = 5.0
+"""How long a main stream stays open for nobody, unless configured otherwise."""
 
 
 class CameraIngest:
@@ -40,6 +45,7 @@ class CameraIngest:
         stop: threading.Event,
         *,
         hardware: bool = True,
+        linger_s: float = LINGER_S,
         launcher: Launcher | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -47,14 +53,19 @@ class CameraIngest:
         self._secrets = SecretReader(bus, work / "secrets")
         self._sockets = work / "sockets"
         self._stop = stop
-        self._hardware = hardware
-        self._launcher = launcher
         self._leases = LeaseTable(clock)
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._running: dict[str, Supervisor] = {}
-        self._ending: dict[str, Supervisor] = {}
-        self._states: dict[str, CameraState] = {}
+        self._cameras: dict[str, Camera] = {}
+        options: dict[str, Any] = {} if launcher is None else {"launcher": launcher}
+        self._surroundings = Surroundings(
+            self._sockets,
+            self._fetch,
+            partial(Supervisor, hardware=hardware, **options),
+            self._publish,
+            clock,
+            linger_s,
+        )
         self.bad_demands = 0
         """Messages on the demand topic that were no demand."""
 
@@ -90,57 +101,38 @@ class CameraIngest:
         self._wake.set()
 
     def _reconcile(self) -> None:
-        """Make workers run for exactly the cameras that are wanted."""
+        """Make workers run for exactly the streams that are wanted."""
         with self._lock:
             wanted = self._leases.wanted()
-        for camera_id in [camera_id for camera_id in self._running if camera_id not in wanted]:
-            _log.info("camera %s: nobody wants it any more", camera_id, extra=about(CAMERA, camera_id))
-            supervisor = self._running.pop(camera_id)
-            supervisor.stop()
-            self._ending[camera_id] = supervisor
-        for camera_id in [camera_id for camera_id, ending in self._ending.items() if ending.join(0.0)]:
-            del self._ending[camera_id]
-        for camera_id, source in wanted.items():
-            # One that is wanted again waits until its worker of before is gone: the socket has the same path.
-            if camera_id not in self._running and camera_id not in self._ending:
-                self._begin(camera_id, source)
+        for camera_id in wanted.keys() - self._cameras.keys():
+            users = ", ".join(self._users(camera_id)) or "who looks at it"
+            _log.info("camera %s: wanted by %s", camera_id, users, extra=about(CAMERA, camera_id))
+            self._cameras[camera_id] = Camera(wanted[camera_id].source, self._surroundings)
+        for camera_id, camera in list(self._cameras.items()):
+            camera.reconcile(wanted.get(camera_id))
+            if camera_id not in wanted and camera.over:
+                _log.info("camera %s: nobody wants it any more", camera_id, extra=about(CAMERA, camera_id))
+                del self._cameras[camera_id]
 
-    def _begin(self, camera_id: str, source: CameraSource) -> None:
-        users = ", ".join(self._users(camera_id))
-        _log.info("camera %s: wanted by %s", camera_id, users, extra=about(CAMERA, camera_id))
-        path = self._sockets / f"{camera_id}.sock"
-        options = {} if self._launcher is None else {"launcher": self._launcher}
-        supervisor = Supervisor(
-            source,
-            path,
-            fetch=lambda wanted: fetch(self._secrets, wanted, refused=self._states.get(camera_id) in _LOGIN_REFUSED),
-            publish=self._publish,
-            hardware=self._hardware,
-            **options,
-        )
-        self._running[camera_id] = supervisor
-        supervisor.start()
+    def _fetch(self, stream: Stream, refused: bool) -> Credentials:
+        return fetch(self._secrets, stream.source, address_key=stream.address_key, refused=refused)
 
     def _users(self, camera_id: str) -> list[str]:
         with self._lock:
             return self._leases.users(camera_id)
 
-    def _publish(self, status: CameraStatus) -> None:
-        if self._states.get(status.camera_id) is not status.state:
-            self._states[status.camera_id] = status.state
-            said = f"{status.state.value}{': ' if status.detail else ''}{status.detail}"
-            _log.info("camera %s is %s", status.name, said, extra=about(CAMERA, status.camera_id))
-        status = status.model_copy(update={"users": self._users(status.camera_id)})
+    def _publish(self, statuses: StreamStatuses, camera_id: str) -> None:
+        with self._lock:
+            users, purposes = self._leases.users(camera_id), self._leases.purposes(camera_id)
+        status = statuses.status(users, purposes)
         try:
-            self._bus.publish(CameraStatus.topic(status.camera_id), status.encode())
+            self._bus.publish(CameraStatus.topic(camera_id), status.encode())
         except (BusError, ValueError) as error:
             # Soft state: the next one follows in a second. A lost bus ends the component elsewhere.
             _log.warning("camera %s: the status could not be published: %s", status.name, error)
 
     def _end_all(self) -> None:
-        everyone = [*self._running.values(), *self._ending.values()]
-        for supervisor in everyone:
-            supervisor.stop()
+        everyone = [supervisor for camera in self._cameras.values() for supervisor in camera.stop()]
         deadline = time.monotonic() + _STOP_S
         for supervisor in everyone:
             if not supervisor.join(max(0.0, deadline - time.monotonic())):

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Final
 
 from vedette.log_events import CAMERA, about
-from vedette.messages import REPEAT_S, CameraSource, CameraState, CameraStatus
+from vedette.messages import REPEAT_S, CameraState, CameraStatus
 from vedette.redaction import redact
 from vedette_camera_ingest import channel
 from vedette_camera_ingest.credentials import Credentials
 from vedette_camera_ingest.failure import CaptureError
 from vedette_camera_ingest.launching import launch
+from vedette_camera_ingest.source import Source
 
 _log = logging.getLogger(__name__)
 
@@ -47,10 +48,10 @@ class Supervisor:
 
     def __init__(
         self,
-        source: CameraSource,
+        source: Source,
         socket_path: Path,
         *,
-        fetch: Callable[[CameraSource], Credentials],
+        fetch: Callable[[Source], Credentials],
         publish: Callable[[CameraStatus], None],
         hardware: bool = True,
         launcher: Launcher = launch,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         ParameterStatus,
         PortStatus,
     )
-    from vedette.messages.camera import CameraDemand, CameraSource, CameraStatus
+    from vedette.messages.camera import CameraDemand, CameraSource, CameraStatus, MainStreamStatus
     from vedette.messages.camera_state import CameraState
     from vedette.messages.deployment import DeploymentState, DeploymentStatus
     from vedette.messages.display import DisplayStatus, ScreenStatus
@@ -41,6 +41,7 @@ __all__ = [
     "DeploymentState",
     "DeploymentStatus",
     "DisplayStatus",
+    "MainStreamStatus",
     "Message",
     "ModelDemand",
     "ModelState",
@@ -57,7 +58,7 @@ __all__ = [
 
 _MODULES: Final = {
     "application": ("ApplicationState", "ApplicationStatus", "OutputStatus", "ParameterStatus", "PortStatus"),
-    "camera": ("CameraDemand", "CameraSource", "CameraStatus"),
+    "camera": ("CameraDemand", "CameraSource", "CameraStatus", "MainStreamStatus"),
     "camera_state": ("CameraState",),
     "deployment": ("DeploymentState", "DeploymentStatus"),
     "display": ("DisplayStatus", "ScreenStatus"),

@@ -37,22 +37,38 @@ class CameraSource(BaseModel):
         description="pictures a second at most; what is not needed for them is not decoded. Folders of images and"
         " cameras that send one image a request: this many, 1 when not given",
     )
+    sub: str | None = Field(
+        default=None,
+        description="small stream of the same camera, with the same login, as url: applications get it, and url's"
+        " stream, the main one, is opened on demand. Empty: SubStreamUrl of the secret. None: there is none",
+    )
+    sub_missing: Literal["wait", "main"] = Field(
+        default="wait",
+        description="cameras with sub: wait for it when the camera has none there, or give applications the main stream",
+    )
 
     @property
     def camera_id(self) -> str:
         """Name plus 8 hex digits of the definition: equal sources share one session, whoever asks (CAM-06)."""
-        digest = hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:8]
+        # Cameras that were named before there were substreams keep their names.
+        later = {
+            name for name in ("sub", "sub_missing") if getattr(self, name) == type(self).model_fields[name].default
+        }
+        digest = hashlib.sha256(self.model_dump_json(exclude=later).encode()).hexdigest()[:8]
         safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in self.name)[:48]
         return f"{safe}-{digest}"
 
 
 class CameraDemand(Message):
-    """An application wants this camera's frames; repeated every REPEAT_S, withdrawn by silence or ``wanted=False``."""
+    """Somebody wants this camera's frames; repeated every REPEAT_S, withdrawn by silence or ``wanted=False``."""
 
     source: CameraSource
-    instance: str = Field(description="application instance that asks")
-    node: str = Field(description="camera node of its graph")
+    instance: str = Field(description="application instance that asks, or component")
+    node: str = Field(description="camera node of its graph; main stream: what for")
     wanted: bool = Field(default=True, description="False: the node is paused or the application stops")
+    main: bool = Field(
+        default=False, description="the main stream of a camera with a small one; else the one that applications get"
+    )
 
     @staticmethod
     def topic(camera_id: str) -> str:
@@ -60,8 +76,34 @@ class CameraDemand(Message):
         return f"vedette/camera/{camera_id}/demand"
 
 
+class MainStreamStatus(BaseModel):
+    """The main stream of a camera whose small one applications get."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    state: CameraState = Field(default=CameraState.PAUSED, description="paused: closed, nobody wants it")
+    detail: str = ""
+    since: float = Field(description="Unix time of the change to this state, s")
+    next_try_s: float | None = None
+    url: str = Field(default="", description="without credentials")
+    socket: str | None = Field(default=None, description="path of its ring's socket; None while it is closed")
+    pid: int | None = None
+    codec: str | None = None
+    width: int | None = Field(default=None, description="as delivered: at most 2 megapixels")
+    height: int | None = None
+    source_width: int | None = None
+    source_height: int | None = None
+    fps: float | None = None
+    frames: int = 0
+    decode_errors: int = 0
+    last_frame_at: float | None = None
+    decoder: str | None = None
+    wanted_for: list[str] = Field(default_factory=list, description="why it is open: page, snapshot, clip, stream, ...")
+    opened: int = Field(default=0, description="how often it was opened since the component started")
+
+
 class CameraStatus(Message):
-    """What CameraIngest knows of one camera."""
+    """What CameraIngest knows of one camera: of the stream that applications get, and beside it of the main one."""
 
     camera_id: str
     name: str
@@ -88,6 +130,9 @@ class CameraStatus(Message):
         default=None, description="the camera's clock against this device's, the way here included; None: not told"
     )
     users: list[str] = Field(default_factory=list, description="application instances that want it")
+    stream: Literal["main", "sub"] = Field(default="main", description="which of its streams applications get")
+    warning: str = Field(default="", description="why applications get another stream than they should; else empty")
+    main: MainStreamStatus | None = Field(default=None, description="cameras with a small stream only")
 
     @staticmethod
     def topic(camera_id: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from vedette_camera_ingest.ingest import CameraIngest
+from vedette_camera_ingest.ingest import LINGER_S, CameraIngest
 
 from vedette.bus.memory import MemoryBroker, MemoryBus
 from vedette.messages import REPEAT_S, CameraDemand, CameraSource, CameraState, CameraStatus
@@ -22,7 +22,7 @@ USER = "viewer"
 class Stand:
     """Plays the application: asks for cameras, hears their states, reads their frames."""
 
-    def __init__(self, work: Path) -> None:
+    def __init__(self, work: Path, *, linger_s: float = LINGER_S) -> None:
         broker = MemoryBroker()
         self.bus = MemoryBus(broker, "vedette.CameraIngest")
         self.app = MemoryBus(broker, "application")
@@ -31,9 +31,10 @@ class Stand:
         self.heard: list[CameraStatus] = []
         self._changed = threading.Condition()
         self._wanted: dict[str, CameraSource] = {}
+        self._looked_at: dict[str, CameraSource] = {}
         self.app.subscribe("vedette/camera/+/status", self._hear)
         self._threads = [
-            threading.Thread(target=CameraIngest(self.bus, work, self.stop).run),
+            threading.Thread(target=CameraIngest(self.bus, work, self.stop, linger_s=linger_s).run),
             threading.Thread(target=self._repeat),
         ]
         for thread in self._threads:
@@ -46,6 +47,15 @@ class Stand:
     def want_no_more(self, source: CameraSource) -> None:
         del self._wanted[source.camera_id]
         self._send(source, wanted=False)
+
+    def look_at(self, source: CameraSource) -> None:
+        """Ask for the camera's main stream, as the page does."""
+        self._looked_at[source.camera_id] = source
+        self._send(source, main=True)
+
+    def look_away(self, source: CameraSource) -> None:
+        del self._looked_at[source.camera_id]
+        self._send(source, main=True, wanted=False)
 
     def wait_for(self, test: Callable[[CameraStatus], object], timeout_s: float = 30.0) -> CameraStatus:
         """Return the first status, of those to come too, that passes."""
@@ -102,9 +112,12 @@ class Stand:
         while not self.stop.wait(REPEAT_S):
             for source in list(self._wanted.values()):
                 self._send(source)
+            for source in list(self._looked_at.values()):
+                self._send(source, main=True)
 
-    def _send(self, source: CameraSource, *, wanted: bool = True) -> None:
-        demand = CameraDemand(source=source, instance="app", node=source.name, wanted=wanted)
+    def _send(self, source: CameraSource, *, wanted: bool = True, main: bool = False) -> None:
+        who = ("vedette.Display", "page") if main else ("app", source.name)
+        demand = CameraDemand(source=source, instance=who[0], node=who[1], wanted=wanted, main=main)
         self.app.publish(CameraDemand.topic(source.camera_id), demand.encode())
 
 
