@@ -1,4 +1,4 @@
-"""When the main stream of a camera is open: while somebody wants it, and some seconds longer. No I/O, no clock of its own.
+"""When the main stream of a camera is open: while somebody wants it, and some seconds longer. No I/O, no clock.
 
 A camera that allows one session only may end the small stream, which applications live on, whenever the main one is
 opened. That is seen by what happens, not by what cameras say of themselves, and the small stream goes first.

@@ -26,5 +26,5 @@ def delivered(source: CameraSource) -> Stream:
 
 
 def main_of(source: CameraSource) -> Stream:
-    """Return the main stream of a camera with a small one: as it comes, ``max_fps`` is said of what applications get."""
+    """Return the main stream of a camera with a small one; ``max_fps`` is said of what applications get, not of it."""
     return Stream(PlainSource(**document_of(source))._replace(name=f"{source.name}, {MAIN}", max_fps=None))

@@ -22,6 +22,7 @@ from vedette.cli.conversion import ModelConversion
 from vedette.cli.credentials import Credentials
 from vedette.cli.failure import EXIT_USAGE, Failure
 from vedette.cli.inbound import port_notes, read_opened
+from vedette.cli.substreams import with_substreams
 from vedette.cli.terminal import Terminal
 from vedette.compiler import Compiled, compile_application, only_files_differ, write_live_sources, write_store
 from vedette.documents import DocumentError, Finding, ResolvedApplication, Severity, errors, load_project, resolve
@@ -55,6 +56,14 @@ class ProjectOptions(Protocol):
     @property
     def cameras(self) -> Sequence[str]:
         """``NODE=URL``."""
+
+    @property
+    def subs(self) -> Sequence[str]:
+        """``NODE=URL`` of cameras' small streams."""
+
+    @property
+    def sub_missing(self) -> str | None:
+        """What becomes of a camera that has no such stream: wait or main."""
 
     @property
     def settings(self) -> Sequence[str]:
@@ -100,6 +109,8 @@ class OneProject:
     cameras_file: Path | None = None
     transport: str = "tcp"
     max_fps: float | None = None
+    subs: Sequence[str] = ()
+    sub_missing: str | None = None
 
 
 @dataclass(frozen=True)
@@ -161,6 +172,7 @@ def compile_project(
         loop=loop,
         max_fps=options.max_fps,
     )
+    cameras = with_substreams(cameras, options.subs, credentials, missing=options.sub_missing)
     here = registered_sources(known, transport, options.max_fps)
     if secrets_of_account:
         cameras = named_for_account(cameras, known)

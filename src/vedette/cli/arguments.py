@@ -17,11 +17,12 @@ from vedette.redaction import redact, split_credentials
 _SCHEMES = ("rtsp", "rtsps", "http", "https")
 _EXAMPLES = {
     "--camera": "camera_node=rtsp://10.0.0.21/stream1",
+    "--sub": "camera_node=rtsp://10.0.0.21/stream2",
     "--set": "detection_threshold=35",
     "--tag": "team=shops",
 }
 
-_CAMERA_KEYS = ("Username", "Password", "StreamUrl", "Certificate")
+_CAMERA_KEYS = ("Username", "Password", "StreamUrl", "Certificate", "SubStreamUrl", "SubMissing")
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def read_cameras(
         name = node if not of_node else f"{node}-{len(of_node) + 1}"
         url = value
         secret: str | None = None
+        small: dict[str, Any] = {}
         if "://" in value:
             url, user, password = split_url(value)
             if user is not None:
@@ -92,10 +94,13 @@ def read_cameras(
             name = secret = value
             secrets |= known_secrets(known, [value])
             url = secrets[value]["StreamUrl"]
+            small = small_stream(known[value])
         else:
             raise _unknown_camera(node, value, {**known, **dict.fromkeys(registered or ())})
         of_node.append(
-            CameraSource(name=name, url=url, secret=secret, transport=transport, pace=pace, loop=loop, max_fps=max_fps),
+            CameraSource(
+                name=name, url=url, secret=secret, transport=transport, pace=pace, loop=loop, max_fps=max_fps, **small
+            ),
         )
     return Cameras(sources, secrets)
 
@@ -110,8 +115,17 @@ def registered_sources(
     for name, camera in known.items():
         url, user, _ = split_credentials(camera.get("StreamUrl", ""))
         secret = name if user or camera.get("Username") or camera.get("Certificate") else None
-        found[name] = CameraSource(name=name, url=url, secret=secret, transport=transport, max_fps=max_fps)
+        small = small_stream(camera)
+        found[name] = CameraSource(name=name, url=url, secret=secret, transport=transport, max_fps=max_fps, **small)
     return found
+
+
+def small_stream(known: Mapping[str, str]) -> dict[str, Any]:
+    """Return the fields of a source that tell of a known camera's small stream; nothing when it has none."""
+    if not known.get("SubStreamUrl"):
+        return {}
+    missing = "main" if known.get("SubMissing") == "main" else "wait"
+    return {"sub": split_credentials(known["SubStreamUrl"])[0], "sub_missing": missing}
 
 
 def known_secrets(known: Mapping[str, Mapping[str, str]], names: Iterable[str]) -> dict[str, Mapping[str, str]]:
@@ -121,7 +135,10 @@ def known_secrets(known: Mapping[str, Mapping[str, str]], names: Iterable[str]) 
         if name in known:
             url, user, password = split_credentials(known[name].get("StreamUrl", ""))
             login = {"Username": user or "", "Password": password or ""} if user else {}
-            found[name] = {**login, **known[name], "StreamUrl": url}
+            small = small_stream(known[name])
+            addresses = {"StreamUrl": url, **({"SubStreamUrl": small["sub"]} if small else {})}
+            kept = {key: value for key, value in known[name].items() if key != "SubMissing"}
+            found[name] = {**login, **kept, **addresses}
     return found
 
 
@@ -185,7 +202,7 @@ def read_known_cameras(path: Path | None) -> dict[str, dict[str, str]]:
     if not isinstance(document, dict) or not all(_is_camera(camera) for camera in document.values()):
         raise Failure(
             f'{file} must hold {{"NAME": {{"Username": ..., "Password": ..., "StreamUrl": ...}}}}',
-            hint="only StreamUrl is required; all values are text",
+            hint="only StreamUrl is required; SubStreamUrl is the small stream, if any; all values are text",
         )
     return document
 

@@ -4,7 +4,7 @@ import getpass
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +13,7 @@ from vedette.cli.aws import speaking_to_aws
 from vedette.cli.credentials import Credentials
 from vedette.cli.failure import EXIT_USAGE, Failure
 from vedette.cli.known_cameras import put_known_camera, remove_known_camera
+from vedette.cli.substreams import MISSING, small_address
 from vedette.cli.terminal import Terminal
 from vedette.redaction import split_credentials
 
@@ -61,6 +62,11 @@ class Given:
     from_file: Path | None = None
     about: str | None = None
     certificate: Path | None = None
+    sub: str | None = None
+    """Address of the small stream; empty: it has none any more."""
+    sub_missing: str | None = None
+    password: str | None = field(default=None, repr=False)
+    """Where it has been read already."""
 
 
 def add_camera(name: str, given: Given, place: Place, credentials: Credentials, *, as_json: bool) -> int:
@@ -97,8 +103,7 @@ def update_camera(name: str, given: Given, place: Place, credentials: Credential
             known = _local(place)
             if name not in known:
                 raise Failure(f"there is no camera `{name[:80]}`", hint=f"vedette camera add {name} --local")
-            kept = known_secrets(known, [name])[name]
-            before = Login(kept["StreamUrl"], *(kept.get(key, "") for key in ("Username", "Password", "Certificate")))
+            before = _login_of(known, name)
             _put_local(name, _login(given, credentials, before), place, terminal, as_json=as_json)
         else:
             registry = place.registry()
@@ -106,7 +111,8 @@ def update_camera(name: str, given: Given, place: Place, credentials: Credential
             # With everything given, the secret that is there need not be read, nor make sense.
             user_known = given.user is not None or not old.login
             whole = given.url is not None and user_known and (given.certificate is not None or not old.pinned)
-            before = Login(old.url) if whole or given.from_file else registry.login(name)
+            kept = Login(old.url, sub=old.sub, sub_missing=old.sub_missing)
+            before = kept if whole or given.from_file else registry.login(name)
             login = _login(given, credentials, before)
             about = old.about if given.about is None else given.about
             _told(registry.update(name, login, about), "updated", terminal, as_json=as_json)
@@ -174,6 +180,8 @@ def list_cameras(place: Place, *, as_json: bool, users: bool = False) -> int:
         sys.stdout.write(
             f"{camera['name']:<{width}}  {login:<5}  {camera['url']}  {camera.get('about', '')}".rstrip() + "\n"
         )
+        if camera.get("sub"):
+            sys.stdout.write(f"{'':<{width}}  {'small':<5}  {camera['sub']}\n")
         told = [f"used by {use}" for use in camera.get("users", ())]
         told += [f"{device}: {words}" for device, words in camera.get("states", {}).items()]
         sys.stdout.writelines(f"{'':<{width}}  {line}\n" for line in told)
@@ -235,7 +243,11 @@ def _login(given: Given, credentials: Credentials, before: "Login | None") -> "L
     if given.from_file is not None:
         if given.url is not None or given.user is not None:
             raise Failure("--from-file excludes --url and --user", exit_code=EXIT_USAGE)
-        return replace(_from_file(given.from_file), certificate=_certificate(given, before))
+        read = _from_file(given.from_file)
+        read = replace(read, certificate=_certificate(given, before))
+        if before and not read.sub:
+            read = replace(read, sub=before.sub, sub_missing=before.sub_missing)
+        return _with_sub(read, given, credentials)
     url, user, password = before.url if before else "", before.user if before else "", before.password if before else ""
     if given.url is not None:
         url, in_url, word = split_url(given.url)
@@ -246,14 +258,54 @@ def _login(given: Given, credentials: Credentials, before: "Login | None") -> "L
     changed = given.user is not None and (before is None or given.user != before.user or given.password_stdin)
     if given.user is not None:
         user = given.user
-    if given.password_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
+    if given.password is not None or given.password_stdin:
+        password = read_password(given) or ""
     elif changed:
         password = _asked(user) if user else ""
     certificate = _certificate(given, before)
     if certificate and not url.startswith("rtsps://"):
         raise Failure("a certificate is for addresses that begin with rtsps://", exit_code=EXIT_USAGE)
-    return Login(url, user, password, certificate)
+    sub, sub_missing = (before.sub, before.sub_missing) if before else ("", "wait")
+    login = Login(url, user, password, certificate, sub, sub_missing)
+    return _with_sub(login, given, credentials)
+
+
+def _with_sub(login: "Login", given: Given, credentials: Credentials) -> "Login":
+    """Return the login with the small stream that is given; it takes the same user and password."""
+    sub = login.sub
+    if given.sub is not None:
+        sub, user, word = small_address(given.sub) if given.sub else ("", None, None)
+        if user is not None:
+            password = (credentials[given.sub][1] if given.sub in credentials else word) or ""
+            if login.user and (login.user, login.password) != (user, password):
+                raise Failure(
+                    "the small stream has another login than the main one",
+                    hint="both take one login: leave it out of --sub",
+                    exit_code=EXIT_USAGE,
+                )
+            login = replace(login, user=user, password=password)
+    if given.sub_missing is not None:
+        if given.sub_missing not in MISSING:
+            raise Failure(f"--sub-missing takes wait or main, got `{given.sub_missing}`", exit_code=EXIT_USAGE)
+        if not sub:
+            raise Failure("--sub-missing is for a camera with a small stream", hint="--sub URL", exit_code=EXIT_USAGE)
+        login = replace(login, sub_missing=given.sub_missing)
+    return replace(login, sub=sub)
+
+
+def _login_of(known: Mapping[str, Mapping[str, str]], name: str) -> "Login":
+    """Return what this machine knows of a camera."""
+    from vedette.cloud.cameras import Login
+
+    kept = known_secrets(known, [name])[name]
+    return Login(
+        kept["StreamUrl"],
+        kept.get("Username", ""),
+        kept.get("Password", ""),
+        kept.get("Certificate", ""),
+        kept.get("SubStreamUrl", ""),
+        known[name].get("SubMissing", "wait"),
+    )
 
 
 def _certificate(given: Given, before: "Login | None") -> str:
@@ -273,6 +325,18 @@ def _certificate(given: Given, before: "Login | None") -> str:
     return text[text.index(begin) : text.index(end) + len(end)] + "\n"
 
 
+def read_password(given: Given) -> str | None:
+    """Return the password of ``given.user``, from standard input or the terminal; None where there is no user.
+
+    :raises Failure: when there is no terminal to ask on
+    """
+    if given.password is not None:
+        return given.password
+    if given.password_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    return _asked(given.user) if given.user else None
+
+
 def _asked(user: str) -> str:
     if not sys.stdin.isatty():
         raise Failure("there is no terminal to ask for the password on", hint="--password-stdin", exit_code=EXIT_USAGE)
@@ -280,7 +344,7 @@ def _asked(user: str) -> str:
 
 
 def _from_file(path: Path) -> "Login":
-    """Read the parameters of Panorama's template: ``{"Username", "Password", "StreamUrl"}``."""
+    """Read the parameters of Panorama's template, ``{"Username", "Password", "StreamUrl"}``, or with SubStreamUrl."""
     from vedette.cloud.cameras import Login
 
     try:
@@ -289,6 +353,7 @@ def _from_file(path: Path) -> "Login":
         user, password = document.get("Username") or in_url or "", document.get("Password") or word or ""
         if not isinstance(user, str) or not isinstance(password, str):
             raise TypeError
+        sub = split_url(document["SubStreamUrl"])[0] if document.get("SubStreamUrl") else ""
     except OSError as error:
         raise Failure(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -296,7 +361,7 @@ def _from_file(path: Path) -> "Login":
         raise Failure(
             f'{path} must hold {{"Username": ..., "Password": ..., "StreamUrl": "rtsp://HOST/PATH"}}'
         ) from None
-    return Login(url, user, password)
+    return Login(url, user, password, sub=sub)
 
 
 def _local(place: Place) -> dict[str, dict[str, str]]:
@@ -307,6 +372,8 @@ def _local(place: Place) -> dict[str, dict[str, str]]:
 
 def _known(login: "Login") -> dict[str, str]:
     known = {"StreamUrl": login.url} | ({"Certificate": login.certificate} if login.certificate else {})
+    known |= {"SubStreamUrl": login.sub} if login.sub else {}
+    known |= {"SubMissing": login.sub_missing} if login.sub and login.sub_missing != "wait" else {}
     return {"Username": login.user, "Password": login.password, **known} if login.user else known
 
 
@@ -319,13 +386,15 @@ def _put_local(name: str, login: "Login", place: Place, terminal: Terminal, *, a
 
 def _local_document(name: str, camera: Mapping[str, str]) -> dict[str, Any]:
     url, user, _ = split_credentials(camera["StreamUrl"])
-    return {"name": name, "url": url, "login": bool(camera.get("Username") or user)}
+    document = {"name": name, "url": url, "login": bool(camera.get("Username") or user)}
+    return {**document, "sub": camera["SubStreamUrl"]} if camera.get("SubStreamUrl") else document
 
 
 def _document(camera: "RegisteredCamera") -> dict[str, Any]:
     return {
         "name": camera.name,
         "url": camera.url,
+        **({"sub": camera.sub} if camera.sub else {}),
         "login": camera.login,
         "about": camera.about,
         "secret": camera.secret,
@@ -334,7 +403,8 @@ def _document(camera: "RegisteredCamera") -> dict[str, Any]:
 
 
 def _told(camera: "RegisteredCamera", what: str, terminal: Terminal, *, as_json: bool) -> None:
-    terminal.done(what, f"{camera.name}: {camera.url}, secret {camera.secret}")
+    small = f", small stream {camera.sub}" if camera.sub else ""
+    terminal.done(what, f"{camera.name}: {camera.url}{small}, secret {camera.secret}")
     _json({"ok": True, **_document(camera)}, as_json=as_json)
 
 

@@ -1,13 +1,15 @@
 """Arguments of ``vedette camera add|list|update|remove|fetch|pause|resume``."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from vedette.cli.aws import Profile, Region
-from vedette.cli.options import JsonFlag
+from vedette.cli.failure import EXIT_USAGE, Failure
+from vedette.cli.options import JsonFlag, SubMissing
 
 if TYPE_CHECKING:
     from vedette.cli.camera_registry import Given, Place
@@ -28,6 +30,27 @@ Certificate = Annotated[
         "--certificate",
         metavar="FILE",
         help="For rtsps://: the camera's own certificate, or that of who signs it (PEM); no other is trusted.",
+    ),
+]
+SubUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--sub",
+        metavar="URL",
+        help="Its small stream, with the same login: applications get it, the main one is opened while somebody"
+        " looks. Empty: it has none any more.",
+    ),
+]
+Onvif = Annotated[
+    str | None,
+    typer.Option("--onvif", metavar="HOST", help="In place of --url: ask the camera for its streams, and take two."),
+]
+ModelSize = Annotated[
+    str | None,
+    typer.Option(
+        "--model-size",
+        metavar="WxH|DIR",
+        help="With --onvif: the size of the pictures that models take, or the project whose models tell it.",
     ),
 ]
 About = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="What people read about it.")]
@@ -64,6 +87,10 @@ def add(
     password_stdin: PasswordStdin = False,
     from_file: FromFile = None,
     certificate: Certificate = None,
+    sub: SubUrl = None,
+    sub_missing: SubMissing = None,
+    onvif: Onvif = None,
+    model_size: ModelSize = None,
     description: About = None,
     local: Local = False,
     cameras_file: CamerasFile = None,
@@ -76,11 +103,13 @@ def add(
     vedette camera add lobby --url rtsp://10.0.0.21/stream1 --user viewer
 
     vedette camera add lobby --url rtsp://viewer:password@10.0.0.21/stream1 --local
+
+    vedette camera add lobby --onvif 10.0.0.21 --user viewer --model-size my-app
     """
     from vedette.cli.camera_registry import add_camera
 
     given, place = (
-        _given(url, user, password_stdin, from_file, description, certificate),
+        _given(url, user, password_stdin, from_file, description, certificate, sub, sub_missing, onvif, model_size),
         _place(local, cameras_file, profile, region),
     )
     raise typer.Exit(add_camera(name, given, place, _credentials, as_json=as_json))
@@ -93,6 +122,10 @@ def update(
     password_stdin: PasswordStdin = False,
     from_file: FromFile = None,
     certificate: Certificate = None,
+    sub: SubUrl = None,
+    sub_missing: SubMissing = None,
+    onvif: Onvif = None,
+    model_size: ModelSize = None,
     description: About = None,
     local: Local = False,
     cameras_file: CamerasFile = None,
@@ -109,7 +142,7 @@ def update(
     from vedette.cli.camera_registry import update_camera
 
     given, place = (
-        _given(url, user, password_stdin, from_file, description, certificate),
+        _given(url, user, password_stdin, from_file, description, certificate, sub, sub_missing, onvif, model_size),
         _place(local, cameras_file, profile, region),
     )
     raise typer.Exit(update_camera(name, given, place, _credentials, as_json=as_json))
@@ -265,10 +298,22 @@ def _given(
     from_file: Path | None,
     about: str | None,
     certificate: Path | None,
+    sub: str | None,
+    sub_missing: str | None,
+    onvif: str | None,
+    model_size: str | None,
 ) -> "Given":
-    from vedette.cli.camera_registry import Given
+    from vedette.cli.camera_registry import Given, read_password
 
-    return Given(url, user, password_stdin, from_file, about, certificate)
+    given = Given(url, user, password_stdin, from_file, about, certificate, sub, sub_missing)
+    if onvif is None:
+        if model_size is not None:
+            raise Failure("--model-size is for --onvif", exit_code=EXIT_USAGE)
+        return given
+    from vedette.cli.onvif_camera import with_streams_of
+    from vedette.cli.terminal import Terminal
+
+    return with_streams_of(onvif, model_size, replace(given, password=read_password(given)), Terminal())
 
 
 def _place(local: bool, cameras_file: Path | None, profile: str | None, region: str | None) -> "Place":

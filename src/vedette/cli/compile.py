@@ -29,6 +29,8 @@ class CompileOptions:
     out: Path
     overrides: tuple[Path, ...] = ()
     cameras: tuple[str, ...] = ()
+    subs: tuple[str, ...] = ()
+    sub_missing: str | None = None
     settings: tuple[str, ...] = ()
     opened: tuple[str, ...] = ()
     role: str | None = None

@@ -41,6 +41,8 @@ class DeployOptions:
     targets: Sequence[str]
     overrides: Sequence[Path] = ()
     cameras: Sequence[str] = ()
+    subs: Sequence[str] = ()
+    sub_missing: str | None = None
     settings: Sequence[str] = ()
     opened: Sequence[str] = ()
     role: str | None = None
@@ -171,6 +173,8 @@ def _applications(
             options.cameras_file,
             options.transport,
             options.max_fps,
+            options.subs,
+            options.sub_missing,
         )
         compiled = compile_project(project, credentials, terminal, secrets_of_account=True, registered=registered)
         with compiling(directory, terminal):

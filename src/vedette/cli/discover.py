@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from vedette.cli.failure import EXIT_FAILED, EXIT_USAGE, Failure
 from vedette.cli.terminal import Terminal
-from vedette.onvif import CameraDescription, Found, LoginNeeded, OnvifError, discover, streams_of
+from vedette.onvif import CameraDescription, Found, LoginNeeded, OnvifError, discover, select, streams_of
 
 _AT_ONCE: Final = 8
 _ASK_S: Final = 10.0
@@ -29,7 +29,7 @@ def discover_cameras(hosts: list[str], user: str | None, terminal: Terminal, *, 
 
     :raises Failure: for a host that is none
     """
-    found = [_given(host) for host in hosts]
+    found = [given_camera(host) for host in hosts]
     password = _password(user)
     if not hosts:
         terminal.waiting("cameras", f"asking this machine's networks for {timeout_s:g} s")
@@ -51,7 +51,11 @@ def discover_cameras(hosts: list[str], user: str | None, terminal: Terminal, *, 
     return 0 if usable else EXIT_FAILED
 
 
-def _given(host: str) -> Found:
+def given_camera(host: str) -> Found:
+    """Return the camera at ``HOST``, ``HOST:PORT`` or the address of its device service.
+
+    :raises Failure: for what is none of these
+    """
     service = host if "://" in host else f"http://{host}{_SERVICE}"
     try:
         parts = urlsplit(service)
@@ -95,18 +99,22 @@ def _document(asked: list[_Asked]) -> dict[str, Any]:
 
 def _show(asked: list[_Asked], user: str | None, terminal: Terminal) -> None:
     """Write a camera a line and its streams below it; what to do next goes to the terminal."""
-    example = ""
+    example, both = "", ""
     for each in asked:
         told = each.description
         names = [told.maker, told.model] if told else [each.found.name, each.found.hardware]
         name = " ".join(dict.fromkeys(part for part in names if part)) or "camera"
         sys.stdout.write(f"{each.found.host}  {name}\n")
+        chosen = select(told.profiles) if told else None
         for stream in told.profiles if told else ():
             size = f"{stream.width}x{stream.height}" if stream.width and stream.height else ""
             rate = f"{stream.fps:g} fps" if stream.fps else ""
             detail = " ".join(part for part in (size, stream.codec, rate) if part)
-            sys.stdout.write(f"  {stream.name:<16}  {detail:<28}  {stream.url}\n")
+            role = {id(chosen.main): "  (main)", id(chosen.sub): "  (sub)"}.get(id(stream), "") if chosen else ""
+            sys.stdout.write(f"  {stream.name:<16}  {detail:<28}  {stream.url}{role}\n")
             example = example or stream.url
+        if chosen and chosen.sub:
+            both = both or each.found.host
         if each.error is not None:
             sys.stdout.write(f"  {each.error}\n")
     sys.stdout.flush()
@@ -115,4 +123,7 @@ def _show(asked: list[_Asked], user: str | None, terminal: Terminal) -> None:
     if example:
         shown = example.replace("://", f"://{user}:PASSWORD@", 1) if user else example
         terminal.line(f"next: vedette camera test {shown}")
-        terminal.line("      a smaller stream costs less to decode: models see little more than 640 pixels")
+    if both:
+        login = f" --user {user}" if user else ""
+        terminal.line(f"      vedette camera add NAME --onvif {both}{login}")
+        terminal.line("      takes both streams: (sub) for models, (main) only while somebody looks")

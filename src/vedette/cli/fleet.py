@@ -17,6 +17,8 @@ from vedette.cli.options import (
     Overrides,
     Role,
     Settings,
+    SubMissing,
+    Subs,
     Transport,
 )
 
@@ -88,6 +90,8 @@ def deploy(  # noqa: PLR0917 - typer reads the options off the signature
     ] = None,
     override: Overrides = None,
     camera: Cameras = None,
+    sub: Subs = None,
+    sub_missing: SubMissing = None,
     setting: Settings = None,
     opened: Annotated[
         list[str] | None,
@@ -185,6 +189,8 @@ def deploy(  # noqa: PLR0917 - typer reads the options off the signature
         targets=tuple(to),
         overrides=tuple(override or ()),
         cameras=tuple(camera or ()),
+        subs=tuple(sub or ()),
+        sub_missing=sub_missing,
         settings=tuple(setting or ()),
         opened=tuple(opened or ()),
         role=role,

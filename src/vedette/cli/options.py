@@ -11,6 +11,21 @@ Overrides = Annotated[
 Cameras = Annotated[
     list[str] | None, typer.Option(metavar="NODE=URL", help="Camera for a node, as with `vedette run`.")
 ]
+Subs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sub",
+        metavar="NODE=URL",
+        help="Small stream of a node's camera, with the same login: the application gets it, and the camera's main"
+        " stream is opened only while somebody looks at it.",
+    ),
+]
+SubMissing = Annotated[
+    str | None,
+    typer.Option(
+        metavar="wait|main", help="Where a camera has no small stream: wait for it (default), or take the main one."
+    ),
+]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="NODE=VALUE", help="Value of a parameter node.")]
 Graph = Annotated[str | None, typer.Option(metavar="NAME", help="Graph, where the project has several.")]
 InstanceName = Annotated[

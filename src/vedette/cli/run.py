@@ -39,6 +39,8 @@ class RunOptions:
     directory: Path
     overrides: tuple[Path, ...] = ()
     cameras: tuple[str, ...] = ()
+    subs: tuple[str, ...] = ()
+    sub_missing: str | None = None
     settings: tuple[str, ...] = ()
     opened: tuple[str, ...] = ()
     graph: str | None = None

@@ -19,7 +19,10 @@ def instance_on(root: Path) -> Instance | None:
 
 
 def running_cameras() -> dict[str, dict[str, str]]:
-    """Return name -> {Username, Password, StreamUrl} of every camera of every running instance of this user."""
+    """Return name -> {Username, Password, StreamUrl} of every camera of every running instance of this user.
+
+    A camera with a small stream has its address as SubStreamUrl.
+    """
     cameras: dict[str, dict[str, str]] = {}
     try:
         instances = find_instances()
@@ -33,11 +36,15 @@ def running_cameras() -> dict[str, dict[str, str]]:
         secrets = _secrets(instance)
         for camera in health.get("cameras", ()):
             url, name = camera.get("url", ""), camera["name"]
+            main = (camera.get("main") or {}).get("url")
+            addresses = {"StreamUrl": main, "SubStreamUrl": url} if main else {"StreamUrl": url}
             # Named by this command (vedette/<name>) or by the compiler (vedette/camera/<name>-<8 hex digits>).
             own = re.compile(rf"vedette/(camera/)?{re.escape(name)}(-[0-9a-f]{{8}})?")
-            logins = [s for key, s in secrets.items() if own.fullmatch(key) and s.get("StreamUrl") == url]
+            logins = [
+                s for key, s in secrets.items() if own.fullmatch(key) and s.get("StreamUrl") == addresses["StreamUrl"]
+            ]
             login = logins[0] if logins else {}
-            cameras[name] = {**login, "StreamUrl": url}
+            cameras[name] = {**login, **addresses}
     return cameras
 
 

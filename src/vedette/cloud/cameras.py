@@ -1,6 +1,7 @@
 """Cameras of an account and region: one secret each, which is also the entry in the list.
 
-The secret's value is what Panorama's template called it, ``{"Username", "Password", "StreamUrl"}``; its description
+The secret's value is what Panorama's template called it, ``{"Username", "Password", "StreamUrl"}``, with
+``SubStreamUrl`` beside it for a camera with a small stream; its description
 says in JSON what may be seen without reading the value. Devices read the value; whoever deploys need not.
 """
 
@@ -8,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from vedette.cloud.access import Cloud
 from vedette.cloud.errors import AlreadyThereError, InvalidRequestError, NotFoundError
@@ -33,6 +34,10 @@ class Login:
     password: str = ""
     certificate: str = ""
     """What the camera is known by over TLS, PEM."""
+    sub: str = ""
+    """Address of the small stream, without user and password; empty: there is none."""
+    sub_missing: str = "wait"
+    """What becomes of applications where the camera has no such stream: wait or main. Not part of the secret."""
 
     def __repr__(self) -> str:
         """Return it without the password."""
@@ -41,7 +46,8 @@ class Login:
     def secret_string(self) -> str:
         """Return the value of the secret."""
         value = {"Username": self.user, "Password": self.password, "StreamUrl": self.url}
-        return json.dumps({**value, "Certificate": self.certificate} if self.certificate else value)
+        more = {"Certificate": self.certificate, "SubStreamUrl": self.sub}
+        return json.dumps(value | {key: text for key, text in more.items() if text})
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,10 @@ class RegisteredCamera:
     removed: bool = False
     pinned: bool = False
     """Whether it is known by a certificate of its own."""
+    sub: str = ""
+    """Address of its small stream; empty: it has none."""
+    sub_missing: str = "wait"
+    """What becomes of applications where the camera has no such stream: wait or main."""
 
     @property
     def secret(self) -> str:
@@ -65,9 +75,11 @@ class RegisteredCamera:
 
     def source(self) -> CameraSource:
         """Return it as applications are given it: one with a login or a certificate has its address from the secret."""
+        sub_missing: Literal["wait", "main"] = "main" if self.sub and self.sub_missing == "main" else "wait"
         if self.login or self.pinned:
-            return CameraSource(name=self.name, secret=self.secret)
-        return CameraSource(name=self.name, url=self.url)
+            sub = "" if self.sub else None
+            return CameraSource(name=self.name, secret=self.secret, sub=sub, sub_missing=sub_missing)
+        return CameraSource(name=self.name, url=self.url, sub=self.sub or None, sub_missing=sub_missing)
 
 
 def check_camera_name(name: str) -> None:
@@ -113,12 +125,14 @@ class CameraRegistry:
 
         :raises NotFoundError: if there is none of that name
         """
-        self.camera(name)
+        sub_missing = self.camera(name).sub_missing
         answer = self._cloud.call(_SERVICE, "get_secret_value", SecretId=PREFIX + name)
         try:
             value = json.loads(answer["SecretString"])
-            said = (value.get(key, "") for key in ("Username", "Password", "Certificate"))
-            return Login(value["StreamUrl"], *said)
+            user, password, certificate, small = (
+                value.get(key, "") for key in ("Username", "Password", "Certificate", "SubStreamUrl")
+            )
+            return Login(value["StreamUrl"], user, password, certificate, small, sub_missing)
         except (KeyError, ValueError, TypeError, AttributeError):
             # Never the text: it holds the password.
             message = f"the secret {PREFIX}{name} holds something else than Username, Password and StreamUrl"
@@ -165,7 +179,13 @@ class CameraRegistry:
         if delete_secret:
             self._cloud.call(_SERVICE, "delete_secret", SecretId=camera.secret, RecoveryWindowInDays=RECOVERY_DAYS)
         else:
-            kept = Login(camera.url, "user" * camera.login, certificate="certificate" * camera.pinned)
+            kept = Login(
+                camera.url,
+                "user" * camera.login,
+                certificate="certificate" * camera.pinned,
+                sub=camera.sub,
+                sub_missing=camera.sub_missing,
+            )
             description = _description(kept, camera.about, removed=True)
             self._cloud.call(_SERVICE, "update_secret", SecretId=camera.secret, Description=description)
         return camera
@@ -220,12 +240,22 @@ class AccountCameras(Mapping[str, CameraSource]):
 def _description(login: Login, about: str, *, removed: bool = False) -> str:
     said: dict[str, Any] = {"schema": _SCHEMA, "url": login.url, "login": bool(login.user), "about": about[:255]}
     said |= {"certificate": True} if login.certificate else {}
+    said |= {"sub": login.sub, "subMissing": login.sub_missing} if login.sub else {}
     return json.dumps(said | ({"removed": True} if removed else {}), ensure_ascii=False)[:2048]
 
 
 def _registered(name: str, login: Login, about: str, answer: Mapping[str, Any]) -> RegisteredCamera:
     pinned = bool(login.certificate)
-    return RegisteredCamera(name, login.url, bool(login.user), about, str(answer["ARN"]), pinned=pinned)
+    return RegisteredCamera(
+        name,
+        login.url,
+        bool(login.user),
+        about,
+        str(answer["ARN"]),
+        pinned=pinned,
+        sub=login.sub,
+        sub_missing=login.sub_missing,
+    )
 
 
 def _camera(item: Any) -> RegisteredCamera | None:
@@ -245,4 +275,6 @@ def _camera(item: Any) -> RegisteredCamera | None:
         arn=str(item.get("ARN", "")),
         removed=bool(said.get("removed")),
         pinned=bool(said.get("certificate")),
+        sub=str(said.get("sub", "")),
+        sub_missing="main" if said.get("subMissing") == "main" else "wait",
     )

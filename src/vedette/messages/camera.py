@@ -44,7 +44,7 @@ class CameraSource(BaseModel):
     )
     sub_missing: Literal["wait", "main"] = Field(
         default="wait",
-        description="cameras with sub: wait for it when the camera has none there, or give applications the main stream",
+        description="cameras with sub: wait for it where the camera has none, or give applications the main stream",
     )
 
     @property

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -288,3 +289,31 @@ def test_certificate_of_a_camera_is_lost_or_its_key_taken(
     file.write_text(CERTIFICATE)
     with pytest.raises(Failure, match="rtsps"):
         add("gate", place, url=URL, certificate=file)
+
+
+def test_small_stream_is_lost_by_an_update_or_shown_to_who_deploys_without_its_login(
+    account: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = "rtsp://10.0.0.21/stream2"
+    add(sub=small, sub_missing="main")
+    assert secret(account)["SubStreamUrl"] == small
+    assert listed(capsys)["lobby"]["sub"] == small
+    source = AccountCameras(AWS.registry())["lobby"]
+    assert (source.url, source.sub, source.sub_missing) == ("", "", "main"), "both addresses are in the secret"
+    assert update_camera("lobby", Given(about="at the door"), AWS, {}, as_json=False) == 0
+    assert secret(account)["SubStreamUrl"] == small
+    fetch_cameras(("lobby",), AWS)
+    known = json.loads((Path(os.environ["XDG_CONFIG_HOME"]) / "vedette" / "cameras.json").read_text())["lobby"]
+    assert (known["SubStreamUrl"], known["SubMissing"]) == (small, "main")
+    assert update_camera("lobby", Given(sub=""), AWS, {}, as_json=False) == 0
+    assert "SubStreamUrl" not in secret(account)
+    assert AccountCameras(AWS.registry())["lobby"].sub is None
+
+
+def test_small_stream_takes_another_login_than_the_main_one() -> None:
+    with pytest.raises(Failure, match="another login"):
+        add(sub="rtsp://other:word@10.0.0.21/stream2")
+    with pytest.raises(Failure, match="--sub-missing is for a camera with a small stream"):
+        add(sub_missing="main")
+    with pytest.raises(Failure, match="takes wait or main"):
+        add(sub="rtsp://10.0.0.21/stream2", sub_missing="never")

@@ -323,8 +323,8 @@ CASES = [
     Case("V054", 'did you mean "camera_node"?', cameras={"camera": [CAMERA]}),
     Case(
         "V055",
-        "https://10.0.0.1/ cannot be used",
-        cameras={"camera_node": [CameraSource(name="c", url="https://10.0.0.1/")]},
+        "ftp://10.0.0.1/ cannot be used",
+        cameras={"camera_node": [CameraSource(name="c", url="ftp://10.0.0.1/")]},
     ),
     Case("V055", "%40", cameras={"camera_node": [CameraSource(name="c", url="rtsp://u:p@a/b@10.0.0.1/")]}),
     Case("V055", "address is empty", cameras={"camera_node": [CameraSource(name="c")]}),

@@ -159,7 +159,10 @@ def test_a_document_opens_a_port_that_an_appliance_would_refuse(folder: Folder, 
 
 
 def test_camera_package_with_an_address_of_its_own_is_not_found(folder: Folder) -> None:
-    strings = {"username": "viewer", "password": "hunter2", "streamUrl": "rtsp://10.0.0.9/live"}
+    strings = {
+        "username": "viewer", "password": "hunter2", "streamUrl": "rtsp://10.0.0.9/live",
+        "subStreamUrl": "rtsp://10.0.0.9/small",
+    }  # fmt: skip
     package = {
         "nodePackage": {
             "envelopeVersion": "2021-01-01",
@@ -183,16 +186,54 @@ def test_camera_package_with_an_address_of_its_own_is_not_found(folder: Folder) 
     folder.edit(folder.graph, change)
     application = resolved(folder)
     (camera,) = application.cameras["camera_node"]
-    assert camera.url == "rtsp://10.0.0.9/live"
+    assert (camera.url, camera.sub) == ("rtsp://10.0.0.9/live", "rtsp://10.0.0.9/small")
     assert camera.secret is not None
     assert dict(application.secrets[camera.secret]) == {
         "Username": "viewer",
         "Password": "hunter2",
         "StreamUrl": "rtsp://10.0.0.9/live",
+        "SubStreamUrl": "rtsp://10.0.0.9/small",
     }
     replaced = resolved(folder, (), {"camera_node": [GATE]})
     assert [item.name for item in replaced.cameras["camera_node"]] == ["gate"]
     assert replaced.secrets == {}
+
+
+def test_small_stream_of_a_camera_is_lost_or_shows_a_password(folder: Folder) -> None:
+    main, small = "rtsp://10.0.0.1/main", "rtsp://10.0.0.1/sub"
+    cases = {
+        (f"rtsp://a:pw@{main[7:]}", small): "a",
+        (f"rtsp://a:pw@{main[7:]}", f"rtsp://a:pw@{small[7:]}"): "a",
+        (main, f"rtsp://a:pw@{small[7:]}"): "a",
+        (main, small): None,
+    }
+    for (url, sub), user in cases.items():
+        application = resolved(folder, (), {"camera_node": [CameraSource(name="gate", url=url, sub=sub)]})
+        (attached,) = application.cameras["camera_node"]
+        assert (attached.url, attached.sub) == (main, small)
+        held = dict(application.secrets[attached.secret]) if attached.secret else {"Username": None}
+        assert held["Username"] == user
+        assert not user or (held["StreamUrl"], held["SubStreamUrl"]) == (main, small)
+        assert "pw" not in repr(application)
+
+
+def test_two_logins_or_a_bad_address_of_a_small_stream_are_taken(folder: Folder) -> None:
+    for url, sub in (("rtsp://a:1@h/m", "rtsp://b:2@h/s"), ("rtsp://h/m", "ftp://h/s"), ("rtsp://h/m", "rtsp://h:x/s")):
+        result = resolve(load_project(folder.root), (), {"camera_node": [CameraSource(name="gate", url=url, sub=sub)]})
+        assert "V055" in codes(result)
+
+
+def test_small_stream_in_the_secret_is_forgotten(folder: Folder) -> None:
+    camera = CameraSource(name="gate", secret="vedette/camera/gate", sub="", sub_missing="main")
+    (attached,) = resolved(folder, (), {"camera_node": [camera]}).cameras["camera_node"]
+    assert attached.source == camera
+
+
+@pytest.mark.parametrize("url", ["http://10.0.0.1/mjpg", "https://viewer:pw@10.0.0.1/snap.jpg"])
+def test_camera_over_http_is_refused(folder: Folder, url: str) -> None:
+    (attached,) = resolved(folder, (), {"camera_node": [CameraSource(name="gate", url=url)]}).cameras["camera_node"]
+    assert attached.url.startswith("http")
+    assert "pw" not in attached.url
 
 
 def test_password_of_an_address_stays_where_it_is_seen(folder: Folder) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from vedette.application import CameraAttachment, Launch
 from vedette.documents.findings import Finding, general
@@ -17,6 +17,7 @@ from vedette.messages import CameraSource
 from vedette.redaction import redact, split_credentials
 
 PANORAMA_MAX_STREAMS: Final = 8
+_SCHEMES: Final = frozenset({"rtsp", "rtsps", "http", "https", "file"})
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
 
@@ -141,7 +142,10 @@ def _given(node: PlacedNode, sources: Sequence[CameraSource], result: Cameras) -
 
 
 def _of_package(node: PlacedNode, result: Cameras) -> CameraAttachment | None:
-    """Return the camera that the defaults of its own package describe (streamUrl, username, password)."""
+    """Return the camera that the defaults of its own package describe (streamUrl, username, password).
+
+    ``subStreamUrl`` is an addition to Panorama's: the camera's small stream, with the same login.
+    """
     if node.interface is None:
         return None
     ports = {port.name: port.default for port in node.interface.inputs if isinstance(port, StringInputPort)}
@@ -150,7 +154,9 @@ def _of_package(node: PlacedNode, result: Cameras) -> CameraAttachment | None:
         return None
     user, password = ports.get("username", ""), ports.get("password", "")
     credentials = None if not user or "<" in user else (user, "" if "<" in password else password)
-    return _attachment(node.name, url, CameraSource(name=node.name), _launch(node), result, credentials)
+    small = ports.get("subStreamUrl", "").strip()
+    source = CameraSource(name=node.name, sub=None if not small or "<" in small else small)
+    return _attachment(node.name, url, source, _launch(node), result, credentials)
 
 
 def _attachment(
@@ -164,16 +170,42 @@ def _attachment(
     if not url and source.secret is None:
         result.findings.append(general("V055", f'camera "{name}": the address is empty'))
         return None
+    address = _address(name, url, result)
+    small = _address(name, source.sub, result) if source.sub else None
+    if address is None or (source.sub and small is None):
+        return None
+    credentials = address.login or credentials or (small.login if small else None)
+    if small is not None and small.login not in (None, credentials):
+        message = f'camera "{name}": its two streams have different logins'
+        result.findings.append(general("V055", message, "both take one login: give it once"))
+        return None
+    secret = source.secret
+    if credentials is not None:
+        secret = camera_secret_name(name, address.url, credentials[0])
+        held = {"Username": credentials[0], "Password": credentials[1], "StreamUrl": address.url}
+        result.secrets[secret] = {**held, "SubStreamUrl": small.url} if small else held
+    given = source.model_dump(exclude={"name", "url", "secret", "sub"})
+    sub = small.url if small else source.sub
+    return CameraAttachment(name=name, url=address.url, secret=secret, launch=launch, sub=sub, **given)
+
+
+class _Address(NamedTuple):
+    url: str
+    login: tuple[str, str] | None
+
+
+def _address(name: str, url: str, result: Cameras) -> _Address | None:
+    """Return an address without its login, and the login; None, and a finding, for one that cannot be used."""
     try:
         clean, user, password = split_credentials(url)
         port_is_good = "://" not in clean or _port_is_good(clean)
     except ValueError:
         clean, user, password, port_is_good = "", None, None, False
     scheme = _SCHEME.match(clean) if "://" in clean else None
-    if not port_is_good or (scheme is not None and scheme[1].lower() not in {"rtsp", "rtsps", "file"}):
+    if not port_is_good or (scheme is not None and scheme[1].lower() not in _SCHEMES):
         message = f'camera "{name}": {redact(url)[:120]} cannot be used'
         result.findings.append(
-            general("V055", message, "expected rtsp://HOST[:PORT]/PATH, rtsps://... or a video file")
+            general("V055", message, "expected rtsp://HOST[:PORT]/PATH, rtsps://, http:// or https://, or a video file")
         )
         return None
     if "@" in clean and "://" in clean and user is not None:
@@ -181,14 +213,7 @@ def _attachment(
         message = f'camera "{name}": {redact(url)[:120]} has "@" or "/" in its password or path'
         result.findings.append(general("V055", message, 'write "@" as %40 and "/" as %2F'))
         return None
-    if user is not None:
-        credentials = (user, password or "")
-    secret = source.secret
-    if credentials is not None:
-        secret = camera_secret_name(name, clean, credentials[0])
-        result.secrets[secret] = {"Username": credentials[0], "Password": credentials[1], "StreamUrl": clean}
-    given = source.model_dump(exclude={"name", "url", "secret"})
-    return CameraAttachment(name=name, url=clean, secret=secret, launch=launch, **given)
+    return _Address(clean, None if user is None else (user, password or ""))
 
 
 def _port_is_good(url: str) -> bool:
