@@ -19,6 +19,7 @@ TOPICS_OF = {
     "vedette.ModelInference": {"vedette/model/*/status", "vedette/model/+/demand"},
     "vedette.Display": {
         "vedette/display/status",
+        "vedette/camera/*/demand",
         "vedette/camera/+/demand",
         "vedette/camera/+/status",
         "vedette/model/+/demand",

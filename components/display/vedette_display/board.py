@@ -8,9 +8,10 @@ from typing import Any
 
 from vedette import __version__
 from vedette.health import HealthBook, HealthDocument
+from vedette.messages import CameraSource, CameraStatus
 from vedette_display.gallery import Figures
 from vedette_display.machine import Machine, device_name
-from vedette_display.tiles import Tile, tiles_of
+from vedette_display.tiles import Tile, tiles_of, views_of
 
 
 class Board:
@@ -53,6 +54,16 @@ class Board:
             status = self._book.output(output_id)
         return None if status is None else status.socket
 
+    def camera(self, camera_id: str) -> CameraStatus | None:
+        """Return what was said last of a camera, or None when nothing is known of it."""
+        with self._lock:
+            return self._book.camera(camera_id)
+
+    def source(self, camera_id: str) -> CameraSource | None:
+        """Return where a camera's video comes from, or None when nobody wants it."""
+        with self._lock:
+            return self._book.source(camera_id)
+
     def number(self, output_id: str) -> int:
         """Return the number that stands for an output on the wire; it stays the same."""
         if output_id not in self._numbers:
@@ -76,6 +87,7 @@ class Board:
                 "viewers": viewers,
                 "health": document.model_dump(mode="json", by_alias=True, exclude_none=True),
                 "tiles": [self._tile(tile) for tile in tiles_of(document)],
+                "views": [self._tile(view) for view in views_of(document)],
                 "shown": {self.number(key): _rounded(value) for key, value in figures.items()},
             },
             separators=(",", ":"),

@@ -1,4 +1,4 @@
-"""``/outputs/<id>.mp4``: the next seconds of an output as a movie, sent while it is recorded."""
+"""``/outputs/<id>.mp4``, ``/cameras/<id>.mp4``: the next seconds as a movie, sent while it is recorded."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 RETRY_S: Final = 0.5
 POLL_S: Final = 0.1
 """How soon a viewer who asks for another size of a picture that does not move gets it."""
+LOCATE_S: Final = 0.3
+"""How often it is asked whether better pictures are elsewhere now."""
 CREDIT: Final = 2
 """One lease is kept while the next frame is awaited: see POLL_S."""
 
@@ -87,7 +89,7 @@ class Feed:
         """
         path = self._locate()
         if path is None:
-            raise RingError("no application tells where this output is")
+            raise RingError("nobody tells where its pictures are")
         # Not before somebody looks, and on the feed's own thread: OpenCV takes 29 MB and a moment.
         from vedette_display.overlay import Overlays
 
@@ -97,7 +99,12 @@ class Feed:
         try:
             self._say(logging.INFO, "connected")
             overlays, done, ready_mono_ns = Overlays(), set[Variant](), 0
+            asked_at = time.monotonic()
             while not self._stop.is_set():
+                if time.monotonic() - asked_at > LOCATE_S:
+                    asked_at = time.monotonic()
+                    if self._locate() not in (path, None):
+                        return
                 lease = reader.receive(POLL_S)
                 # The first frame is the last one there was, which may be old.
                 fresh = lease is not None and held is not None

@@ -39,11 +39,21 @@ class _Shown:
 
 
 class Gallery:
-    """Lives on the event loop; feeds deliver into it from their threads."""
+    """Lives on the event loop; feeds deliver into it from their threads.
 
-    def __init__(self, locate: Callable[[str], str | None]) -> None:
+    ``locate`` tells where an output's ring is; ``look`` is told what somebody looks at, and what for, and returns what
+    ends it.
+    """
+
+    def __init__(
+        self,
+        locate: Callable[[str], str | None],
+        look: Callable[[str, str], Callable[[], None]] = lambda _output_id, _purpose: lambda: None,
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._locate = locate
+        self._look = look
+        self._looks: dict[int, Callable[[], None]] = {}
         self._flows: dict[str, tuple[Flow, ...]] = {}
         self._feeds: dict[str, Feed] = {}
         self._ending: list[Feed] = []
@@ -53,9 +63,10 @@ class Gallery:
         self.encoded = 0
         """Pictures encoded since start."""
 
-    def attach(self, flow: Flow) -> None:
+    def attach(self, flow: Flow, purpose: str = "page") -> None:
         """Start to show ``flow.output_id`` to its viewer, at once with the last picture there was."""
         output_id = flow.output_id
+        self._looks[id(flow)] = self._look(output_id, purpose)
         self._flows[output_id] = (*self._flows.get(output_id, ()), flow)
         last = self._latest.get((output_id, flow.variant)) or self._kept.get(output_id)
         if last is not None:
@@ -72,6 +83,8 @@ class Gallery:
     def detach(self, flow: Flow) -> None:
         """Stop showing; without a viewer left the output is not read any more."""
         output_id = flow.output_id
+        if end := self._looks.pop(id(flow), None):
+            end()
         left = tuple(other for other in self._flows.get(output_id, ()) if other is not flow)
         if shown := self._shown.get(output_id):
             shown.drawn.pop(id(flow), None)

@@ -19,6 +19,7 @@ from vedette.messages.display import ShownOutput
 from vedette_display.access import Access, load_key, names_of_this_device
 from vedette_display.application_log import ComponentLogs
 from vedette_display.board import Board
+from vedette_display.camera_views import CameraViews, camera_of, view_of
 from vedette_display.certificate import CertificateError, load_context, own_certificate
 from vedette_display.configuration import ConfigurationError, DisplayConfiguration, read
 from vedette_display.controls import Controls
@@ -128,24 +129,40 @@ class _Display:
         loop = asyncio.get_running_loop()
         board = Board(lambda: _set(loop, changed))
         threading.Thread(target=self._wait, args=(loop, stopped), name="stop", daemon=True).start()
-        gallery = Gallery(board.locate)
+        views = CameraViews(self._bus, board.camera, board.source)
+        gallery = Gallery(
+            lambda name: board.locate(name) if camera_of(name) is None else views.locate(name), views.look
+        )
         history = History()
         # The folders of all components' work lie side by side, on every nucleus.
         encoders = Encoders(self._configuration.encoder)
         encoders.start()
-        videos = VideoFeeds(board.locate, encoders)
+        videos = VideoFeeds(
+            lambda name: board.locate(name) if camera_of(name) is None else views.locate_steadily(name), encoders
+        )
         recorder = self._recorder(videos, board.device)
         uploader = None if recorder is None else self._uploader(recorder.shelf, board.device)
         uploads = self._uploads(videos, board.device)
         reports = Reports(board, history, ComponentLogs(Path.cwd().parent), recorder.shelf if recorder else None)
         controls = Controls(self._bus, board.document, device_name(), stop=self._stop)
-        streams = await asyncio.to_thread(self._streams, videos)
+        streams = await asyncio.to_thread(self._streams, videos, views)
         server = Server(
-            sock, self._access, board, gallery, Site(), reports, controls, videos, streams.addresses, tls=self._tls
+            sock,
+            self._access,
+            board,
+            gallery,
+            Site(),
+            reports,
+            controls,
+            videos,
+            streams.addresses,
+            views,
+            tls=self._tls,
         )
         screen = None if self._configuration.screen == "off" else self._screen()
         ownership = Ownership(self._configuration.screen_application)
         subscriptions = [self._bus.subscribe(topic, board.heard) for topic in TOPIC_FILTERS]
+        views.start()
         await server.start()
         tell = asyncio.create_task(_tell(server, changed))
         try:
@@ -153,7 +170,8 @@ class _Display:
                 began = time.monotonic()
                 document = board.document()
                 history.sample(document, gallery.figures())
-                streams.serve(output.output_id for output in document.outputs)
+                cameras = [view_of(camera.camera_id) for camera in document.cameras]
+                streams.serve([*(output.output_id for output in document.outputs), *cameras])
                 if uploads is not None:
                     uploads.follow((o.output_id, o.instance, o.port, o.stream) for o in document.outputs)
                 if recorder is not None:
@@ -168,6 +186,7 @@ class _Display:
             ends = [
                 gallery.close,
                 streams.stop,
+                views.stop,
                 *(other.stop for other in (screen, uploader, recorder, uploads) if other is not None),
             ]
             await asyncio.gather(*(asyncio.to_thread(end) for end in ends))
@@ -223,7 +242,7 @@ class _Display:
             return ScreenStatus(state="starting")
         return ScreenStatus(owner=owner, **report.model_dump(exclude={"driver"}))
 
-    def _streams(self, videos: VideoFeeds) -> Streams:
+    def _streams(self, videos: VideoFeeds, views: CameraViews) -> Streams:
         """Return the RTSP server, started; a port that cannot be had costs the streams, not the page."""
         configuration = self._configuration
         # `auto` is this machine alone; only whoever says `on` opens a port to the network.
@@ -237,6 +256,7 @@ class _Display:
             places,
             _host(configuration) if beyond else LOOPBACK,
             password_of(self._key) if beyond else None,
+            views.look,
         )
         try:
             streams.start()

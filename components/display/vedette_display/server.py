@@ -1,18 +1,20 @@
 """Page, WebSocket and pictures on one port."""
 
 import asyncio
+import contextlib
 import errno
 import json
 import logging
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 from typing import Final
 
 from vedette_display.access import Access
 from vedette_display.board import Board
+from vedette_display.camera_views import CameraViews, camera_of, view_of
 from vedette_display.clips import ClipOrder, clip, clip_head
 from vedette_display.controls import Controls
 from vedette_display.gallery import Gallery
@@ -43,6 +45,8 @@ MAX_CONNECTIONS: Final = 96
 PORTS_TRIED: Final = 20
 NEXT_PICTURE_S: Final = 60.0
 _OUTPUTS: Final = "/outputs/"
+_CAMERAS: Final = "/cameras/"
+_PICTURES: Final = (_OUTPUTS, _CAMERAS)
 _RECORDINGS: Final = "/recordings/"
 _TLS_RECORD: Final = 0x16
 _FULL_S: Final = 0.2
@@ -88,6 +92,7 @@ class Server:
         controls: Controls,
         videos: VideoFeeds,
         addresses: Callable[[], dict[str, Address]],
+        views: CameraViews,
         *,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -96,6 +101,7 @@ class Server:
         self._controls = controls
         self._videos = videos
         self._addresses = addresses
+        self._views = views
         self._tls = tls
         self._access = access
         self._board = board
@@ -193,10 +199,10 @@ class Server:
                 )
             else:
                 self._access.check_look(request)
-                if request.path.startswith(_OUTPUTS) and request.path.endswith(".mjpg"):
+                if request.path.startswith(_PICTURES) and request.path.endswith(".mjpg"):
                     await self._stream(request, writer)
                     return
-                if request.path.startswith(_OUTPUTS) and request.path.endswith(".mp4"):
+                if request.path.startswith(_PICTURES) and request.path.endswith(".mp4"):
                     await self._clip(request, writer)
                     return
                 answer = await self._answer(request)
@@ -226,19 +232,43 @@ class Server:
                 return await asyncio.to_thread(self._reports.logs)
             read = self._reports.log if request.path == "/api/log" else self._reports.log_text
             return await asyncio.to_thread(read, request)
-        if request.path.startswith(_OUTPUTS) and request.path.endswith(".jpg"):
-            return await still(self._gallery, self._known(request.path[len(_OUTPUTS) : -4]), request)
-        if request.path.startswith(_OUTPUTS) and request.path.endswith(".zip"):
-            return await self._snapshot(self._known(request.path[len(_OUTPUTS) : -4]))
+        if request.path.startswith(_PICTURES) and request.path.endswith(".jpg"):
+            output_id = self._known(request.path)
+            async with self._looking(output_id, "snapshot"):
+                response = await still(self._gallery, output_id, request)
+                return self._with_stream(response, output_id)
+        if request.path.startswith(_PICTURES) and request.path.endswith(".zip"):
+            return await self._snapshot(self._known(request.path))
         return self._site.respond(request)
+
+    @contextlib.asynccontextmanager
+    async def _looking(self, output_id: str, purpose: str) -> AsyncIterator[None]:
+        """Keep a camera's main stream open for the while, and begin when it is there; of an output nothing is done."""
+        end = self._views.look(output_id, purpose)
+        try:
+            if camera_of(output_id) is not None:
+                await self._views.ready(output_id)
+            yield
+        finally:
+            end()
+
+    def _with_stream(self, response: Response, output_id: str) -> Response:
+        """Return an answer that says which of a camera's streams it shows."""
+        if camera_of(output_id) is None:
+            return response
+        return response._replace(headers=(*response.headers, ("X-Vedette-Stream", self._views.stream(output_id))))
 
     async def _snapshot(self, output_id: str) -> Response:
         # Not before somebody asks: OpenCV takes 29 MB.
         from vedette_display.snapshot import snapshot
 
-        path = self._board.locate(output_id) or ""
+        camera_id = camera_of(output_id)
         try:
-            body = await asyncio.to_thread(snapshot, path, output_id, self._board.document(), self._board.device)
+            async with self._looking(output_id, "snapshot"):
+                path = (self._board.locate(output_id) if camera_id is None else self._views.locate(output_id)) or ""
+                body = await asyncio.to_thread(
+                    snapshot, path, output_id, self._board.document(), self._board.device, camera_id
+                )
         except PictureError as error:
             raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}. The page at / says why.") from error
         name = "".join(char if char.isalnum() or char in "-_." else "-" for char in output_id)
@@ -247,21 +277,22 @@ class Server:
         return Response(HTTPStatus.OK, "application/zip", body, (save,))
 
     async def _clip(self, request: Request, writer: asyncio.StreamWriter) -> None:
-        output_id = self._known(request.path[len(_OUTPUTS) : -4])
+        output_id = self._known(request.path)
         order = ClipOrder(request)
         head = encode_head(clip_head(output_id, order.seconds), safe_host(request.headers.get("host", "")), None)
         if request.method == "HEAD":
             writer.write(head)
             return
-        parts = clip(self._videos, output_id, order)
-        try:
-            async for data in parts:
-                # After the first bytes are there: before, an error can still be told.
-                writer.write(head + data)
-                head = b""
-                await asyncio.wait_for(writer.drain(), DRAIN_S)
-        finally:
-            await parts.aclose()  # type: ignore[attr-defined]
+        async with self._looking(output_id, "clip"):
+            parts = clip(self._videos, output_id, order)
+            try:
+                async for data in parts:
+                    # After the first bytes are there: before, an error can still be told.
+                    writer.write(head + data)
+                    head = b""
+                    await asyncio.wait_for(writer.drain(), DRAIN_S)
+            finally:
+                await parts.aclose()  # type: ignore[attr-defined]
 
     async def _view(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes, *, controls: bool
@@ -277,7 +308,7 @@ class Server:
             self.viewers.discard(viewer)
 
     async def _stream(self, request: Request, writer: asyncio.StreamWriter) -> None:
-        output_id = self._known(request.path[len(_OUTPUTS) : -5])
+        output_id = self._known(request.path)
         variant = variant_of(request)
         writer.write(encode_head(multipart_head(), safe_host(request.headers.get("host", "")), None))
         if request.method == "HEAD":
@@ -291,12 +322,30 @@ class Server:
         finally:
             await pictures.aclose()  # type: ignore[attr-defined]
 
-    def _known(self, output_id: str) -> str:
+    def _known(self, path: str) -> str:
+        """Return the output, or the camera's view, that a path below /outputs/ or /cameras/ names.
+
+        :raises HttpError: when there is none of that name.
+        """
+        output_id = path[: path.rindex(".")].removeprefix(_OUTPUTS)
+        if path.startswith(_CAMERAS):
+            return self._known_view(output_id.removeprefix(_CAMERAS))
         if self._board.locate(output_id) is None:
             known = [output.output_id for output in self._board.document().outputs]
             listed = ", ".join(known) if known else "none"
             raise HttpError(HTTPStatus.NOT_FOUND, f"There is no output {output_id!r}. Outputs now: {listed}.")
         return output_id
+
+    def _known_view(self, name: str) -> str:
+        """Return the view of a camera by its id or its name."""
+        cameras = self._board.document().cameras
+        found = next((each for each in cameras if each.camera_id == name), None) or next(
+            (each for each in cameras if each.name == name), None
+        )
+        if found is None:
+            listed = ", ".join(each.name for each in cameras) if cameras else "none"
+            raise HttpError(HTTPStatus.NOT_FOUND, f"There is no camera {name!r}. Cameras now: {listed}.")
+        return view_of(found.camera_id)
 
 
 class _Moved(Exception):

@@ -20,10 +20,10 @@ _QUALITY: Final = 92
 _WHOLE: Final = 1 << 16
 
 
-def snapshot(path: str, output_id: str, document: HealthDocument, device: str) -> bytes:
+def snapshot(path: str, output_id: str, document: HealthDocument, device: str, camera_id: str | None = None) -> bytes:
     """Return the ZIP: ``annotated.jpg``, ``frame.png`` (as the application put it) and ``snapshot.json``.
 
-    Blocking. ``path``: the ring's socket.
+    Blocking. ``path``: the ring's socket. ``camera_id``: it is a camera's own picture, ``picture.jpg`` then.
 
     :raises PictureError: when no new frame comes within ``WAIT_S``.
     """
@@ -49,10 +49,12 @@ def snapshot(path: str, output_id: str, document: HealthDocument, device: str) -
     raw = _encoded(".png", frame, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     draw(frame, overlays)
     files = {
-        "annotated.jpg": _encoded(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]),
+        "annotated.jpg" if camera_id is None else "picture.jpg": _encoded(
+            ".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
+        ),
         "frame.png": raw,
         "snapshot.json": json.dumps(
-            _facts(output_id, document, device, header.capture_wall_ns, frame.shape[:2], overlays), indent=2
+            _facts(output_id, document, device, header.capture_wall_ns, frame.shape[:2], overlays, camera_id), indent=2
         ).encode(),
     }
     file = io.BytesIO()
@@ -70,10 +72,12 @@ def _facts(
     captured_wall_ns: int,
     size: tuple[int, ...],
     overlays: Overlays,
+    camera_id: str | None,
 ) -> dict[str, Any]:
     output = next((each for each in document.outputs if each.output_id == output_id), None)
     application = next((each for each in document.applications if output and each.instance == output.instance), None)
-    camera = next((each for each in document.cameras if output and each.camera_id == output.camera_id), None)
+    wanted = output.camera_id if output else camera_id
+    camera = next((each for each in document.cameras if each.camera_id == wanted), None)
     return {
         "schema": "vedette.snapshot/1",
         "device": device,

@@ -1,4 +1,4 @@
-"""``/outputs/<id>.jpg`` and ``.mjpg``: annotated pictures for curl, VLC and Home Assistant."""
+"""``/outputs/<id>.jpg`` and ``.mjpg``, ``/cameras/<id>.jpg`` and ``.mjpg``: for curl, VLC and Home Assistant."""
 
 import asyncio
 import time
@@ -26,7 +26,7 @@ class Stills:
 
     async def pictures(self, timeout_s: float) -> AsyncIterator[Picture]:
         """Yield new pictures, each when the one before has been taken; end after ``timeout_s`` without one."""
-        self._gallery.attach(self._flow)
+        self._gallery.attach(self._flow, "snapshot")
         try:
             while True:
                 try:

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from vedette.rtsp_server import H264, LiveMount, Login, StreamServer, access_unit
+from vedette_display.camera_views import camera_of
 from vedette_display.encoders import CLOCK_HZ, AccessUnit
 from vedette_display.video import VideoFeeds, VideoVariant
 
@@ -25,9 +26,14 @@ PORTS_TRIED: Final = 20
 PLAIN: Final = "plain"
 CLEAR: Final = "rtsp"
 SECURE: Final = "rtsps"
+CAMERAS: Final = "camera"
+"""Below it are the cameras' own pictures. An application of that name has its outputs there as well."""
 LINGER_S: Final = 2.0
 """How long an encoder goes on for nobody: players ask what there is, hang up, and come back to play."""
 _NS: Final = 1_000_000_000
+
+
+Look = Callable[[str, str], Callable[[], None]]
 
 
 class Address(NamedTuple):
@@ -54,13 +60,22 @@ def password_of(key: str) -> str:
 
 
 class Streams:
-    """Serves the outputs it is told of.
+    """Serves the outputs and camera views it is told of.
 
-    ``host``: as others name this device. ``password``: None lets everybody look who reaches the port.
+    ``look`` is told what somebody plays, and returns what ends it. ``host``: as others name this device.
+    ``password``: None lets everybody look who reaches the port.
     """
 
-    def __init__(self, feeds: VideoFeeds, places: Places, host: str, password: str | None) -> None:
+    def __init__(
+        self,
+        feeds: VideoFeeds,
+        places: Places,
+        host: str,
+        password: str | None,
+        look: Look = lambda _output_id, _purpose: lambda: None,
+    ) -> None:
         self._feeds = feeds
+        self._look = look
         self._places = places
         self._host = f"[{host}]" if ":" in host else host
         self._password = password
@@ -114,7 +129,7 @@ class Streams:
         self._mounts.clear()
 
     def serve(self, output_ids: Iterable[str]) -> None:
-        """Serve these outputs and no others; called every second, does nothing when nothing has changed."""
+        """Serve these outputs and camera views, no others; called every second, mostly does nothing."""
         if self._server is None:
             return
         wanted = set(output_ids)
@@ -124,10 +139,10 @@ class Streams:
                 mount.end()
         for output_id in sorted(wanted - self._mounts.keys()):
             path = self._path(output_id)
-            mounts = [
-                _Mount(path, output_id, VideoVariant(), self._feeds),
-                _Mount(f"{path}/{PLAIN}", output_id, VideoVariant(overlays=False), self._feeds),
-            ]
+            mounts = [_Mount(path, output_id, VideoVariant(), self._feeds, self._look)]
+            if camera_of(output_id) is None:
+                plain = VideoVariant(overlays=False)
+                mounts.append(_Mount(f"{path}/{PLAIN}", output_id, plain, self._feeds, self._look))
             for mount in mounts:
                 self._server.add(mount.path, mount.mount)
             self._mounts[output_id] = mounts
@@ -135,7 +150,13 @@ class Streams:
     def addresses(self) -> dict[str, Address]:
         """Return where each output can be played, with user and password: for whoever holds the page's key alone."""
         return {
-            output_id: Address(*(self._address(scheme, mount) for scheme in (CLEAR, SECURE) for mount in mounts))
+            output_id: Address(
+                *(
+                    self._address(scheme, mount)
+                    for scheme in (CLEAR, SECURE)
+                    for mount in (mounts[0], mounts[-1])
+                )
+            )
             for output_id, mounts in self._mounts.items()
         }
 
@@ -151,6 +172,10 @@ class Streams:
 
     def _path(self, output_id: str) -> str:
         """Return ``<instance>/<stream>``, with the port between where that is another output's; it stays the same."""
+        if output_id not in self._paths and (camera_id := camera_of(output_id)) is not None:
+            # The id of a camera changes with its definition, its name does not.
+            short = f"{CAMERAS}/{camera_id[:-9] or camera_id}"
+            self._paths[output_id] = f"{CAMERAS}/{camera_id}" if short in self._paths.values() else short
         if output_id not in self._paths:
             instance, port, stream = output_id.rsplit(".", 2)
             short = f"{instance}/{stream}"
@@ -162,11 +187,12 @@ class Streams:
 class _Mount:
     """One output in one variant: its feed runs while somebody plays it."""
 
-    def __init__(self, path: str, output_id: str, variant: VideoVariant, feeds: VideoFeeds) -> None:
+    def __init__(self, path: str, output_id: str, variant: VideoVariant, feeds: VideoFeeds, look: Look) -> None:
         self.path = path
         self._output_id = output_id
         self._variant = variant
         self._feeds = feeds
+        self._look = look
         self._detach: Callable[[], None] | None = None
         self.mount = LiveMount(H264, watched=self._watched, key_wanted=self._key_wanted, linger_s=LINGER_S)
 
@@ -180,7 +206,14 @@ class _Mount:
         if not watched:
             self.end()
         elif self._detach is None:
-            self._detach = self._feeds.attach(self._output_id, self._variant, self._publish)
+            look_away = self._look(self._output_id, "stream")
+            detach = self._feeds.attach(self._output_id, self._variant, self._publish)
+
+            def end() -> None:
+                detach()
+                look_away()
+
+            self._detach = end
 
     def _key_wanted(self) -> None:
         self._feeds.want_key(self._output_id, self._variant)

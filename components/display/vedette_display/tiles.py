@@ -19,7 +19,8 @@ from vedette.health import (
 )
 from vedette.health.conditions import OUTPUTS, describe
 from vedette.health.document import Part
-from vedette.messages import ApplicationState, ModelState
+from vedette.messages import ApplicationState, CameraState, ModelState
+from vedette_display.camera_views import view_of
 
 
 class Tile(BaseModel):
@@ -62,6 +63,24 @@ def tiles_of(document: HealthDocument) -> list[Tile]:
             tile_id = f"camera/{camera.name}"
             tiles.setdefault(tile_id, _tile(tile_id, camera, "camera", camera.name, camera_id=camera.camera_id))
     return sorted(tiles.values(), key=lambda tile: (tile.instance, tile.name, tile.id))
+
+
+def views_of(document: HealthDocument) -> list[Tile]:
+    """Return a tile for each camera that shows its own pictures, which no application has drawn on."""
+    views = []
+    for camera in document.cameras:
+        part: Part = camera
+        ages = [camera.last_frame_age_s]
+        if camera.main is not None and camera.stream == "sub":
+            ages.append(camera.main.last_frame_age_s)
+            if camera.state == CameraState.PAUSED.value:
+                # No application wants its small stream: the main one can be looked at all the same.
+                part = camera.main
+        view = view_of(camera.camera_id)
+        age_s = min((age for age in ages if age is not None), default=None)
+        tile = _tile(view, part, "camera", camera.name, camera_id=camera.camera_id, output_id=view, picture_age_s=age_s)
+        views.append(tile)
+    return views
 
 
 def _output_tile(

@@ -27,6 +27,8 @@ LEAST_KEY_S: Final = 0.5
 MAX_FPS: Final = 30.0
 POLL_S: Final = 0.1
 RETRY_S: Final = 0.5
+LOCATE_S: Final = 0.3
+"""How often it is asked whether better pictures are elsewhere now."""
 STANDING_S: Final = 1.0
 """A picture that does not change is sent again after so long: players give up on a stream that says nothing."""
 
@@ -114,13 +116,18 @@ class VideoFeed:
     def _run_once(self) -> None:
         path = self._locate()
         if path is None:
-            raise RingError("no application tells where this output is")
+            raise RingError("nobody tells where its pictures are")
         reader = RingReader(connect(path), 2)
         encoder: Encoder | None = None
         held: Lease | None = None
         sent_at = 0.0
+        asked_at = time.monotonic()
         try:
             while self._sinks:
+                if time.monotonic() - asked_at > LOCATE_S:
+                    asked_at = time.monotonic()
+                    if self._locate() not in (path, None):
+                        return
                 lease = reader.receive(POLL_S)
                 now = time.monotonic()
                 if lease is not None:

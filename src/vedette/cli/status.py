@@ -87,6 +87,21 @@ def render(instance: Instance, health: HealthDocument, page: str | None = None, 
             for c in health.cameras
         ],
     )
+    two = [(camera, camera.main) for camera in health.cameras if camera.main is not None]
+    if two:
+        lines += table(
+            ("MAIN STREAM", "STATE", "SIZE", "FPS", "OPEN FOR"),
+            [
+                (
+                    camera.name,
+                    main.words if camera.stream == "sub" else "in use, there is no small one",
+                    f"{main.width}x{main.height}" if main.width else "-",
+                    number(main.fps, 1),
+                    ", ".join(main.wanted_for) or "-",
+                )
+                for camera, main in two
+            ],
+        )
     lines += table(
         ("MODEL", "STATE", "CALLS/S", "LATENCY"),
         [(m.name, m.words, number(m.calls_per_s, 1), number(m.latency_ms, 1, " ms")) for m in health.models],

@@ -37,6 +37,7 @@ from vedette.messages import (
     ApplicationState,
     ApplicationStatus,
     CameraDemand,
+    CameraSource,
     CameraStatus,
     DeploymentStatus,
     DisplayStatus,
@@ -181,6 +182,16 @@ class HealthBook:
             network=None if self._monitor is None else self._monitor.message.network,
         )
 
+    def camera(self, camera_id: str) -> CameraStatus | None:
+        """Return the newest status of a camera, or None when none is fresh."""
+        now = self._monotonic()
+        return self._cameras.heard[camera_id].message if self._cameras.fresh(camera_id, now) else None
+
+    def source(self, camera_id: str) -> CameraSource | None:
+        """Return where a camera's video comes from, as somebody demands it; None when nobody does."""
+        found = (e.message.source for e in self._camera_demands.heard.values())
+        return next((source for source in found if source.camera_id == camera_id), None)
+
     def output(self, output_id: str) -> OutputStatus | None:
         """Return the newest status of an output, or None when it is forgotten."""
         entry = self._outputs.heard.get(output_id)
@@ -201,7 +212,7 @@ class HealthBook:
                 self._cameras.put(camera.camera_id, camera, now)
             case ("camera", "demand"):
                 demand = CameraDemand.model_validate_json(payload)
-                key = f"{demand.source.camera_id} {demand.instance} {demand.node}"
+                key = f"{demand.source.camera_id} {demand.instance} {demand.node} {demand.main}"
                 self._camera_demands.put(key, demand, now)
             case ("model", "status"):
                 model = ModelStatus.model_validate_json(payload)
@@ -260,7 +271,8 @@ class HealthBook:
         demands = [e.message for e in self._camera_demands.heard.values() if e.message.wanted]
         wishes = [e.message for e in self._model_demands.heard.values() if e.message.wanted]
 
-        spoken = {d.instance for d in demands} | {w.instance for w in wishes}
+        # Who wants a main stream only looks: that is no application, or one that wants the other stream as well.
+        spoken = {d.instance for d in demands if not d.main} | {w.instance for w in wishes}
         spoken |= {e.message.instance for k, e in self._outputs.heard.items() if self._outputs.fresh(k, now)}
         self._applications.know(spoken, now)
         _keep(self._applications, {k for k in self._applications.heard if self._keep_application(k, spoken, now)})

@@ -117,6 +117,11 @@ CAMERAS: Final[Mapping[CameraState, Condition]] = {
     CameraState.PAUSED: Condition("paused", "Paused", Severity.INFO, detail="The application does not want it now"),
     CameraState.FAILED: Condition("failed", "The camera's worker failed", Severity.ERROR, "Log", "vedette logs"),
 }  # fmt: skip
+MAIN_CLOSED: Final = Condition("closed", "Closed", Severity.INFO, detail="Opened when somebody looks")
+MAIN_BARRED: Final = Condition("not opened", "The main stream is not opened", Severity.WARNING, *_TEST)
+SUB_MISSING: Final = Condition(
+    "no small stream", "Applications get the main stream", Severity.WARNING, "Edit camera", _TEST[1]
+)
 
 CAMERA_SILENT: Final = Condition(
     "not reporting", "Nothing is heard of camera {camera}", Severity.ERROR, "Log", "vedette logs",

@@ -31,8 +31,24 @@ class Part(BaseModel):
     state_age_s: float = Field(default=0.0, description="since when the state lasts")
 
 
+class MainStreamHealth(Part):
+    """The main stream of a camera whose small one applications get; opened on demand."""
+
+    url: str = Field(default="", description="without credentials")
+    next_try_s: float | None = None
+    width: int | None = Field(default=None, description="pixels, as delivered")
+    height: int | None = None
+    source_width: int | None = Field(default=None, description="pixels, as sent by the camera")
+    source_height: int | None = None
+    codec: str | None = None
+    fps: float | None = None
+    last_frame_age_s: float | None = None
+    wanted_for: list[str] = Field(default_factory=list, description="why it is open: page, snapshot, clip, stream, ...")
+    opened: int = Field(default=0, description="how often it was opened since the component started")
+
+
 class CameraHealth(Part):
-    """One camera."""
+    """One camera: the stream that applications get."""
 
     camera_id: str
     name: str
@@ -50,6 +66,9 @@ class CameraHealth(Part):
     reconnects: int = 0
     last_frame_age_s: float | None = None
     users: list[str] = Field(default_factory=list, description="application instances")
+    stream: Literal["main", "sub"] = Field(default="main", description="which of its streams applications get")
+    warning: str = Field(default="", description="why they get another one than they should; else empty")
+    main: MainStreamHealth | None = Field(default=None, description="cameras with a small stream only")
 
 
 class ModelHealth(Part):

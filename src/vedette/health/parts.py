@@ -10,6 +10,8 @@ from vedette.health.conditions import (
     CAMERA_SILENT,
     CAMERAS,
     DEPLOYMENTS,
+    MAIN_BARRED,
+    MAIN_CLOSED,
     MODEL_SILENT,
     MODELS,
     OUTPUTS,
@@ -26,6 +28,7 @@ from vedette.health.document import (
     ApplicationHealth,
     CameraHealth,
     DeploymentHealth,
+    MainStreamHealth,
     ModelHealth,
     OutputHealth,
     UploadHealth,
@@ -37,6 +40,7 @@ from vedette.messages import (
     CameraState,
     CameraStatus,
     DeploymentStatus,
+    MainStreamStatus,
     ModelStatus,
     OutputStatus,
 )
@@ -125,10 +129,41 @@ def camera_part(heard: HeardCamera, *, silence_s: float, wall: float) -> CameraH
         **status.model_dump(
             include={
                 "camera_id", "name", "url", "width", "height", "source_width", "source_height", "codec", "fps",
-                "frames", "dropped", "decode_errors", "reconnects", "users",
+                "frames", "dropped", "decode_errors", "reconnects", "users", "stream", "warning",
             }
         ),
+        main=None if status.main is None else _main_part(status.name, status.main, silence_s=silence_s, wall=wall),
     )  # fmt: skip
+
+
+def _main_part(camera: str, status: MainStreamStatus, *, silence_s: float, wall: float) -> MainStreamHealth:
+    """Return how the main stream does. Whatever is wrong with it costs applications nothing: a warning at most."""
+    age_s = max(0.0, wall - status.since)
+    picture_age_s = _age(status.last_frame_at, wall)
+    facts: dict[str, object] = {
+        "camera": camera,
+        "picture_age_s": round(age_s if picture_age_s is None else picture_age_s),
+    }
+    if status.codec:
+        facts["codec"] = status.codec
+    if path := urlsplit(status.url).path:
+        facts["path"] = path
+    next_try_s = _left(status.next_try_s, silence_s)
+    barred = status.state is CameraState.PAUSED and bool(status.detail)
+    condition = MAIN_BARRED if barred else MAIN_CLOSED if status.state is CameraState.PAUSED else CAMERAS[status.state]
+    words = describe(condition, facts, age_s=age_s, detail=status.detail, retry_s=next_try_s)
+    if words.severity is Severity.ERROR:
+        words = words._replace(severity=Severity.WARNING)
+    return MainStreamHealth(
+        **_said(words),
+        state=status.state.value,
+        state_age_s=round(age_s, 1),
+        next_try_s=next_try_s,
+        last_frame_age_s=picture_age_s,
+        **status.model_dump(
+            include={"url", "width", "height", "source_width", "source_height", "codec", "fps", "wanted_for", "opened"}
+        ),
+    )
 
 
 def silent_camera(

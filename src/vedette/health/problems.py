@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from vedette.health.conditions import COMPONENTS, Severity, describe
+from vedette.health.conditions import COMPONENTS, SUB_MISSING, Severity, describe
 from vedette.health.document import (
     ApplicationHealth,
     CameraHealth,
@@ -38,6 +38,7 @@ def find_problems(
     if deployment is not None:
         found.append(_problem(deployment, "deployment", deployment.name or "update", deployment.deployment_id))
     found += [_problem(part, "camera", part.name, part.camera_id) for part in cameras]
+    found += [problem for part in cameras for problem in _of_streams(part)]
     found += [_problem(part, "model", part.name, part.model_id) for part in models]
     found += [
         _problem(part, "application", part.instance, part.instance)
@@ -101,6 +102,29 @@ def _problem(part: Part, kind: str, subject: str, subject_id: str) -> Problem:
             "hint": part.hint,
         }
     )
+
+
+def _of_streams(camera: CameraHealth) -> list[Problem]:
+    """Return what is wrong with a camera's main stream, unless the whole camera has the same trouble."""
+    found = []
+    if camera.warning:
+        words = describe(SUB_MISSING, {"camera": camera.name}, age_s=0.0, detail=camera.warning)
+        found.append(
+            Problem(
+                severity=words.severity,
+                kind="camera",
+                subject=camera.name,
+                subject_id=camera.camera_id,
+                words=words.short,
+                title=words.title,
+                detail=words.detail,
+                hint=words.hint,
+            )
+        )
+    main = camera.main
+    if main is not None and main.wanted_for and camera.severity.rank < Severity.WARNING.rank:
+        found.append(_problem(main, "camera", f"{camera.name}, main stream", camera.camera_id))
+    return found
 
 
 def _of_component(component: ComponentHealth) -> Problem:

@@ -37,6 +37,7 @@ export class CameraPage {
     this.cameraId = cameraId;
     this.title = cameraId;
     this.cards = new Cards(actions);
+    this.own = element("section", { class: "grid own", "aria-label": "Its own picture" });
     this.tiles = element("section", { class: "grid", "aria-label": "Pictures it is in" });
     this.figures = new Figures("camera", cameraId);
     this.rate = new Chart("Frames a second", "fps", [{ key: "fps", label: "decoded" }], 1, 5);
@@ -46,7 +47,7 @@ export class CameraPage {
     this.heading = element("h1", {}, cameraId);
     this.root = element("div", { class: "page" },
       element("nav", { class: "crumbs", "aria-label": "Where" }, element("a", { class: "back", href: address("cameras") }, icon("back"), "Cameras"), this.heading),
-      element("div", { class: "page-main" }, this.tiles,
+      element("div", { class: "page-main" }, this.own, this.tiles,
         element("section", { class: "card charts", "aria-label": "Charts" }, this.rate.root, this.age.root, this.lost.root)),
       element("aside", { class: "panel", "aria-label": "Facts" }, this.sideContent));
   }
@@ -57,7 +58,8 @@ export class CameraPage {
   }
 
   /** @param {any} state */
-  show({ health }) {
+  show(state) {
+    const { health } = state;
     const camera = health.cameras.find((/** @type {any} */ c) => c.camera_id === this.cameraId);
     if (!camera) {
       keep(this.sideContent, [["gone", card(this.cameraId, "camera", element("p", {}, "No application wants this camera any more."))]]);
@@ -66,7 +68,12 @@ export class CameraPage {
     this.title = camera.name;
     this.heading.textContent = camera.name;
     const users = health.applications.filter((/** @type {any} */ a) => Object.values(a.cameras ?? {}).flat().includes(this.cameraId));
-    keep(this.sideContent, [["camera", this.cards.camera(camera, users)]]);
+    const view = (state.views ?? []).find((/** @type {any} */ v) => v.camera_id === this.cameraId);
+    keep(this.sideContent, [
+      ["camera", this.cards.camera(camera, users)],
+      ["main", camera.main && this.cards.mainStream(camera)],
+      ["save", view && this.cards.saveView(view, state.streams?.[view.output_id])],
+    ]);
   }
 
   /** Brings the charts up to date; once a second while the page is seen. */

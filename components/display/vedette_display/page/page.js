@@ -42,6 +42,8 @@ const serverNow = () => Date.now() + clockOffsetMs;
 
 link.addEventListener("state", (event) => {
   state = /** @type {CustomEvent} */ (event).detail;
+  // The cameras' own pictures are shown on their pages only; there the whole of one is worth its main stream.
+  state.shownTiles = [...state.tiles, ...(state.views ?? []).map((/** @type {any} */ view) => ({ ...view, view: true }))];
   clockOffsetMs = state.now_ms - Date.now();
   actions.allowed = state.controls;
   updateTiles();
@@ -62,7 +64,7 @@ link.addEventListener("open", () => refresh());
 link.addEventListener("lost", () => refresh());
 
 function updateTiles() {
-  const ids = new Set(state.tiles.map((/** @type {any} */ t) => t.id));
+  const ids = new Set(state.shownTiles.map((/** @type {any} */ t) => t.id));
   for (const [id, tile] of tiles) {
     if (!ids.has(id)) {
       sight.unobserve(tile.root);
@@ -72,7 +74,7 @@ function updateTiles() {
     }
   }
   byNumber.clear();
-  state.tiles.forEach((/** @type {any} */ data, /** @type {number} */ index) => {
+  state.shownTiles.forEach((/** @type {any} */ data, /** @type {number} */ index) => {
     let tile = tiles.get(data.id);
     if (!tile) {
       tile = new Tile(data);
@@ -92,10 +94,16 @@ function place() {
   /** @type {Map<Element, Element[]>} */
   const homes = new Map([[grid, []]]);
   if (page?.tiles) homes.set(page.tiles, []);
-  for (const { id } of state.tiles) {
+  if (page?.own) homes.set(page.own, []);
+  for (const { id } of state.shownTiles) {
     const tile = tiles.get(id);
     if (!tile || tile === opened) continue;
-    const home = page?.tiles && page.holds(tile.data) ? page.tiles : grid;
+    const held = page?.tiles && page.holds(tile.data);
+    if (tile.data.view && !(held && page.own)) {
+      tile.root.remove();
+      continue;
+    }
+    const home = held ? (tile.data.view ? page.own : page.tiles) : grid;
     homes.get(home)?.push(tile.root);
   }
   for (const [home, order] of homes) {
@@ -107,7 +115,7 @@ function place() {
     }
     /** @type {HTMLElement} */ (home).dataset.count = String(order.length);
   }
-  $("empty").hidden = tiles.size > 0 || Boolean(page) || Boolean(opened);
+  $("empty").hidden = state.tiles.length > 0 || Boolean(page) || Boolean(opened);
 }
 
 function updateBar() {

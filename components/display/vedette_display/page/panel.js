@@ -29,7 +29,8 @@ export class Panel {
       ["performance", this.cards.performance(shown, output, application, state.link)],
       ["camera", camera && this.cards.camera(camera, application ? [application] : [], { link: true })],
       ...modelsOf(application, health).map(({ node, model }) => /** @type {[string, Element]} */ ([`model ${node}`, this.cards.model(node, model)])),
-      ["save", output && this.cards.save(output, state.streams?.[output.output_id])],
+      ["main", camera?.main && this.cards.mainStream(camera)],
+      ["save", output ? this.cards.save(output, state.streams?.[output.output_id]) : tile.view && this.cards.saveView(tile, state.streams?.[tile.output_id ?? ""])],
     ]);
   }
 }
@@ -92,6 +93,40 @@ export class Cards {
       element("p", { class: "note" }, "Snapshot: the annotated picture, the raw frame and the facts as JSON. Clip: MP4, ready when it has been recorded."),
       ...played("In ffmpeg, GStreamer or a recorder that knows TLS, with overlays and without:", stream?.secure, stream?.secure_plain),
       ...played("In VLC, ffmpeg or a recorder, with overlays and without:", stream?.annotated, stream?.plain));
+  }
+
+  /** What can be kept of a camera's own picture. @param {any} view @param {{annotated: string}|undefined} stream */
+  saveView(view, stream) {
+    const path = `cameras/${encodeURIComponent(view.camera_id)}`;
+    return card("Save and watch elsewhere", "save",
+      element("p", { class: "actions" },
+        element("a", { class: "action", href: `${path}.zip`, download: "" }, icon("snapshot"), "Snapshot (ZIP)"),
+        ...[10, 30].map((seconds) => element("a", { class: "action", href: `${path}.mp4?seconds=${seconds}`, download: "" }, icon("clip"), `Clip, next ${seconds} s`))),
+      element("p", { class: "note" }, "The camera's own picture, without what applications draw, as large as it can be had."),
+      stream ? element("p", { class: "note" }, "In VLC, ffmpeg or a recorder:") : null,
+      stream ? commandLine(stream.annotated) : null);
+  }
+
+  /** Which stream of a camera is open, and why. @param {any} c */
+  mainStream(c) {
+    const { main } = c;
+    if (c.stream === "main") {
+      return card("Streams", "streams", element("div", { class: "trouble" },
+        element("p", { class: "trouble-title" }, "Applications get the main stream"), element("p", {}, c.warning)));
+    }
+    const size = main.width ? `${main.width} × ${main.height}` : "";
+    const open = main.state !== "paused";
+    return card("Main stream", "streams",
+      condition(main, main.state === "live" ? `live ${age(main.state_age_s)}` : main.words),
+      this.trouble(main),
+      facts([
+        ["Address", main.url],
+        ["Video", [main.codec, size].filter(Boolean).join(", ")],
+        ["Frame rate", main.fps == null ? "" : figure(main.fps, 1, "fps")],
+        ["Open for", open ? main.wanted_for?.join(", ") || "nobody any more" : ""],
+        ["Opened", main.opened ? plural(main.opened, "time") : ""],
+      ]),
+      element("p", { class: "note" }, open ? "Applications get the small stream all the while." : "Applications get the small stream. This one is opened while somebody looks."));
   }
 
   /** @param {any} shown @param {any} output @param {any} application @param {any} link */

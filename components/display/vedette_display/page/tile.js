@@ -10,7 +10,7 @@ const LATE_MS = 5000;
 const JOINING_MS = 1500;
 
 /**
- * @typedef {{id: string, number?: number, output_id?: string, name: string, instance: string, camera_id?: string, kind: string,
+ * @typedef {{id: string, number?: number, output_id?: string, name: string, instance: string, camera_id?: string, kind: string, view?: boolean,
  *   severity: string, words: string, title: string, detail: string, action: string, hint: string, picture_age_s?: number}} TileData
  */
 export class Tile {
