@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 
 from vedette.application import ParameterValue
 from vedette.bus import Bus, BusError, BusLost
@@ -22,9 +23,13 @@ class Announcements:
         self._bus = bus
         self.unsent = 0
         self._demanded: set[tuple[str, str]] = set()
+        self._mains: set[str] = set()
 
-    def demand(self, wiring: Wiring, *, cameras: bool) -> None:
-        """Repeat the demands; ``cameras`` False, or a paused camera, withdraws that camera's once."""
+    def demand(self, wiring: Wiring, *, cameras: bool, mains: AbstractSet[int] = frozenset()) -> None:
+        """Repeat the demands; ``cameras`` False, or a paused camera, withdraws that camera's once.
+
+        :param mains: cameras, by their index, whose main stream the application wants
+        """
         wanted: set[tuple[str, str]] = set()
         for camera in wiring.cameras:
             if cameras and not camera.paused:
@@ -37,6 +42,7 @@ class Announcements:
                 )
                 self._publish(CameraDemand.topic(camera.camera_id), demand)
         self._demanded = wanted
+        self._demand_mains(wiring, mains if cameras else frozenset())
         for model in wiring.models:
             self._publish(ModelDemand.topic(model.model_id), wiring.model_demand(model))
 
@@ -47,8 +53,26 @@ class Announcements:
                 demand = CameraDemand(source=camera.source, instance=wiring.instance, node=camera.node, wanted=False)
                 self._publish(CameraDemand.topic(camera.camera_id), demand)
         self._demanded = set()
+        self._demand_mains(wiring, frozenset())
         for model in wiring.models:
             self._publish(ModelDemand.topic(model.model_id), wiring.model_demand(model, wanted=False))
+
+    def _demand_mains(self, wiring: Wiring, indices: AbstractSet[int]) -> None:
+        """Repeat the demands for main streams, and withdraw each once."""
+        sources = {camera.camera_id: camera.source for camera in wiring.cameras}
+        wanted = {
+            camera.camera_id for camera in wiring.cameras if camera.index in indices and camera.source.sub is not None
+        }
+        for camera_id in sorted((wanted | self._mains) & sources.keys()):
+            demand = CameraDemand(
+                source=sources[camera_id],
+                instance=wiring.instance,
+                node=f"application {wiring.instance}",
+                wanted=camera_id in wanted,
+                main=True,
+            )
+            self._publish(CameraDemand.topic(camera_id), demand)
+        self._mains = wanted
 
     def status(self, status: ApplicationStatus) -> None:
         """Tell the application's state, shortened where it would not fit into a message."""

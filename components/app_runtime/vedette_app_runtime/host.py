@@ -32,7 +32,7 @@ from vedette_app_runtime.rates import Rate
 from vedette_app_runtime.recording import Recording
 from vedette_app_runtime.reports import output_entries
 from vedette_app_runtime.restarts import RestartPolicy
-from vedette_app_runtime.sessions import Session, SessionClosed
+from vedette_app_runtime.sessions import Session, SessionClosed, mains_wanted
 from vedette_app_runtime.settings import Settings
 from vedette_app_runtime.status import application_status
 from vedette_app_runtime.supervisor import Supervisor
@@ -170,7 +170,12 @@ class Host:
         self._judge(now)
         if self._told_at is None or now - self._told_at >= REPEAT_S:
             self._measure(now)
-            self._announcements.demand(self._wiring, cameras=self._condition.state != ApplicationState.HELD_BACK)
+            sessions = () if self._supervisor.process is None else self._supervisor.process.sessions
+            self._announcements.demand(
+                self._wiring,
+                cameras=self._condition.state != ApplicationState.HELD_BACK,
+                mains=mains_wanted(sessions, now),
+            )
             self._tell(now)
 
     # What comes in.
@@ -241,6 +246,12 @@ class Host:
                 self._recording.write(packet.fields)
         elif isinstance(packet, protocol.CameraLost):
             session.cameras.discard(packet.camera)
+        elif isinstance(packet, protocol.MainWanted):
+            if packet.camera not in session.mains_wanted:
+                self._told_at = None  # at once: it waits
+            session.mains_wanted[packet.camera] = self._clock()
+        elif isinstance(packet, protocol.MainLost):
+            session.mains.discard(packet.camera)
         elif isinstance(packet, protocol.ModelLost):
             session.models.discard(packet.model)
         elif isinstance(packet, protocol.OutputWanted):

@@ -94,11 +94,25 @@ class Links:
                 session.tell(camera.index, state)
                 continue
             session.tell(camera.index, state)
+            if camera.source.sub is not None and status is not None:
+                self._serve_main(session, camera.index, status)
             if camera.index in session.cameras or status is None or not status.socket:
                 continue
             packet = protocol.CameraSocket(camera.index, ahead=camera.source.pace == "fastest")
             if status.state != CameraState.PAUSED and self._hand_over(session, camera.index, packet, status.socket):
                 session.cameras.add(camera.index)
+
+    def _serve_main(self, session: Session, index: int, status: CameraStatus) -> None:
+        """Tell whether there is a main stream to ask for, and connect to it once it shows pictures."""
+        apart = status.stream == "sub"
+        session.tell(("main", index), protocol.MainState(index, apart))
+        main = status.main
+        if not apart or main is None or main.state != CameraState.LIVE or not main.socket:
+            return
+        if index not in session.mains_wanted or index in session.mains:
+            return
+        if self._hand_over(session, ("main", index), protocol.MainSocket(index), main.socket):
+            session.mains.add(index)
 
     def _serve_models(self, wiring: Wiring, session: Session) -> None:
         for model in wiring.models:

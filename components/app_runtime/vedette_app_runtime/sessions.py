@@ -4,6 +4,7 @@ import array
 import logging
 import os
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,8 @@ _DESCRIPTOR_FLOOR: Final = 100
 SOCKET: Final = "host"
 """Name of the socket in the folder."""
 _CONNECTED_S: Final = 0.2
+MAIN_KEPT_S: Final = 10.0
+"""How long a camera's main stream is kept open for a process that has asked for a frame of it."""
 MAX_SESSIONS: Final = 64
 """Processes of one application that may use panoramasdk at once."""
 
@@ -35,6 +38,10 @@ class Session:
     report: protocol.Report | None = None
     cameras: set[int] = field(default_factory=set)
     """Cameras that it has a connection to."""
+    mains: set[int] = field(default_factory=set)
+    """Cameras to whose main stream it has a connection."""
+    mains_wanted: dict[int, float] = field(default_factory=dict)
+    """When it asked last for a camera's main stream (monotonic, s)."""
     models: set[str] = field(default_factory=set)
     tried: dict[object, float] = field(default_factory=dict)
     """When a connection was handed over last, by camera and model."""
@@ -76,6 +83,13 @@ class Session:
     def close(self) -> None:
         """End the connection."""
         self.sock.close()
+
+
+def mains_wanted(sessions: Iterable[Session], now: float) -> set[int]:
+    """Return the cameras whose main stream some process has asked for lately; forget who has not."""
+    for session in sessions:
+        session.mains_wanted = {camera: at for camera, at in session.mains_wanted.items() if now - at < MAIN_KEPT_S}
+    return {camera for session in sessions for camera in session.mains_wanted}
 
 
 class AttachPoint:

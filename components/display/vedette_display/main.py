@@ -140,7 +140,7 @@ class _Display:
         videos = VideoFeeds(
             lambda name: board.locate(name) if camera_of(name) is None else views.locate_steadily(name), encoders
         )
-        recorder = self._recorder(videos, board.device)
+        recorder = self._recorder(videos, board.device, views)
         uploader = None if recorder is None else self._uploader(recorder.shelf, board.device)
         uploads = self._uploads(videos, board.device)
         reports = Reports(board, history, ComponentLogs(Path.cwd().parent), recorder.shelf if recorder else None)
@@ -175,7 +175,7 @@ class _Display:
                 if uploads is not None:
                     uploads.follow((o.output_id, o.instance, o.port, o.stream) for o in document.outputs)
                 if recorder is not None:
-                    recorder.follow((o.output_id, o.instance, o.stream) for o in document.outputs)
+                    recorder.follow(((o.output_id, o.instance, o.stream) for o in document.outputs), _mains(document))
                 shown = self._stage(screen, ownership, document, board)
                 # Off the loop: a publication may take long while the nucleus is busy, pictures must not.
                 await asyncio.to_thread(self._publish, self._status(page, server, gallery, videos, shown, uploads))
@@ -193,13 +193,13 @@ class _Display:
             for subscription in subscriptions:
                 subscription.close()
 
-    def _recorder(self, videos: VideoFeeds, device: str) -> Recorder | None:
+    def _recorder(self, videos: VideoFeeds, device: str, views: CameraViews) -> Recorder | None:
         """Return the recorder, started, where recordings are configured; a disk that fails costs them, not the page."""
         wanted = self._configuration.recording
         if not wanted.megabytes:
             return None
         shelf = Shelf(Path(RECORDINGS), wanted.megabytes * 1_000_000)
-        recorder = Recorder(videos, shelf, device, before_s=wanted.before_s, instances=wanted.instances)
+        recorder = Recorder(videos, shelf, device, before_s=wanted.before_s, instances=wanted.instances, views=views)
         try:
             recorder.start()
         except OSError as error:
@@ -306,6 +306,12 @@ class _Display:
         except BusError as error:
             # A lost bus ends the component through its own watch; anything else is tried again in a second.
             logger.warning("the status was not published: %s", error)
+
+
+def _mains(document: HealthDocument) -> dict[str, str]:
+    """Return output -> view of its camera, for cameras whose small stream applications get."""
+    small = {camera.camera_id for camera in document.cameras if camera.main is not None and camera.stream == "sub"}
+    return {o.output_id: view_of(o.camera_id) for o in document.outputs if o.camera_id in small}
 
 
 def _s3() -> AwsCaller:

@@ -3,6 +3,9 @@
 What came before can only be kept by having encoded it: while recording is configured, every output of the applications
 named is encoded all the time (about 5 ms of processor time for each 1080p frame), and the last seconds are held in
 memory, 1 MB a second of 1080p at most.
+
+Of a camera whose small stream the application gets, the main stream is recorded beside it, from the moment on at which
+it shows pictures: a second file, without what the application draws.
 """
 
 import json
@@ -11,12 +14,14 @@ import queue
 import re
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from vedette import __version__
+from vedette_display.camera_views import CameraViews
 from vedette_display.encoders import CLOCK_HZ, AccessUnit
 from vedette_display.movie import MovieStream
 from vedette_display.video import VideoFeeds, VideoVariant
@@ -131,18 +136,28 @@ class Shelf:
 class Recorder:
     """Follows outputs, holds their last seconds, and writes what is wished for.
 
-    ``instances``: whose outputs, all when empty. ``before_s``: what can be asked for at most.
+    ``instances``: whose outputs, all when empty. ``before_s``: what can be asked for at most. ``views``: where main
+    streams of cameras come from.
     """
 
     def __init__(
-        self, feeds: VideoFeeds, shelf: Shelf, device: str, *, before_s: float, instances: Iterable[str]
+        self,
+        feeds: VideoFeeds,
+        shelf: Shelf,
+        device: str,
+        *,
+        before_s: float,
+        instances: Iterable[str],
+        views: CameraViews | None = None,
     ) -> None:
         self._feeds = feeds
+        self._views = views
         self._shelf = shelf
         self._device = device
         self._before_s = before_s
         self._instances = frozenset(instances)
         self._tapes: dict[str, tuple[_Tape, Callable[[], None]]] = {}
+        self._mains: dict[str, str] = {}
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(MOST_WAITING)
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
 
@@ -154,9 +169,13 @@ class Recorder:
         self._shelf.make()
         self._thread.start()
 
-    def follow(self, outputs: Iterable[tuple[str, str, str]]) -> None:
-        """Follow these outputs (id, instance, stream) and no others; called every second."""
+    def follow(self, outputs: Iterable[tuple[str, str, str]], views: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Follow these outputs (id, instance, stream) and no others; called every second.
+
+        :param views: output -> view of its camera, for cameras with a main stream beside the one that applications get
+        """
         wanted = {o[0]: o for o in outputs if not self._instances or o[1] in self._instances}
+        self._mains = dict(views)
         for output_id in self._tapes.keys() - wanted.keys():
             tape, detach = self._tapes.pop(output_id)
             detach()
@@ -193,6 +212,13 @@ class Recorder:
         }  # fmt: skip
         return _File(self._shelf, name, facts)
 
+    def begin_main(self, output_id: str, instance: str, stream: str, wish: Wish) -> "_MainTape | None":
+        """Return the recording of the main stream of an output's camera, None where there is no such stream."""
+        view = self._mains.get(output_id)
+        if view is None or self._views is None:
+            return None
+        return _MainTape(self, self._feeds, self._views, view, (instance, stream), wish)
+
     def later(self, job: Callable[[], None]) -> bool:
         """Do something on the disk's own thread; False when too much waits."""
         try:
@@ -218,6 +244,7 @@ class _Tape:
         self._before = round(before_s * CLOCK_HZ)
         self._held: deque[AccessUnit] = deque()
         self._file: _File | None = None
+        self._main: _MainTape | None = None
         self._began = self._until = 0
         self._last_wish = ""
 
@@ -239,6 +266,9 @@ class _Tape:
 
     def end(self) -> None:
         """End the recording that is being made."""
+        main, self._main = self._main, None
+        if main is not None:
+            main.end()
         file, self._file = self._file, None
         if file is not None and not self._recorder.later(file.end):
             logger.warning("a recording of %s is lost: the disk is too slow", self._names[0])
@@ -252,6 +282,7 @@ class _Tape:
         if first is None:
             first = next((i for i, held in enumerate(units) if held.key), len(units))
         self._began, self._until = unit.pts, unit.pts + round(wish.after * CLOCK_HZ)
+        self._main = self._recorder.begin_main(*self._names, wish)
         logger.info("recording %s: %s", self._names[0], wish.reason or "asked for by the application")
         for held in units[first:]:
             self._write(self._file, held)
@@ -269,6 +300,47 @@ class _Tape:
                 return
             for _ in range(key):
                 self._held.popleft()
+
+
+class _MainTape:
+    """The main stream of a camera while a recording of an output is made."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        feeds: VideoFeeds,
+        views: CameraViews,
+        view: str,
+        names: tuple[str, str],
+        wish: Wish,
+    ) -> None:
+        self._recorder = recorder
+        self._views = views
+        self._view = view
+        self._names = names
+        self._wish = wish
+        self._file: _File | None = None
+        self._look_away = views.look(view, "recording")
+        self._detach = feeds.attach(view, VideoVariant(overlays=False), self._take)
+
+    def end(self) -> None:
+        """Put it on the shelf, if any of it has come."""
+        self._detach()
+        self._look_away()
+        if self._file is not None and not self._recorder.later(self._file.end):
+            logger.warning("a recording of %s is lost: the disk is too slow", self._view)
+
+    def _take(self, unit: AccessUnit) -> None:
+        # On the feed's thread. What applications get is recorded already.
+        if self._views.stream(self._view) != "main":
+            return
+        if self._file is None:
+            instance, stream = self._names
+            at = unit.capture_wall_ns / 1e9
+            self._file = self._recorder.begin(self._view, instance, f"{stream}, main stream", self._wish, at)
+        file = self._file
+        if not self._recorder.later(lambda: file.add(unit)):
+            file.broken = True
 
 
 class _File:

@@ -68,8 +68,11 @@ class FakeApplication:
         pixel_format: int = BGR24,
         fps: float = 15.0,
         putting: bool = True,
+        camera_id: str | None = None,
     ) -> None:
+        """:param camera_id: of a camera that is told of by somebody else."""
         self.bus = bus
+        self._others_camera = camera_id
         self.instance, self.camera = instance, camera
         self.output_id = f"{instance}.video_out.{camera}"
         self.socket = str(folder / f"{self.output_id}.sock")
@@ -112,7 +115,7 @@ class FakeApplication:
 
     @property
     def camera_id(self) -> str:
-        return f"{self.camera}-01234567"
+        return self._others_camera or f"{self.camera}-01234567"
 
     def log(self, folder: Path, *lines: str) -> None:
         """Write to the console, as the host keeps it."""
@@ -169,17 +172,8 @@ class FakeApplication:
     def tell_once(self) -> None:
         """Publish every status."""
         bus, fps = self.bus, self.fps if self.putting.is_set() else 0.0
-        bus.publish(
-            CameraStatus.topic(self.camera_id),
-            CameraStatus.model_validate(
-                {
-                    "camera_id": self.camera_id, "name": self.camera, "since": self.started_at, "codec": "H.264",
-                    "url": f"rtsp://10.0.0.21:554/{self.camera}", "fps": fps, "source_width": 2560,
-                    "source_height": 1440, "width": self.size[0], "height": self.size[1],
-                    "last_frame_at": self.last_frame_at, "users": [self.instance], **self.video,
-                }
-            ).encode(),
-        )  # fmt: skip
+        if self._others_camera is None:
+            self._tell_camera(fps)
         bus.publish(
             ModelStatus.topic(f"{self.instance}-m"),
             ModelStatus.model_validate(
@@ -219,6 +213,19 @@ class FakeApplication:
                     }
                 ).encode(),
             )  # fmt: skip
+
+    def _tell_camera(self, fps: float) -> None:
+        self.bus.publish(
+            CameraStatus.topic(self.camera_id),
+            CameraStatus.model_validate(
+                {
+                    "camera_id": self.camera_id, "name": self.camera, "since": self.started_at, "codec": "H.264",
+                    "url": f"rtsp://10.0.0.21:554/{self.camera}", "fps": fps, "source_width": 2560,
+                    "source_height": 1440, "width": self.size[0], "height": self.size[1],
+                    "last_frame_at": self.last_frame_at, "users": [self.instance], **self.video,
+                }
+            ).encode(),
+        )  # fmt: skip
 
     def _put_frames(self) -> None:
         number, due = 0, time.monotonic()

@@ -185,6 +185,27 @@ def test_main_stream_cannot_be_played_elsewhere(display: Any, start_yard: Callab
     yard.until(lambda s: main_of(s) is CameraState.PAUSED, "the main stream is closed again")
 
 
+def test_recording_has_the_small_stream_alone_or_leaves_the_main_one_open(
+    start_display: Any, start_application: Any, start_yard: Callable[..., Yard]
+) -> None:
+    display = start_display(recording={"megabytes": 20, "beforeS": 1})
+    yard = start_yard()
+    known(display)
+    application = start_application("counter", "yard", size=SMALL, camera_id=yard.source.camera_id)
+    eventually(lambda: display.status().encoded > 5, "something is held", timeout_s=30)
+    wish = {"id": "7", "reason": "fall", "before": 0, "after": 4}
+    application.overlays = {**application.overlays, "clip": wish}
+
+    def recordings() -> dict[str, Any]:
+        answer = json.loads(get(display, "/api/recordings?instance=counter")[1])["recordings"]
+        return {recording["stream"]: recording for recording in answer}
+
+    found = eventually(lambda: len(recordings()) == 2 and recordings(), "both are on the shelf", timeout_s=40)
+    sizes = {stream: sizes_of(get(display, f"/recordings/{each['name']}.mp4")[1]) for stream, each in found.items()}
+    assert sizes == {"yard": {SMALL}, "yard, main stream": {MAIN}}
+    yard.until(lambda s: main_of(s) is CameraState.PAUSED, "the main stream is closed again")
+
+
 def rtsp_port(display: Any) -> str:
     from .test_live_pictures import open_page
 

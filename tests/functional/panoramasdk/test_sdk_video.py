@@ -8,7 +8,9 @@ import panoramasdk
 import pytest
 from vedette_app_runtime import protocol
 
-from .conftest import Host, grey
+from vedette.rings import connect
+
+from .conftest import Camera, Host, grey
 
 
 def numbers(streams: Any) -> list[int]:
@@ -209,3 +211,36 @@ def test_frames_are_not_counted(host: Host) -> None:
     report = host.said(lambda p: isinstance(p, protocol.Report) and p.gets == 3)
     assert report.inputs == [[0, 3]]
     assert time.time() - report.last_activity < 10
+
+
+def test_main_frame_is_asked_for_where_there_is_no_other_or_waits_for_ever(host: Host) -> None:
+    node, [camera] = host.settled("door")
+    camera.show(2)
+    [frame] = node.inputs.video_in.get(timeout=5)
+    assert frame.main() is frame, "the camera has this stream alone"
+    host.send(protocol.MainState(0, apart=True))
+    for _ in range(100):
+        if (main := frame.main(timeout=0.02)) is not frame:
+            break
+        threading.Event().wait(0.02)
+    assert main is None
+    host.said(lambda packet: packet == protocol.MainWanted(0))
+
+
+def test_main_frame_is_an_old_one_or_takes_the_place_of_the_small_one(host: Host) -> None:
+    node, [camera] = host.settled("door")
+    camera.show(2)
+    [frame] = node.inputs.video_in.get(timeout=5)
+    host.send(protocol.MainState(0, apart=True))
+    large = Camera(str(host.folder / "main.sock"))
+    host.send(protocol.MainSocket(0), connect(large.path))
+    for number in (7, 8):
+        large.show(number, 128, 96)
+        main = frame.main(timeout=5)
+        assert main is not None
+        assert (main.image.shape, main.stream_id, main.is_cached) == ((96, 128, 3), "door", False)
+        assert numbers([main]) == [number]
+    assert numbers([frame]) == [2]
+    large.writer.close()
+    assert frame.main(timeout=0.3) is None
+    host.said(lambda packet: packet == protocol.MainLost(0))

@@ -1,13 +1,16 @@
 """A frame as applications see it."""
 
 import time
-from typing import Any, ContextManager, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Any, ContextManager, Dict, Optional, Tuple
 
 import numpy as np
 
 from ._annotations import Annotations, clamped
 from ._picture import Picture
 from ._rings.calls import FrameSource
+
+if TYPE_CHECKING:
+    from ._main_frames import MainFrames
 
 
 class media:
@@ -16,11 +19,19 @@ class media:
     Made by ``port.get()`` only. Valid for as long as it, or its ``image``, is referred to.
     """
 
-    def __init__(self, picture: Picture, stream_id: str, stream_uri: str, is_cached: bool) -> None:
+    def __init__(
+        self,
+        picture: Picture,
+        stream_id: str,
+        stream_uri: str,
+        is_cached: bool,
+        main: "Optional[MainFrames]" = None,
+    ) -> None:
         self._picture = picture
         self._stream_id = stream_id
         self._stream_uri = stream_uri
         self._is_cached = is_cached
+        self._main = main
         self._annotations = Annotations([], [])
         self._touched = False
         self._clip: Optional[Dict[str, Any]] = None
@@ -94,6 +105,22 @@ class media:
             "before": max(0.0, min(60.0, float(before))),
             "after": max(0.0, min(60.0, float(after))),
         }
+
+    def main(self, timeout: float = 5.0) -> "Optional[media]":
+        """Return a new frame of the camera's main stream, where this one is of its small stream; else this one.
+
+        An addition to AWS's SDK: an application that is to run there too asks ``hasattr(frame, "main")``. The stream
+        is opened for this, which takes a second or two the first time, and stays open for 10 s after it was asked for
+        last. It is a later moment than this frame's: ``time_stamp`` tells. What is added to it does not go to this
+        frame; it may be put in its place.
+
+        :param timeout: seconds to wait
+        :return: None when there is no such frame in time
+        """
+        if self._main is None or not self._main.apart:
+            return self
+        picture = self._main.take(float(timeout))
+        return None if picture is None else media(picture, self._stream_id, self._stream_uri, False)
 
     def __repr__(self) -> str:
         return "<media of {!r}, {}x{}{}>".format(

@@ -126,7 +126,8 @@ class VideoPort(port):
             for index, stream in enumerate(self._streams):
                 picture = fresh.get(index) or stream.latest
                 if picture is not None and not stream.paused:
-                    result.append(media(picture, stream.stream_id, stream.stream_uri, index not in fresh))
+                    cached = index not in fresh
+                    result.append(media(picture, stream.stream_id, stream.stream_uri, cached, stream.main))
         self._activity.got()
         return result
 

@@ -17,7 +17,7 @@ This file is read by the host, too (a link), and by Python 3.7 in the applicatio
 import json
 from typing import Any, Dict, List, NamedTuple, Type, Union
 
-VERSION = 3
+VERSION = 4
 FD_VARIABLE = "VEDETTE_HOST_FD"
 """Environment variable that holds the number of the inherited socket."""
 SOCKET_VARIABLE = "VEDETTE_HOST_SOCKET"
@@ -87,6 +87,31 @@ class CameraLost(NamedTuple):
     camera: int
 
 
+class MainState(NamedTuple):
+    """From the host: whether the camera has a main stream beside the one that the application gets."""
+
+    camera: int
+    apart: bool
+
+
+class MainWanted(NamedTuple):
+    """From the application: it wants frames of the camera's main stream now; repeated while it waits for them."""
+
+    camera: int
+
+
+class MainSocket(NamedTuple):
+    """From the host, with a descriptor: a connection to the ring of the main stream; it replaces an earlier one."""
+
+    camera: int
+
+
+class MainLost(NamedTuple):
+    """From the application: the connection to the main stream is gone."""
+
+    camera: int
+
+
 class ModelSocket(NamedTuple):
     """From the host, with a descriptor: a connection to the model's server; it replaces an earlier one."""
 
@@ -148,8 +173,8 @@ class Report(NamedTuple):
 
 
 Packet = Union[
-    Attach, Hello, Parameter, CameraSocket, CameraState, CameraLost, ModelSocket, ModelState, ModelLost,
-    OutputWanted, OutputSocket, Record, Report,
+    Attach, Hello, Parameter, CameraSocket, CameraState, CameraLost, MainState, MainWanted, MainSocket, MainLost,
+    ModelSocket, ModelState, ModelLost, OutputWanted, OutputSocket, Record, Report,
 ]  # fmt: skip
 
 KINDS: Dict[str, Type[Any]] = {
@@ -159,6 +184,10 @@ KINDS: Dict[str, Type[Any]] = {
     "camera-socket": CameraSocket,
     "camera-state": CameraState,
     "camera-lost": CameraLost,
+    "main-state": MainState,
+    "main-wanted": MainWanted,
+    "main-socket": MainSocket,
+    "main-lost": MainLost,
     "model-socket": ModelSocket,
     "model-state": ModelState,
     "model-lost": ModelLost,
@@ -168,7 +197,7 @@ KINDS: Dict[str, Type[Any]] = {
     "report": Report,
 }
 _NAMES = {kind: name for name, kind in KINDS.items()}
-WITH_DESCRIPTOR = (Attach, CameraSocket, ModelSocket, OutputSocket)
+WITH_DESCRIPTOR = (Attach, CameraSocket, MainSocket, ModelSocket, OutputSocket)
 """Kinds that come with exactly one descriptor; the others come with none."""
 
 

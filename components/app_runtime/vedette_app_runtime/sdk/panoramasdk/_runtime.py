@@ -10,6 +10,7 @@ from . import _protocol as protocol
 from ._activity import Activity
 from ._connection import Connection, attach
 from ._errors import HostGone
+from ._main_frames import MainFrames
 from ._models import Model
 from ._ports import OutputPort, ParameterPort, Ports, VideoPort, port
 from ._sinks import Sink
@@ -106,7 +107,10 @@ class Runtime:
             count[port_name] = count.get(port_name, 0) + 1
         for index, (port_name, stream_id, stream_uri) in enumerate(hello.cameras):
             lost = self._tells(protocol.CameraLost(index))
-            streams.append((port_name, Stream(stream_id, stream_uri, lost, keep_latest=count[port_name] > 1)))
+            stream = Stream(stream_id, stream_uri, lost, keep_latest=count[port_name] > 1)
+            apart = Stream(stream_id, stream_uri, self._tells(protocol.MainLost(index)))
+            stream.main = MainFrames(apart, self._tells(protocol.MainWanted(index)))
+            streams.append((port_name, stream))
         self._streams = streams
         for name in hello.media_inputs:
             video = self._inputs.setdefault(name, VideoPort(name, self.ready, self.activity))
@@ -174,6 +178,10 @@ class Runtime:
             port_name, stream = self._streams[packet.camera]
             stream.offer(sock, (lambda: self._wake(port_name)) if packet.ahead else None)
             self._wake(port_name)
+        elif isinstance(packet, protocol.MainState):
+            self._main(packet.camera).apart = packet.apart
+        elif isinstance(packet, protocol.MainSocket) and sock is not None:
+            self._main(packet.camera).stream.offer(sock)
         elif isinstance(packet, protocol.ModelState):
             self.models[packet.model].note(packet.state, packet.detail)
         elif isinstance(packet, protocol.ModelSocket) and sock is not None:
@@ -182,6 +190,12 @@ class Runtime:
             self._sink(packet.port, packet.stream).offer(sock)
         else:
             raise protocol.ProtocolError("the host sent {}".format(type(packet).__name__))
+
+    def _main(self, camera: int) -> MainFrames:
+        main = self._streams[camera][1].main
+        if main is None:
+            raise protocol.ProtocolError("camera {} has no main stream".format(camera))
+        return main
 
     def _wake(self, port_name: str) -> None:
         video = self._inputs.get(port_name)

@@ -4,11 +4,14 @@ import os
 import socket
 import threading
 import weakref
-from typing import Callable, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Callable, Optional, Tuple, Union
 
 from ._picture import Picture
 from ._read_ahead import Direct, ReadAhead
 from ._rings import Lease, RingError, RingReader
+
+if TYPE_CHECKING:
+    from ._main_frames import MainFrames
 
 _Offer = Tuple[socket.socket, "Optional[Callable[[], None]]"]
 
@@ -29,6 +32,8 @@ class Stream:
         self.paused = False
         self.detail = "connecting"
         self.frames = 0
+        self.main: Optional["MainFrames"] = None
+        """The camera's main stream, where this is its small one."""
         self._lost = lost
         self._keep_latest = keep_latest
         self._latest: Optional[Picture] = None
@@ -113,6 +118,8 @@ class Stream:
 
     def close(self) -> None:
         """Disconnect."""
+        if self.main is not None:
+            self.main.stream.close()
         self._disconnect()
         with self._offering:
             offered, self._offered = self._offered, None
@@ -121,6 +128,8 @@ class Stream:
 
     def abandon(self) -> None:
         """In a forked process: let go of the connection without a word, since it is the parent's."""
+        if self.main is not None:
+            self.main.abandon()
         picture = self._picture()
         if picture is not None:
             picture.keep()
