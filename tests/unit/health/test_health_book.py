@@ -361,3 +361,59 @@ def test_repetition_counts_as_a_change(book: HealthBook, clock: Clock) -> None:
     assert book.changes == counted
     camera(book, CameraState.LOST)
     assert book.changes == counted + 1
+
+
+MAIN = {"state": "live", "since": START, "url": "rtsp://10.0.0.21/main", "wanted_for": ["page"], "opened": 1}
+
+
+def main_stream(book: HealthBook, **fields: object) -> None:
+    camera(book, stream="sub", main={**MAIN, **fields})
+
+
+def test_who_looks_at_a_main_stream_is_called_an_application_that_is_silent(book: HealthBook, clock: Clock) -> None:
+    demand = CameraDemand(source=SOURCE, instance="vedette.Display", node="page", main=True)
+    for _ in range(10):
+        tell(book, CameraDemand.topic(DOCK), demand)
+        main_stream(book)
+        clock.passed += 1.0
+    document = book.document()
+    assert document.applications == []
+    assert [each.main and each.main.wanted_for for each in document.cameras] == [["page"]]
+    assert document.problems == []
+
+
+def test_a_main_stream_that_fails_makes_the_camera_one_that_fails_or_is_passed_over(book: HealthBook) -> None:
+    main_stream(book, state="not-found", detail="10.0.0.21 port 554 answered 404 for /main", next_try_s=3.0)
+    document = book.document()
+    assert document.cameras[0].severity is Severity.OK
+    [problem] = document.problems
+    assert (problem.severity, problem.subject) == (Severity.WARNING, "dock, main stream")
+    assert "404 for /main. Next try in 3 s" in problem.detail
+    # AND nobody is told of it when nobody wants it
+    main_stream(book, state="not-found", wanted_for=[])
+    assert book.document().problems == []
+
+
+def test_a_camera_that_is_away_has_two_problems(book: HealthBook) -> None:
+    camera(book, CameraState.UNREACHABLE, stream="sub", main={**MAIN, "state": "unreachable"})
+    assert [problem.subject for problem in book.document().problems] == ["dock"]
+
+
+def test_closed_and_kept_closed_are_one_thing(book: HealthBook) -> None:
+    main_stream(book, state="paused", wanted_for=[])
+    closed = book.document().cameras[0].main
+    assert closed is not None
+    assert (closed.words, closed.severity) == ("closed", Severity.INFO)
+    main_stream(book, state="paused", detail="Closed for 50 s: the camera allows one session only")
+    [problem] = book.document().problems
+    assert problem.title == "The main stream is not opened"
+
+
+def test_applications_that_get_the_main_stream_in_place_of_the_small_one_do_so_in_silence(book: HealthBook) -> None:
+    camera(
+        book, stream="main", warning="The camera has no small stream (404): applications get the main one", main=MAIN
+    )
+    [problem] = book.document().problems
+    assert (problem.severity, problem.title) == (Severity.WARNING, "Applications get the main stream")
+    assert "404" in problem.detail
+    assert book.document().cameras[0].severity is Severity.OK
