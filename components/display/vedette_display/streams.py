@@ -151,11 +151,7 @@ class Streams:
         """Return where each output can be played, with user and password: for whoever holds the page's key alone."""
         return {
             output_id: Address(
-                *(
-                    self._address(scheme, mount)
-                    for scheme in (CLEAR, SECURE)
-                    for mount in (mounts[0], mounts[-1])
-                )
+                *(self._address(scheme, mount) for scheme in (CLEAR, SECURE) for mount in (mounts[0], mounts[-1]))
             )
             for output_id, mounts in self._mounts.items()
         }
