@@ -3,15 +3,18 @@
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from vedette.application import ApplicationManifest, EnvironmentChoice
+from vedette.gpu_software import ask_driver_cuda, misfit
 from vedette_app_runtime.debugging import with_debugger
 from vedette_app_runtime.environments import ContainerUnusable, Environment, EnvironmentFailed, load, prepare
 from vedette_app_runtime.environments.container import ask_in_sandbox, fits, prepare_container, with_note
 from vedette_app_runtime.folders import Folders
 from vedette_app_runtime.sandbox import choose
+from vedette_app_runtime.sandbox.system_files import gpu_mounts
 from vedette_app_runtime.sdk_folder import sdk_folder
 
 logger = logging.getLogger(__name__)
@@ -77,7 +80,8 @@ def preparing(
                     raise
                 why_not = str(error)
             else:
-                return with_note(environment, "it fits this machine" if wanted == "auto" else "as configured")
+                note = "it fits this machine" if wanted == "auto" else "as configured"
+                return with_note(_told_of_its_gpu(environment, manifest), note)
         if wanted == "container" or not manifest.has_sources:
             lacks = "" if manifest.has_sources else "; its package holds no sources that could be run instead"
             raise ContainerUnusable(f"the application cannot be run from its container: {why_not}{lacks}")
@@ -100,6 +104,17 @@ def _why_no_container(manifest: ApplicationManifest, artifacts: Path | None, wan
     if choose("preferred").kind != "bubblewrap":
         return "a container needs bubblewrap, which does not work here"
     return fits(manifest.container, artifacts)
+
+
+def _told_of_its_gpu(environment: Environment, manifest: ApplicationManifest) -> Environment:
+    """Return the environment of a container, with a warning where its GPU libraries are of another system than this."""
+    if not manifest.gpu or environment.root is None:
+        return environment
+    why = misfit(environment.root, driver=ask_driver_cuda() if gpu_mounts() else None)
+    if why is None:
+        return environment
+    logger.warning("%s", why)
+    return replace(environment, warnings=(*environment.warnings, why))
 
 
 class Preparation:

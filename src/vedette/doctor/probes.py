@@ -1,9 +1,7 @@
 """How the checks look at the machine: every look in one place, so that a test can put another machine in its stead."""
 
-import ctypes
 import json
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from vedette.doctor.bubblewrap import Bubblewrap, probe_bubblewrap, run_bounded
+from vedette.gpu_software import driver_cuda, read_l4t
 
 PROBED_BYTES: Final = 8_000_000
 """More than one 1080p frame, 3,110,400 bytes, and a second one."""
@@ -146,40 +145,10 @@ def gpus() -> Sequence[str]:
     return [name for node, name in nodes.items() if Path(node).exists()]
 
 
-_L4T: Final = re.compile(r"# R(\d+) \(release\), REVISION: ([\d.]+)")
-JETPACKS: Final = {
-    "32.6": "4.6",
-    "32.7": "4.6.1 or later",
-    "35.1": "5.0.2",
-    "35.2": "5.1",
-    "35.3": "5.1.1",
-    "35.4": "5.1.2",
-    "35.5": "5.1.3",
-    "35.6": "5.1.4",
-    "36.3": "6.0",
-    "36.4": "6.1 or later",
-}
-"""Releases of L4T, NVIDIA's Linux for Jetson, and the JetPack that each is the system of (NVIDIA's JetPack archive)."""
-
-
-def gpu_software(release: Path = Path("/etc/nv_tegra_release"), library: str = "libcuda.so.1") -> Sequence[str]:
+def gpu_software(root: Path = Path("/"), library: str = "libcuda.so.1") -> Sequence[str]:
     """Return what a GPU's libraries have to fit: the JetPack of a Jetson, and the CUDA that the driver knows."""
-    found = []
-    try:
-        match = _L4T.match(release.read_text())
-    except OSError:
-        match = None
-    if match is not None:
-        major, revision = match[1], match[2]
-        jetpack = JETPACKS.get(f"{major}.{revision.partition('.')[0]}")
-        found.append(f"L4T {major}.{revision}" + (f", JetPack {jetpack}" if jetpack else ""))
-    version = ctypes.c_int(0)
-    try:
-        if ctypes.CDLL(library).cuDriverGetVersion(ctypes.byref(version)) == 0 and version.value > 0:
-            found.append(f"CUDA {version.value // 1000}.{version.value % 1000 // 10}")
-    except (OSError, AttributeError):
-        pass
-    return found
+    l4t, cuda = read_l4t(root), driver_cuda(library)
+    return [*([l4t.words()] if l4t else []), *([f"CUDA {cuda[0]}.{cuda[1]}"] if cuda else [])]
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import platform
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from vedette_app_runtime.preparation import preparing
 
 from vedette.application import ApplicationManifest
 from vedette.documents.container_asset import architecture_of
+from vedette.gpu_software import misfit
 from vedette.messages import ApplicationState
 
 from .conftest import FIXTURES, Rig, sandbox_here
@@ -36,6 +38,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files = {
         "panorama/application.py": (FIXTURES / "habits.py").read_text(),
         f"usr/local/lib/{name}/lib-dynload/panoramasdk.py": VENDORS_SDK,
+        "var/lib/dpkg/status": "Package: nvidia-l4t-core\nStatus: install ok installed\nVersion: 32.7.1-20220219\n",
     }
     try:
         return build(Path(python or Path(sys.base_prefix) / "bin" / name), numpy, folder, files)
@@ -57,10 +60,21 @@ def put(rig: Rig, archive: Path, architecture: str = platform.machine()) -> dict
     return {"prepare": prepare}
 
 
-def test_a_packaged_application_runs_with_this_machines_libraries(rig: Rig, archive: Path) -> None:
+def test_a_packaged_application_runs_with_this_machines_libraries(
+    rig: Rig, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a machine with a later JetPack than the one that the container was built for
+    (tmp_path / "machine" / "etc").mkdir(parents=True)
+    (tmp_path / "machine" / "etc" / "nv_tegra_release").write_text("# R35 (release), REVISION: 3.1, GCID: 1\n")
+    here = partial(misfit, machine=tmp_path / "machine")
+    monkeypatch.setattr("vedette_app_runtime.preparation.misfit", here)
+    rig.manifest["gpu"] = True
     everything(rig)
     rig.start(**put(rig, archive))
     running = rig.status(lambda s: s.state == ApplicationState.RUNNING, 120)
+    assert "its container asset is made for L4T 32.7.1, JetPack 4.6.1 or later, this machine is L4T 35.3.1" in (
+        running.environment
+    )
     habits = check_habits(rig)
     wanted = "Python {}.{}".format(*habits["python"])
     assert running.environment.startswith(wanted)

@@ -204,7 +204,8 @@ def test_an_old_bubblewrap_is_not_asked_for_what_it_does_not_know() -> None:
 
 
 def test_the_jetpack_that_a_containers_libraries_have_to_fit_is_not_told(tmp_path: Path) -> None:
-    release = tmp_path / "nv_tegra_release"
+    release = tmp_path / "etc" / "nv_tegra_release"
+    release.parent.mkdir()
     release.write_text("# R35 (release), REVISION: 3.1, GCID: 32827747, BOARD: t186ref, EABI: aarch64\n")
-    assert gpu_software(release, "no-such-library.so") == ["L4T 35.3.1, JetPack 5.1.1"]
+    assert gpu_software(tmp_path, "no-such-library.so") == ["L4T 35.3.1, JetPack 5.1.1"]
     assert gpu_software(tmp_path / "none", "no-such-library.so") == []
