@@ -28,6 +28,7 @@ class StatusBoard:
         self,
         source: Source,
         socket_path: str,
+        coded_path: str = "",
         *,
         changed: Callable[[], None] = lambda: None,
         dropped: Callable[[], int] = lambda: 0,
@@ -36,6 +37,7 @@ class StatusBoard:
     ) -> None:
         self._source = source
         self._socket_path = socket_path
+        self._coded_path = coded_path
         self._changed = changed
         self._count_dropped = dropped
         self._clock = clock
@@ -156,6 +158,7 @@ class StatusBoard:
                 next_try_s=round(max(0.0, (self._next_try_at or 0.0) - now), 1) if waiting else None,
                 url=self._url,
                 socket=self._socket_path,
+                coded_socket=self._coded_path or None,
                 pid=os.getpid(),
                 codec=self._codec,
                 source_width=self._source_size[0] if self._source_size else None,

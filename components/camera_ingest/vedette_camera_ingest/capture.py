@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 import av
 
+from vedette.coded_video import CodedOffer
 from vedette.hardware_decoding import candidates
 from vedette.messages import CameraState
 from vedette.rings import RingError, RingWriter
@@ -25,6 +26,7 @@ from vedette_camera_ingest.gate import Gate, Passage
 from vedette_camera_ingest.http_camera import HttpCamera
 from vedette_camera_ingest.image_folder import ImageFolder, Show
 from vedette_camera_ingest.pace import Effort, Pace
+from vedette_camera_ingest.passing_on import PassingOn
 from vedette_camera_ingest.progress import Progress, Verdict
 from vedette_camera_ingest.session import Session, UnsupportedCodec
 from vedette_camera_ingest.source import Source
@@ -57,8 +59,8 @@ class _Player(Protocol):
 class Capture:
     """Plays ``source`` into ``ring`` and keeps ``board`` true, until ``stop``.
 
-    ``hardware`` lets it decode in hardware where there is some. ``credentials()`` gives the login, read afresh; it
-    raises CaptureError when it is not to be had.
+    ``hardware`` lets it decode in hardware where there is some. ``offer`` is given the coded pictures of RTSP cameras.
+    ``credentials()`` gives the login, read afresh; it raises CaptureError when it is not to be had.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Capture:
         stop: threading.Event,
         *,
         hardware: bool = False,
+        offer: CodedOffer | None = None,
         open_session: OpenSession = Session,
         backoff: Backoff | None = None,
     ) -> None:
@@ -79,6 +82,7 @@ class Capture:
         self._board = board
         self._stop = stop
         self._hardware = hardware
+        self._offer = offer
         self._open_session = open_session
         self._backoff = backoff or Backoff()
         self._writer = FrameWriter(ring)
@@ -166,6 +170,7 @@ class Capture:
         progress = Progress(time.monotonic())
         gate = Gate(lambda: self._ring.readers, time.monotonic())
         pace = Pace(self._source.max_fps)
+        passing_on = None if self._offer is None else PassingOn(self._offer, opened)
         while not self._stop.is_set():
             self._beat()
             event = session.next(_POLL_S)
@@ -176,6 +181,8 @@ class Capture:
                 progress.packet(event.mono_ns / 1e9)
                 clock.arrived(event.pts_ns, event.camera_ns, event.mono_ns, event.wall_ns)
                 self._board.found_clock(clock.behind_ns)
+                if passing_on is not None:
+                    passing_on.take(event)
                 self._take(event, gate, pace, decoder, progress, now)
             self._judge(progress, opened, now, session.heard_at)
 

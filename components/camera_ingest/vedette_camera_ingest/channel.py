@@ -71,6 +71,11 @@ def status(current: Report) -> Document:
     return {"kind": "status", "status": current.document()}
 
 
+def coded_socket(socket_path: str) -> str:
+    """Return where the worker offers the camera's coded pictures: beside its ring's socket."""
+    return f"{socket_path.removesuffix('.sock')}.coded.sock"
+
+
 STOP: Final[Document] = {"kind": "stop"}
 WANTED: Final[Document] = {"kind": "wanted"}
 

@@ -18,6 +18,7 @@ class Report:
     next_try_s: float | None
     url: str
     socket: str
+    coded_socket: str | None
     pid: int
     codec: str | None
     source_width: int | None

@@ -219,8 +219,9 @@ class Supervisor:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(_STOP_S)
-        with contextlib.suppress(OSError):
-            self._socket_path.unlink()
+        for path in (self._socket_path, Path(channel.coded_socket(str(self._socket_path)))):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def _ending(process: "subprocess.Popen[bytes]") -> str:

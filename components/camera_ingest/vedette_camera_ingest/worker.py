@@ -18,10 +18,12 @@ from typing import Final
 import av
 
 from vedette import logs
+from vedette.coded_video import CodedOffer
 from vedette.log_events import CAMERA
 from vedette.rings import RingError, RingWriter, listen
 from vedette_camera_ingest.board import StatusBoard
 from vedette_camera_ingest.capture import Capture
+from vedette_camera_ingest.channel import coded_socket
 from vedette_camera_ingest.launching import KEEP as _KEEP
 from vedette_camera_ingest.link import Link
 
@@ -57,8 +59,20 @@ def main() -> int:
     except RingError as error:
         _log.error("camera %s: %s", source.name, error)
         return 1
-    board = StatusBoard(source, socket_path, changed=link.send_status, dropped=lambda: ring.stats.dropped)
-    capture = Capture(source, link.fetch_credentials, ring, board, stop, hardware=hardware)
+    coded_path = coded_socket(socket_path)
+    try:
+        offer = CodedOffer(coded_path)
+    except RingError as error:
+        _log.error("camera %s: %s", source.name, error)
+        return 1
+    board = StatusBoard(
+        source,
+        socket_path,
+        coded_path,
+        changed=link.send_status,
+        dropped=lambda: ring.stats.dropped,
+    )
+    capture = Capture(source, link.fetch_credentials, ring, board, stop, hardware=hardware, offer=offer)
 
     def overdue(now: float) -> None:
         if now - capture.beat_at > _STUCK_S:

@@ -64,6 +64,12 @@ class Board:
         with self._lock:
             return self._book.source(camera_id)
 
+    def locate_coded(self, camera_id: str) -> str | None:
+        """Return the socket of a camera's coded pictures, or None when no worker of it runs."""
+        with self._lock:
+            status = self._book.camera(camera_id)
+        return None if status is None else status.coded_socket
+
     def number(self, output_id: str) -> int:
         """Return the number that stands for an output on the wire; it stays the same."""
         if output_id not in self._numbers:

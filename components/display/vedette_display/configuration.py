@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from vedette.kinesis_video.configuration import StreamSettings, check_template
 
 STREAM_NAME: Final = "{device}-{instance}-{stream}"
+CAMERA_STREAM_NAME: Final = "{device}-{camera}"
 
 
 class ConfigurationError(Exception):
@@ -35,7 +36,7 @@ class RecordingConfiguration(BaseModel):
 
 
 class KinesisVideoConfiguration(StreamSettings):
-    """Outputs that are sent to Kinesis Video Streams."""
+    """Outputs, and cameras' own streams, that are sent to Kinesis Video Streams."""
 
     outputs: list[str] = Field(
         default_factory=list,
@@ -49,6 +50,18 @@ class KinesisVideoConfiguration(StreamSettings):
         alias="streamName",
         description="of each output, made of {device}, {instance}, {port}, {stream} and letters, digits, `_.-`",
     )
+    cameras: list[str] = Field(
+        default_factory=list,
+        max_length=100,
+        description="names of cameras whose own H.264 is sent as it is while applications use them, `*` for any",
+    )
+    camera_stream_name: str = Field(
+        default=CAMERA_STREAM_NAME,
+        min_length=1,
+        max_length=256,
+        alias="cameraStreamName",
+        description="of each camera, made of {device}, {camera} and letters, digits, `_.-`",
+    )
     overlays: bool = Field(default=True, description="with labels and boxes; false: as the application put it")
     width: int = Field(default=1920, ge=16, le=7680, description="pixels at most")
 
@@ -56,6 +69,12 @@ class KinesisVideoConfiguration(StreamSettings):
     @classmethod
     def _known_places(cls, value: str) -> str:
         check_template(value, ("device", "instance", "port", "stream"))
+        return value
+
+    @field_validator("camera_stream_name")
+    @classmethod
+    def _known_camera_places(cls, value: str) -> str:
+        check_template(value, ("device", "camera"))
         return value
 
 

@@ -142,7 +142,7 @@ class _Display:
         )
         recorder = self._recorder(videos, board.device, views)
         uploader = None if recorder is None else self._uploader(recorder.shelf, board.device)
-        uploads = self._uploads(videos, board.device)
+        uploads = self._uploads(videos, board)
         reports = Reports(board, history, ComponentLogs(Path.cwd().parent), recorder.shelf if recorder else None)
         controls = Controls(self._bus, board.document, device_name(), stop=self._stop)
         streams = await asyncio.to_thread(self._streams, videos, views)
@@ -173,7 +173,10 @@ class _Display:
                 cameras = [view_of(camera.camera_id) for camera in document.cameras]
                 streams.serve([*(output.output_id for output in document.outputs), *cameras])
                 if uploads is not None:
-                    uploads.follow((o.output_id, o.instance, o.port, o.stream) for o in document.outputs)
+                    uploads.follow(
+                        ((o.output_id, o.instance, o.port, o.stream) for o in document.outputs),
+                        ((camera.camera_id, camera.name) for camera in document.cameras),
+                    )
                 if recorder is not None:
                     recorder.follow(((o.output_id, o.instance, o.stream) for o in document.outputs), _mains(document))
                 shown = self._stage(screen, ownership, document, board)
@@ -216,13 +219,14 @@ class _Display:
         uploader.start()
         return uploader
 
-    def _uploads(self, videos: VideoFeeds, device: str) -> "KinesisUploads | None":
-        """Return what sends outputs to Kinesis Video Streams, where that is configured; loaded only then."""
-        if not self._configuration.kinesis_video.outputs:
+    def _uploads(self, videos: VideoFeeds, board: Board) -> "KinesisUploads | None":
+        """Return what sends video to Kinesis Video Streams, where that is configured; loaded only then."""
+        wanted = self._configuration.kinesis_video
+        if not wanted.outputs and not wanted.cameras:
             return None
         from vedette_display.kinesis import KinesisUploads
 
-        return KinesisUploads(videos, self._configuration.kinesis_video, device)
+        return KinesisUploads(videos, board.locate_coded, wanted, board.device)
 
     def _screen(self) -> ScreenProcess:
         screen = ScreenProcess(window=self._configuration.screen == "window")

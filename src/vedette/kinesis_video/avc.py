@@ -1,10 +1,15 @@
 """H.264 as Matroska holds it (ISO/IEC 14496-15): pictures with lengths, parameter sets apart. No I/O."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
+from vedette.kinesis_video.matroska import Track
+from vedette.kinesis_video.sps import SpsError, read_sps
 from vedette.rtsp_server.access_unit import split_annex_b
 
 _SPS, _PPS, _DELIMITER = 7, 8, 9
+_HIGH: Final = frozenset({100, 110, 122, 144, 244})
+"""Profiles whose record says chroma and depth once more (14496-15, 5.3.3.1.2)."""
 
 
 def nals_of(data: bytes) -> tuple[bytes, ...]:
@@ -21,8 +26,23 @@ def sample(nals: Iterable[bytes]) -> bytes:
     return b"".join(len(nal).to_bytes(4, "big") + nal for nal in kept)
 
 
+def track_of(nals: Sequence[bytes]) -> Track | None:
+    """Return what the parameter sets among ``nals`` say; None when they are not whole or cannot be read."""
+    try:
+        record = configuration_record(nals)
+        if record is None:
+            return None
+        size = read_sps(next(nal for nal in nals if nal and nal[0] & 0x1F == _SPS and len(nal) > 3))
+    except SpsError:
+        return None
+    return Track(record, size.width, size.height)
+
+
 def configuration_record(nals: Iterable[bytes]) -> bytes | None:
-    """Return the AVCDecoderConfigurationRecord of the parameter sets among ``nals``; None when a set is missing."""
+    """Return the AVCDecoderConfigurationRecord of the parameter sets among ``nals``; None when a set is missing.
+
+    :raises SpsError: when one cannot be read
+    """
     found = tuple(nals)
     sps = _distinct(nal for nal in found if nal and nal[0] & 0x1F == _SPS and len(nal) > 3)
     pps = _distinct(nal for nal in found if nal and nal[0] & 0x1F == _PPS)
@@ -32,9 +52,9 @@ def configuration_record(nals: Iterable[bytes]) -> bytes | None:
     record = bytes([1, first[1], first[2], first[3], 0xFC | 3, 0xE0 | len(sps)])
     record += b"".join(len(nal).to_bytes(2, "big") + nal for nal in sps)
     record += bytes([len(pps)]) + b"".join(len(nal).to_bytes(2, "big") + nal for nal in pps)
-    if first[1] in (100, 110, 122, 144, 244):
-        # High profiles say chroma and depth once more: 4:2:0 of 8 bits, what cameras and our encoder make.
-        record += bytes([0xFC | 1, 0xF8, 0xF8, 0])
+    if first[1] in _HIGH:
+        facts = read_sps(first)
+        record += bytes([0xFC | facts.chroma, 0xF8 | facts.luma_depth - 8, 0xF8 | facts.chroma_depth - 8, 0])
     return record
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from vedette.kinesis_video.avc import configuration_record, sample
+from vedette.kinesis_video.avc import sample, track_of
 from vedette.kinesis_video.matroska import Sample, Track
 
 logger = logging.getLogger(__name__)
@@ -24,16 +24,13 @@ class CodedPicture(NamedTuple):
     """One H.264 picture.
 
     ``nals``: its NAL units without start codes; key frames carry the parameter sets. ``at_ms``: Unix time of capture.
-    ``run_ms``: the same on a clock that only goes forward, for pictures that stand still. ``width`` and ``height`` in
-    pixels.
+    ``run_ms``: the same on a clock that only goes forward, for pictures that stand still.
     """
 
     nals: Sequence[bytes]
     at_ms: int
     run_ms: int
     key: bool
-    width: int
-    height: int
 
 
 @dataclass(frozen=True)
@@ -80,9 +77,7 @@ class FragmentMaker:
         """Take in a picture."""
         if picture.key:
             self.flush()
-            record = configuration_record(picture.nals)
-            if record is not None:
-                self._track = Track(record, picture.width, picture.height)
+            self._track = track_of(picture.nals) or self._track
         if self._track is None or (not picture.key and not self._samples):
             return
         at_ms = self._time(picture)

@@ -113,6 +113,9 @@ class CameraStatus(Message):
     next_try_s: float | None = Field(default=None, description="seconds until the next attempt, while waiting for it")
     url: str = Field(default="", description="without credentials")
     socket: str | None = Field(default=None, description="path of the ring's socket; None while no worker runs")
+    coded_socket: str | None = Field(
+        default=None, description="path of the socket of its coded pictures, as it sends them"
+    )
     pid: int | None = None
     codec: str | None = None
     source_width: int | None = None

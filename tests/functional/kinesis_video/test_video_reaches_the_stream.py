@@ -72,7 +72,7 @@ class Source:
             (packet,) = self._encoder.encode(frame)
             at_ms = self.at_ms + self.number * FRAME_MS
             nals = nals_of(bytes(packet))
-            found.append(CodedPicture(nals, at_ms, self.number * FRAME_MS, packet.is_keyframe, self.width, self.height))
+            found.append(CodedPicture(nals, at_ms, self.number * FRAME_MS, packet.is_keyframe))
             self.number += 1
         return found
 

@@ -31,6 +31,7 @@ def begin() -> Iterator[Callable[..., tuple[KinesisUploads, Feeds]]]:
         feeds = Feeds()
         uploads = KinesisUploads(
             feeds,  # type: ignore[arg-type]
+            lambda _: None,
             KinesisVideoConfiguration.model_validate(configuration),
             "shop-7",
             lambda _: pytest.fail("nothing is to be sent"),

@@ -1,9 +1,13 @@
 """Pictures become fragments that Kinesis Video Streams takes."""
 
+from fractions import Fraction
+from typing import Any
+
+import av
 import pytest
 
 from vedette.cloud_stand_in.video.matroska_reader import MatroskaError, MatroskaReader
-from vedette.kinesis_video.avc import configuration_record, nals_of, sample
+from vedette.kinesis_video.avc import configuration_record, nals_of, sample, track_of
 from vedette.kinesis_video.fragment import CodedPicture, Fragment, FragmentMaker
 from vedette.kinesis_video.matroska import Sample, Track, cluster, header
 
@@ -12,9 +16,9 @@ KEY = (SPS, PPS, b"\x65\x88picture")
 WALL = 1_795_792_420_598
 
 
-def picture(at_ms: int, *, key: bool = False, run_ms: int | None = None, width: int = 640) -> CodedPicture:
+def picture(at_ms: int, *, key: bool = False, run_ms: int | None = None) -> CodedPicture:
     nals = KEY if key else (b"\x09\xf0", b"\x41\x9apicture")
-    return CodedPicture(nals, WALL + at_ms, at_ms if run_ms is None else run_ms, key, width, 360)
+    return CodedPicture(nals, WALL + at_ms, at_ms if run_ms is None else run_ms, key)
 
 
 def fragments(*pictures: CodedPicture) -> list[Fragment]:
@@ -74,12 +78,46 @@ def test_the_track_lacks_what_a_decoder_needs() -> None:
     assert (SPS in record, PPS in record) == (True, True)
     assert [each.data for each in fragment.samples] == [b"\0\0\0\x09\x65\x88picture", b"\0\0\0\x09\x41\x9apicture"]
     assert configuration_record((SPS,)) is None
-    assert configuration_record((b"\x67\x64\x00\x28\xac", PPS)).endswith(bytes([0xFD, 0xF8, 0xF8, 0]))  # type: ignore[union-attr]
+    assert (fragment.track.width, fragment.track.height) == (640, 360)
 
 
 def test_start_codes_become_lengths() -> None:
     data = b"\0\0\0\1\x09\xf0\0\0\1\x65abc\0\0\0\1\x65defg"
     assert sample(nals_of(data)) == b"\0\0\0\4\x65abc\0\0\0\5\x65defg"
+
+
+@pytest.mark.parametrize(
+    ("profile", "pixels", "width", "height", "end"),
+    [
+        ("baseline", "yuv420p", 640, 360, None),
+        ("main", "yuv420p", 1920, 1080, None),
+        ("high", "yuv420p", 1920, 1080, b"\xfd\xf8\xf8\x00"),
+        ("high", "yuv420p", 2592, 1944, b"\xfd\xf8\xf8\x00"),
+        ("high", "yuv420p", 354, 290, b"\xfd\xf8\xf8\x00"),
+        ("high422", "yuv422p10le", 1280, 720, b"\xfe\xfa\xfa\x00"),
+        ("high444", "yuv444p", 642, 482, b"\xff\xf8\xf8\x00"),
+    ],
+)
+def test_the_size_in_the_header_is_another_than_the_pictures(
+    profile: str, pixels: str, width: int, height: int, end: bytes | None
+) -> None:
+    encoder: Any = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = width, height, pixels, Fraction(1, 15)
+    encoder.options = {"preset": "superfast", "profile": profile, "tune": "zerolatency", "x264-params": "annexb=1"}
+    frame = av.VideoFrame(width, height, pixels)
+    frame.pts = 0
+    for plane in frame.planes:
+        plane.update(bytes(plane.buffer_size))
+    track = track_of(nals_of(b"".join(bytes(packet) for packet in encoder.encode(frame))))
+    assert track is not None
+    assert (track.width, track.height) == (width, height)
+    if end is not None:
+        assert track.configuration.endswith(end)
+
+
+@pytest.mark.parametrize("damaged", ["67", "67640028", "6764002800000000", "6764002800000001"])
+def test_a_damaged_parameter_set_ends_the_upload(damaged: str) -> None:
+    assert track_of((bytes.fromhex(damaged), PPS)) is None
 
 
 def stream(*clusters: bytes) -> bytes:
