@@ -11,13 +11,13 @@ import pytest
 from av.bitstream import BitStreamFilterContext
 from vedette_camera_ingest.ingest import CameraIngest
 
+from tests.functional.camera_ingest.camera_clips import write_clip
 from vedette.bus.memory import MemoryBroker, MemoryBus
 from vedette.cloud_stand_in.video import VideoStandIn
 from vedette.kinesis_video.avc import nals_of
 from vedette.messages import CameraDemand, CameraSource
 from vedette.rtsp_server import FileMount, StreamServer
 
-from ..camera_ingest.camera_clips import write_clip
 from .conftest import eventually
 
 SLICES = (1, 5)
