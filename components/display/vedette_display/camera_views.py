@@ -127,6 +127,12 @@ class CameraViews:
         status = self._camera(camera_of(view) or "")
         return "main" if status is None or _main_socket(status) is not None else "sub"
 
+    def stream_at(self, view: str, ring: str) -> str:
+        """Return which stream of the camera comes from a socket: main or sub."""
+        status = self._camera(camera_of(view) or "")
+        single = status is None or status.main is None or status.stream == "main"
+        return "sub" if not single and status is not None and ring == status.socket else "main"
+
     def run(self) -> None:
         """Repeat the demands while somebody looks, and withdraw each once nobody does."""
         said: set[tuple[str, str]] = set()

@@ -118,7 +118,7 @@ class Feed:
                     continue
                 for variant in self._wanted(time.monotonic()) - done:
                     done.add(variant)
-                    self._encode(held, overlays, variant, ready_mono_ns, fresh=fresh)
+                    self._encode(held, overlays, variant, ready_mono_ns, path, fresh=fresh)
         finally:
             if held is not None:
                 held.release()
@@ -134,7 +134,9 @@ class Feed:
             self._say(logging.WARNING, str(error))
             return Overlays()
 
-    def _encode(self, lease: Lease, overlays: "Overlays", variant: Variant, ready_mono_ns: int, *, fresh: bool) -> None:
+    def _encode(
+        self, lease: Lease, overlays: "Overlays", variant: Variant, ready_mono_ns: int, path: str, *, fresh: bool
+    ) -> None:
         from vedette_display.encoding import encode
 
         header = lease.header
@@ -156,6 +158,7 @@ class Feed:
                 time.monotonic_ns(),
                 fresh,
                 jpeg,
+                path,
             )
         )
 

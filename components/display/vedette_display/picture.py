@@ -23,6 +23,7 @@ class Picture(NamedTuple):
 
     ``number`` grows with every picture of this process. ``ready_mono_ns``: when the application's frame reached us.
     ``fresh``: encoded as soon as it came; an older frame, encoded for somebody who asks later, says nothing of delays.
+    ``ring``: the socket that it came from; a camera's pictures come from one of two.
     """
 
     number: int
@@ -35,6 +36,7 @@ class Picture(NamedTuple):
     encoded_mono_ns: int
     fresh: bool
     jpeg: bytes
+    ring: str = ""
 
 
 def size_for(wanted_px: int, most_px: int = SIZES[-1]) -> int:

@@ -31,7 +31,7 @@ from vedette_display.request import (
     safe_host,
 )
 from vedette_display.site import Site
-from vedette_display.stills import BOUNDARY, Stills, multipart_head, multipart_part, still, variant_of
+from vedette_display.stills import BOUNDARY, Stills, jpeg, multipart_head, multipart_part, still, variant_of
 from vedette_display.streams import Address
 from vedette_display.video import VideoFeeds
 from vedette_display.viewer import Viewer
@@ -234,9 +234,9 @@ class Server:
             return await asyncio.to_thread(read, request)
         if request.path.startswith(_PICTURES) and request.path.endswith(".jpg"):
             output_id = self._known(request.path)
-            async with self._looking(output_id, "snapshot"):
-                response = await still(self._gallery, output_id, request)
-                return self._with_stream(response, output_id)
+            if camera_of(output_id) is None:
+                return jpeg(await still(self._gallery, output_id, request))
+            return await self._camera_still(output_id, request)
         if request.path.startswith(_PICTURES) and request.path.endswith(".zip"):
             return await self._snapshot(self._known(request.path))
         return self._site.respond(request)
@@ -252,11 +252,13 @@ class Server:
         finally:
             end()
 
-    def _with_stream(self, response: Response, output_id: str) -> Response:
-        """Return an answer that says which of a camera's streams it shows."""
-        if camera_of(output_id) is None:
-            return response
-        return response._replace(headers=(*response.headers, ("X-Vedette-Stream", self._views.stream(output_id))))
+    async def _camera_still(self, view: str, request: Request) -> Response:
+        async with self._looking(view, "snapshot"):
+            # A feed that others look at may be about to change over to the main stream.
+            picture = await still(
+                self._gallery, view, request, lambda picture: picture.ring == self._views.locate(view)
+            )
+            return jpeg(picture, ("X-Vedette-Stream", self._views.stream_at(view, picture.ring)))
 
     async def _snapshot(self, output_id: str) -> Response:
         # Not before somebody asks: OpenCV takes 29 MB.

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 from typing import Final
 
@@ -56,21 +56,30 @@ def variant_of(request: Request) -> Variant:
     return Variant(size_for(int(asked)), overlays=request.query.get("overlays", "1") != "0")
 
 
-async def still(gallery: Gallery, output_id: str, request: Request) -> Response:
-    """Return one annotated picture that is new.
+async def still(
+    gallery: Gallery, output_id: str, request: Request, wanted: Callable[[Picture], bool] = lambda _picture: True
+) -> Picture:
+    """Return one annotated picture that is new; those that are not ``wanted`` are passed over.
 
     :raises HttpError: when none comes.
     """
     pictures = Stills(gallery, output_id, variant_of(request)).pictures(FIRST_PICTURE_S)
+    until = time.monotonic() + FIRST_PICTURE_S
     try:
         async for picture in pictures:
-            return Response(HTTPStatus.OK, "image/jpeg", picture.jpeg)
+            if wanted(picture) or time.monotonic() > until:
+                return picture
     finally:
         await pictures.aclose()  # type: ignore[attr-defined]
     raise HttpError(
         HTTPStatus.SERVICE_UNAVAILABLE,
         f"No new picture of {output_id} in {FIRST_PICTURE_S:.0f} s. The page at / says why.",
     )
+
+
+def jpeg(picture: Picture, *headers: tuple[str, str]) -> Response:
+    """Return the answer with one picture."""
+    return Response(HTTPStatus.OK, "image/jpeg", picture.jpeg, headers)
 
 
 def multipart_head() -> Response:

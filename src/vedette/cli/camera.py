@@ -117,6 +117,9 @@ def _verdict(report: Mapping[str, Any]) -> str:
     playing = report["playing"]
     login = f", {report['authentication']}" if report.get("authentication") else ""
     picture = f"{report.get('codec', playing['codec'])} {playing['width']}x{playing['height']}"
+    if "sub" in report:
+        small = report["sub"]["playing"]
+        picture += f" and {small['width']}x{small['height']}"
     return f"{picture}, {playing['fps']:.1f} fps{login}"
 
 
@@ -134,8 +137,23 @@ def _examined(target: str, credentials: Credentials, terminal: Terminal, options
     url = source.url or secret.get("StreamUrl", "")
     way = _Way(url, secret.get("Username") or None, secret.get("Password"), secret.get("Certificate"))
     report: dict[str, Any] = {"schema": "vedette.camera-test/1", "ok": False, "url": url}
+    _examine(source, way, options, report, terminal)
+    if source.sub:
+        terminal.line("small stream, which applications get:")
+        small: dict[str, Any] = {"ok": False, "url": source.sub}
+        _examine(source, way._replace(url=source.sub), options, small, terminal)
+        report["sub"] = small
+        if report["ok"] and not small["ok"]:
+            report |= {"ok": False, "error": f"the small stream: {small['error']}"}
+    return report
+
+
+def _examine(
+    source: CameraSource, way: "_Way", options: TrialOptions, report: dict[str, Any], terminal: Terminal
+) -> None:
+    """Ask and play one stream, and write into ``report`` what came of it."""
     try:
-        if url.startswith(("rtsp://", "rtsps://")):
+        if way.url.startswith(("rtsp://", "rtsps://")):
             _say_probe(_probed(way), way.user, report, terminal)
         playing = _play(source, way, options.seconds)
         _say_playing(playing, terminal)
@@ -145,7 +163,6 @@ def _examined(target: str, credentials: Credentials, terminal: Terminal, options
         terminal.failed("camera", failure.message)
         if failure.hint:
             terminal.line(f"hint: {failure.hint}")
-    return report
 
 
 def _probed(way: "_Way") -> ProbeResult:

@@ -116,7 +116,10 @@ def test_one_of_many_cameras_is_lost_or_holds_up_the_others(server: RtspServer, 
         known = tmp_path / "cameras.json"
         entry = {"StreamUrl": server.url("h264"), "Username": "viewer", "Password": PASSWORD}
         bad = {**entry, "StreamUrl": server.url("h265"), "Password": "wrong"}
-        known.write_text(json.dumps({"gate": bad, **{f"yard-{number}": entry for number in range(3)}}))
+        yards = {f"yard-{number}": entry for number in range(3)}
+        yards["yard-1"] = {**entry, "SubStreamUrl": server.url("h265")}
+        yards["yard-2"] = {**entry, "SubStreamUrl": server.url("nowhere")}
+        known.write_text(json.dumps({"gate": bad, **yards}))
         known.chmod(0o600)
         targets = [with_login(server.url(name)) for name in ("h264", "h265", "nowhere")] + [closed]
         command = [sys.executable, "-m", "vedette.cli.main", "camera", "test", *targets, "--all"]
@@ -130,11 +133,14 @@ def test_one_of_many_cameras_is_lost_or_holds_up_the_others(server: RtspServer, 
     assert "Traceback" not in said
     assert (done.returncode, table.returncode) == (1, 1)
     report = json.loads(done.stdout)
-    assert (report["ok"], report["good"]) == (False, 5)
-    assert [each["ok"] for each in report["cameras"]] == [True, True, False, False, False, True, True, True]
+    assert (report["ok"], report["good"]) == (False, 4)
+    assert [each["ok"] for each in report["cameras"]] == [True, True, False, False, False, True, True, False]
     assert [each["camera"] for each in report["cameras"]][4:] == ["gate", "yard-0", "yard-1", "yard-2"]
-    assert len({each["error"] for each in report["cameras"] if not each["ok"]}) == 3
+    assert len({each["error"] for each in report["cameras"] if not each["ok"]}) == 4
+    assert report["cameras"][6]["sub"]["ok"]
+    assert report["cameras"][7]["error"].startswith("the small stream: ")
     lines = table.stdout.splitlines()
     assert len(lines) == 9
     assert "H.265 320x240" in lines[2]
-    assert sum("FAILED" in line for line in lines) == 3
+    assert "H.264 320x240 and 320x240" in table.stdout
+    assert sum("FAILED" in line for line in lines) == 4
