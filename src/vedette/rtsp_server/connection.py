@@ -235,13 +235,15 @@ class Connection:
         self._state = State.PLAYING
         packer = self._viewer.packer
         where = f"url={request.url.rstrip('/')}/{sdp.CONTROL};seq={packer.sequence}"
+        # After a pause, or where somebody seeks in what is live: nobody knows yet which stamp the next picture has.
+        begins = packer.next_stamp
         self._reply(
             request,
             200,
             [
                 ("Session", f"{self._session};timeout={_SESSION_S}"),
-                ("Range", "npt=0.000-"),
-                ("RTP-Info", where if again else f"{where};rtptime={packer.first_stamp}"),
+                ("Range", "npt=now-" if begins is None else "npt=0.000-"),
+                ("RTP-Info", where if begins is None else f"{where};rtptime={begins}"),
             ],
         )
         self._viewer.playing = True

@@ -32,9 +32,9 @@ class Packer:
         self._began_ns: int | None = None
 
     @property
-    def first_stamp(self) -> int:
-        """The time stamp of the first picture, whenever it comes."""
-        return self._offset
+    def next_stamp(self) -> int | None:
+        """The time stamp of the next picture, whenever it comes; known before the first alone."""
+        return self._offset if self._newest is None else None
 
     @property
     def sequence(self) -> int:
