@@ -67,7 +67,7 @@ def test_report_and_pictures_tell_different_times() -> None:
     assert sender.next_stamp == 1000
     (packet,) = sender.packets(unit(b"\x65abc", pts_ns=50 * SECOND, wall_ns=wall_ns))
     assert struct.unpack(">I", packet[4:8])[0] == 1000
-    assert sender.next_stamp is None, "nobody knows when the next picture comes"
+    assert [sender.next_stamp] == [None], "nobody knows when the next picture comes"
     report = sender.report(wall_ns + SECOND // 2)
     assert report is not None
     seconds, fraction, stamp, packets, octets = struct.unpack(">IIIII", report[8:28])
