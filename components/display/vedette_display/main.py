@@ -123,6 +123,7 @@ class _Display:
         self._tls = tls
         self._stream_tls = stream_tls
         self._key = key
+        self._encoders = Encoders(configuration.encoder)
 
     async def run(self, sock: socket.socket, page: str) -> None:
         stopped, changed = asyncio.Event(), asyncio.Event()
@@ -135,10 +136,10 @@ class _Display:
         )
         history = History()
         # The folders of all components' work lie side by side, on every nucleus.
-        encoders = Encoders(self._configuration.encoder)
-        encoders.start()
+        self._encoders.start()
         videos = VideoFeeds(
-            lambda name: board.locate(name) if camera_of(name) is None else views.locate_steadily(name), encoders
+            lambda name: board.locate(name) if camera_of(name) is None else views.locate_steadily(name),
+            self._encoders,
         )
         recorder = self._recorder(videos, board.device, views)
         uploader = None if recorder is None else self._uploader(recorder.shelf, board.device)
@@ -295,6 +296,7 @@ class _Display:
             viewers=len(server.viewers),
             outputs=shown[:MOST_SHOWN],
             encoded=gallery.encoded + videos.encoded,
+            encoder=self._encoders.name,
             pid=os.getpid(),
             screen=screen,
             uploads=[] if uploads is None else uploads.statuses(),

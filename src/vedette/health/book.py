@@ -358,7 +358,11 @@ class HealthBook:
             return None
         status = self._display.message
         return DisplayHealth(
-            page=status.page.partition("?")[0], viewers=status.viewers, encoded=status.encoded, screen=status.screen
+            page=status.page.partition("?")[0],
+            viewers=status.viewers,
+            encoded=status.encoded,
+            screen=status.screen,
+            encoder=status.encoder,
         )
 
 

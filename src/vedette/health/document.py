@@ -147,6 +147,7 @@ class DisplayHealth(BaseModel):
     viewers: int = 0
     encoded: int = 0
     screen: ScreenStatus | None = None
+    encoder: str = Field(default="", description="of streams, clips and recordings: software, or the hardware's name")
 
 
 class ComponentHealth(BaseModel):

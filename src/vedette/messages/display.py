@@ -39,6 +39,7 @@ class DisplayStatus(Message):
     viewers: int = 0
     outputs: list[ShownOutput] = Field(default_factory=list)
     encoded: int = Field(default=0, description="pictures encoded since start; does not grow while nobody looks")
+    encoder: str = Field(default="", description="of streams, clips and recordings: software, or the hardware's name")
     pid: int | None = None
     screen: ScreenStatus | None = Field(default=None, description="None: the screen is not used")
     uploads: list[UploadStatus] = Field(default_factory=list, description="video of outputs")

@@ -198,6 +198,16 @@ def test_page_needs_a_mouse(display: Any, start_application: Any, open_browser: 
     page.locator("#opened").wait_for(state="hidden")
     page.keyboard.press("2")
     wait_for_text(page, "#opened-name", "yard")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("g")
+    page.keyboard.press("c")
+    wait_for_text(page, "#view", "yard")
+    wait_for_text(page, "#announcer", "Cameras")
+    page.locator(".skip").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    assert page.url.endswith("#/cameras"), "past the menu, not to another page"
+    page.go_back()
     page.keyboard.press("?")
     page.locator("dialog[open]").wait_for()
     page.keyboard.press("Escape")
@@ -205,19 +215,28 @@ def test_page_needs_a_mouse(display: Any, start_application: Any, open_browser: 
     page.locator("#opened").wait_for()
 
 
-@pytest.mark.parametrize("width", [320, 360])
-def test_phone_scrolls_sideways(display: Any, start_application: Any, open_browser: Any, width: int) -> None:
+def test_page_scrolls_sideways(display: Any, start_application: Any, open_browser: Any) -> None:
+    """Every width, from a small phone to a large screen: what is beside the bar's tools moves the bar."""
     application = start_application()
     application.video = {
         "state": CameraState.UNREACHABLE,
         "detail": "No answer from camera-with-a-very-long-name-in-the-back-yard.example.internal port 554 for 12 s",
     }
-    page = open_browser(display.page, width, 700)
+    page = open_browser(display.page, 320, 700)
     wait_for_text(page, ".problems", "unreachable")
-    for key in ("1", "Escape"):
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    wide = """() => {
+      document.getElementById("device").textContent = "shop-cameras-bench-01";
+      return Math.max(document.documentElement.scrollWidth, document.querySelector(".bar").scrollWidth) - innerWidth;
+    }"""
+    for key in ("Escape", "1"):
         page.keyboard.press(key)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for width in (280, 320, 360, 412, 640, 673, 740, 768, 961, 1024, 1201, 1280, 1920):
+            page.set_viewport_size({"width": width, "height": 700})
+            assert page.evaluate(wide) <= 0, f"at {width} pixels"
+    page.set_viewport_size({"width": 740, "height": 360})
+    picture = page.locator("#opened-picture .picture").bounding_box()
+    assert picture["width"] > 650, "a phone on its side shows a picture, not a stamp"
+    assert picture["height"] > 200
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -3,7 +3,7 @@
 import { card, condition, facts, keep } from "./cards.js";
 import { Cards } from "./panel.js";
 import { address } from "./route.js";
-import { age, element, gigabytes, icon, plural } from "./words.js";
+import { age, commandLine, element, gigabytes, icon, plural } from "./words.js";
 
 export class Device {
   /** @param {import("./actions.js").Actions} actions */
@@ -28,6 +28,7 @@ export class Device {
           ["Models", health.models.length],
           ...(health.network?.interfaces ?? []).map((/** @type {any} */ port) => /** @type {[any, any]} */ ([`Port ${port.name}`, portWords(port, health.network)])),
           ["Clock", clockWords(health.network?.time)],
+          ["Video encoder", health.display?.encoder],
           ["This page", plural(viewers, "viewer")],
         ]))],
       ["update", this.update(health.deployment)],
@@ -70,7 +71,7 @@ function clockWords(time) {
 
 /** @param {any} shown */
 function screen(shown) {
-  if (!shown) return card("Screen", "screen", element("p", { class: "note" }, "The device's own screen is not used. ", element("code", {}, "vedette run my-app --screen on")));
+  if (!shown) return card("Screen", "screen", element("p", { class: "note" }, "The device's own screen is not used. Set ", element("code", {}, "screen"), " of vedette.Display to ", element("code", {}, "on"), ", or on a developer's machine:"), commandLine("vedette run my-app --screen on"));
   const state = { severity: shown.state === "showing" ? "ok" : "info" };
   return card("Screen", "screen", condition(state, shown.state === "showing" ? "shows pictures" : "nothing to draw on"),
     facts([

@@ -21,7 +21,7 @@ export class Log {
     this.asking = false;
     this.askedAt = 0;
     this.text = element("pre", { class: "log-text", tabindex: "0", role: "log", "aria-live": "off", "aria-label": `Log of ${Object.values(of)[0]}` });
-    this.files = /** @type {HTMLSelectElement} */ (element("select", { "aria-label": "Log file", change: () => this.open(this.files.value) }, element("option", {}, "…")));
+    this.files = /** @type {HTMLSelectElement} */ (element("select", { "aria-label": "Log file", hidden: true, change: () => this.open(this.files.value) }));
     this.search = /** @type {HTMLInputElement} */ (element("input", { type: "search", placeholder: "Search", "aria-label": "Search in the log", input: () => this.draw() }));
     this.level = /** @type {HTMLSelectElement} */ (element("select", { "aria-label": "Lines to show", change: () => this.draw() },
       element("option", { value: "" }, "Every line"), element("option", { value: "warn" }, "Warnings and errors"), element("option", { value: "error" }, "Errors")));
@@ -94,6 +94,7 @@ export class Log {
     if (names.join() !== [...this.files.options].map((each) => each.value).join()) {
       this.files.replaceChildren(...names.map((name) => element("option", { value: name }, name)));
       this.files.value = this.file;
+      this.files.hidden = !names.length;
     }
     // Shorter than before: the file was begun anew.
     if (this.next != null && part.next < this.next) this.lines = [];

@@ -286,6 +286,13 @@ function route() {
 addEventListener("hashchange", () => {
   route();
   refresh();
+  // Nothing is loaded, so a screen reader would say nothing.
+  announcements.push(page?.title ?? opened?.data.name ?? "Live pictures");
+});
+// The part behind "#" is the page: a link to #main would leave it.
+document.querySelector(".skip")?.addEventListener("click", (event) => {
+  event.preventDefault();
+  $("main").focus();
 });
 setInterval(() => {
   if (!document.hidden && link.open) page?.tick?.();
