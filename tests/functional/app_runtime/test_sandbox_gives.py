@@ -135,8 +135,9 @@ def test_the_application_is_an_ordinary_user_with_a_name(spec: SandboxSpec) -> N
     program = """
 import os, pwd, socket
 print(os.getuid(), os.getgid(), pwd.getpwuid(os.getuid()).pw_name, socket.gethostname())
+print(socket.gethostbyname(socket.gethostname()), socket.gethostbyname("localhost"))
 """
-    assert _run(spec, BUBBLEWRAP, program) == "1000 1000 panorama panorama\n"
+    assert _run(spec, BUBBLEWRAP, program).splitlines() == ["1000 1000 panorama panorama", "127.0.0.1 127.0.0.1"]
 
 
 @NEEDS_BUBBLEWRAP

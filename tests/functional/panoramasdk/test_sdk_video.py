@@ -1,11 +1,16 @@
 """Video input: which frames get() returns, and when."""
 
+import contextlib
+import sys
 import threading
 import time
+from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import panoramasdk
 import pytest
+from panoramasdk._runtime import _Process
 from vedette_app_runtime import protocol
 
 from vedette.rings import connect
@@ -244,3 +249,60 @@ def test_main_frame_is_an_old_one_or_takes_the_place_of_the_small_one(host: Host
     large.writer.close()
     assert frame.main(timeout=0.3) is None
     host.said(lambda packet: packet == protocol.MainLost(0))
+
+
+class Alarm(Exception):
+    """What an application's signal handler raises."""
+
+
+def interrupted_at(place: int, deed: Callable[[], object]) -> bool:
+    """Do it, but raise Alarm at the ``place``-th place where the interpreter runs handlers in the SDK; tell whether.
+
+    Such places are the beginning of a function and the return from one of C's.
+    """
+    left = place
+
+    def look(frame: FrameType, event: str, _: Any) -> None:
+        nonlocal left
+        if event in ("call", "c_return") and "/panoramasdk/" in frame.f_code.co_filename:
+            left -= 1
+            if left == 0:
+                raise Alarm
+
+    sys.setprofile(look)
+    try:
+        deed()
+    except Alarm:
+        return True
+    finally:
+        sys.setprofile(None)
+    return False
+
+
+def test_an_alarm_or_ctrl_c_in_get_stops_the_camera_for_ever(host: Host) -> None:
+    # GIVEN an application that bounds get() by an alarm, or a notebook whose cell is stopped: it may hit anywhere
+    node, [camera] = host.started("door")
+    number = lost = 0
+    for place in range(1, 1000):
+        number = number % 100 + 1
+        camera.show(number)
+        if not interrupted_at(place, lambda: node.inputs.video_in.get(timeout=20)):
+            break
+        # THEN there are frames again, if need be by another connection; for other threads, too
+        got: list[Any] = []
+        deadline = time.monotonic() + 20
+        while not got and time.monotonic() < deadline:
+            number = number % 100 + 1
+            camera.show(number)
+            with contextlib.suppress(TimeoutError):
+                got = node.inputs.video_in.get(timeout=0.05)
+            said = sum(packet == protocol.CameraLost(0) for packet in host.heard)
+            if said > lost:
+                lost = said
+                host.send(protocol.CameraSocket(0, ahead=False), connect(camera.path))
+        assert got, f"interrupted at place {place}"
+        runtime = _Process.runtime
+        assert runtime is not None
+        assert not runtime.activity.waiting
+    assert place > 20
+    assert lost

@@ -29,11 +29,17 @@ _TOO_WIDE: Final = frozenset({"/", "/home", "/root", "/etc", "/run", "/var", "/p
 
 
 def arguments(
-    spec: SandboxSpec, *, disable_user_namespaces: bool = False, sizes: bool = False, top: Path = Path("/")
+    spec: SandboxSpec,
+    *,
+    disable_user_namespaces: bool = False,
+    sizes: bool = False,
+    hosts: int | None = None,
+    top: Path = Path("/"),
 ) -> list[str]:
     """Return bubblewrap's options for ``spec``, without its name, the environment and the application's command.
 
     ``sizes``: whether this bubblewrap can bound file systems in memory (0.7 and later).
+    ``hosts``: descriptor of what is shown as /etc/hosts.
     ``top`` is the root of the host's file system (tests give another).
     :raises SandboxMisuse: if a folder to be shown is relative, missing, or so wide that it would show the machine.
     """
@@ -64,6 +70,8 @@ def arguments(
         options += _mounts(root_mounts(top, name_servers=spec.name_servers))
         if spec.gpu:
             options += _mounts(gpu_mounts_in_root(top))
+    if hosts is not None:
+        options += ["--ro-bind-data", str(hosts), "/etc/hosts"]
     for path in outermost(spec.environment.read_only):
         _check(path)
         options += ["--ro-bind", str(path), str(path)]

@@ -16,6 +16,7 @@ from vedette_app_runtime.sandbox.choice import Choice, choose, host_path
 from vedette_app_runtime.sandbox.errors import SandboxUnavailable
 from vedette_app_runtime.sandbox.mount_view import view_command
 from vedette_app_runtime.sandbox.spec import SandboxSpec
+from vedette_app_runtime.sandbox.system_files import hosts_with
 from vedette_app_runtime.system_calls.denied import denied_program
 
 LAUNCHER: Final = Path(__file__).with_name("launcher.py")
@@ -88,9 +89,10 @@ def start(
             spec.guard.begin()
         return process
     _make_folders(spec)
-    bwrap, options = _bubblewrap(spec, chosen)
-    words = [*options, *environment_arguments(_variables(spec, chosen).items())]
     with contextlib.ExitStack() as opened:
+        hosts = memory_file(opened, "hosts", hosts_with(spec.hostname))
+        bwrap, options = _bubblewrap(spec, chosen, hosts)
+        words = [*options, *environment_arguments(_variables(spec, chosen).items())]
         denied = memory_file(opened, "denied-calls", denied_program())
         words += ["--seccomp", str(denied)]
         memory = memory_file(opened, "bubblewrap-arguments", b"".join(os.fsencode(word) + b"\0" for word in words))
@@ -102,7 +104,7 @@ def start(
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
-            pass_fds=(*spec.fds, *fds, memory, denied),
+            pass_fds=(*spec.fds, *fds, memory, denied, hosts),
         )
         if fds and spec.guard is not None:
             spec.guard.begin()
@@ -148,12 +150,15 @@ def launcher_command(arguments: Sequence[str], line: Sequence[str]) -> list[str]
     return [sys.executable, "-I", "-S", str(LAUNCHER), *arguments, *line]
 
 
-def _bubblewrap(spec: SandboxSpec, choice: Choice) -> tuple[str, list[str]]:
+def _bubblewrap(spec: SandboxSpec, choice: Choice, hosts: int | None = None) -> tuple[str, list[str]]:
     found = choice.bubblewrap
     if found is None or found.path is None:
         raise ValueError("a choice of bubblewrap comes with what was found of it")
     return found.path, arguments(
-        spec, disable_user_namespaces=found.disables_user_namespaces, sizes=found.version >= _SIZES_SINCE
+        spec,
+        disable_user_namespaces=found.disables_user_namespaces,
+        sizes=found.version >= _SIZES_SINCE,
+        hosts=hosts,
     )
 
 

@@ -101,6 +101,18 @@ def root_mounts(top: Path = Path("/"), *, name_servers: Path | None = None) -> l
     return mounts + _kernel_mounts(top)
 
 
+def hosts_with(hostname: str, path: Path = Path("/etc/hosts")) -> bytes:
+    """Return the machine's table of hosts with the sandbox's own name in it, by which applications look for themselves.
+
+    As in a container; 127.0.0.1, because that is where what they serve is to be found.
+    """
+    try:
+        said = path.read_bytes()
+    except OSError:
+        said = b"127.0.0.1 localhost\n"
+    return said.rstrip(b"\n") + b"\n127.0.0.1 " + hostname.encode() + b"\n"
+
+
 def _etc_mounts(top: Path, names: Iterable[str], name_servers: Path | None) -> list[Mount]:
     mounts = []
     for name in names:

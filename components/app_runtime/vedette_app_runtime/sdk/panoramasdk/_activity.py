@@ -4,7 +4,7 @@ import contextlib
 import threading
 import time
 from collections import deque
-from typing import Deque, Dict, Iterator
+from typing import Deque, Dict, Iterator, Set
 
 _CALLS_KEPT = 100
 
@@ -19,20 +19,27 @@ class Activity:
         self.puts = 0
         self.calls = 0
         self.last_activity = 0.0
-        self.waiting = 0
-        """Threads that wait in get() or call() at present."""
+        self._waiting: Set[int] = set()
         self.reads: Dict[str, int] = {}
+
+    @property
+    def waiting(self) -> int:
+        """Threads that wait in get() or call() at present."""
+        return len(self._waiting)
 
     @contextlib.contextmanager
     def wait(self) -> Iterator[None]:
-        """Note that a thread waits in the SDK: it works as it should, however long that takes."""
-        with self._lock:
-            self.waiting += 1
+        """Note that a thread waits in the SDK: it works as it should, however long that takes.
+
+        By its number, not by a count: a signal's handler may raise anywhere, and what it leaves behind ends with the
+        thread's next wait.
+        """
+        own = threading.get_ident()
+        self._waiting.add(own)
         try:
             yield
         finally:
-            with self._lock:
-                self.waiting -= 1
+            self._waiting.discard(own)
 
     def got(self) -> None:
         """Count a get() of a video port that returned."""

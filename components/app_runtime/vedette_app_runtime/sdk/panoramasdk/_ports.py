@@ -5,7 +5,7 @@ import os
 import select
 import threading
 import time
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from ._activity import Activity
 from ._advice import advise
@@ -79,7 +79,8 @@ class VideoPort(port):
         super().__init__(name, ready, activity)
         self._streams: List[Stream] = []
         self._gone = False
-        self._getting = threading.Lock()
+        # A thread whose get() was interrupted by what a signal's handler raised can come in again.
+        self._getting = threading.RLock()
         self._wake_r, self._wake_w = _wake_pipe()
 
     def rewire(self, streams: Sequence[Stream]) -> None:
@@ -91,7 +92,7 @@ class VideoPort(port):
         for stream in self._streams:
             stream.abandon()
         self._streams = []
-        self._getting = threading.Lock()
+        self._getting = threading.RLock()
         os.close(self._wake_r)
         os.close(self._wake_w)
         self._wake_r, self._wake_w = _wake_pipe()
@@ -120,25 +121,31 @@ class VideoPort(port):
         """
         self._ready()
         deadline = None if timeout is None else time.monotonic() + max(0.0, float(timeout))
-        with self._activity.wait(), self._one_at_a_time(deadline):
-            fresh = self._wait_for_frames(deadline)
-            result: List[media] = []
-            for index, stream in enumerate(self._streams):
-                picture = fresh.get(index) or stream.latest
-                if picture is not None and not stream.paused:
-                    cached = index not in fresh
-                    result.append(media(picture, stream.stream_id, stream.stream_uri, cached, stream.main))
+        with self._activity.wait():
+            result = self._one_at_a_time(deadline)
         self._activity.got()
         return result
 
-    @contextlib.contextmanager
-    def _one_at_a_time(self, deadline: Optional[float]) -> Iterator[None]:
-        if not self._getting.acquire(timeout=-1 if deadline is None else max(0.0, deadline - time.monotonic())):
+    def _one_at_a_time(self, deadline: Optional[float]) -> List[media]:
+        if deadline is None:
+            with self._getting:  # nothing can come between taking it and being bound to give it back
+                return self._next(None)
+        if not self._getting.acquire(timeout=max(0.0, deadline - time.monotonic())):
             raise TimeoutException("another thread waits for the frames of {!r}".format(self.name))
         try:
-            yield
+            return self._next(deadline)
         finally:
             self._getting.release()
+
+    def _next(self, deadline: Optional[float]) -> List[media]:
+        fresh = self._wait_for_frames(deadline)
+        result: List[media] = []
+        for index, stream in enumerate(self._streams):
+            picture = fresh.get(index) or stream.latest
+            if picture is not None and not stream.paused:
+                cached = index not in fresh
+                result.append(media(picture, stream.stream_id, stream.stream_uri, cached, stream.main))
+        return result
 
     def _wait_for_frames(self, deadline: Optional[float]) -> Dict[int, Picture]:
         """Return the new picture of each stream that has one, by index; at least one of a stream that runs."""

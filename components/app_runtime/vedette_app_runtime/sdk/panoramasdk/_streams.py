@@ -42,6 +42,8 @@ class Stream:
         self._source: Optional[Union[Direct, ReadAhead]] = None
         self._lease: Optional[Lease] = None
         self._picture: Callable[[], Optional[Picture]] = lambda: None
+        self._unsure = False
+        """Whether a frame is being taken or given back; what interrupts that leaves it set."""
 
     @property
     def latest(self) -> Optional[Picture]:
@@ -69,7 +71,14 @@ class Stream:
         self.stream_uri = stream_uri or self.stream_uri
 
     def adopt(self) -> None:
-        """Change over to a connection that was offered; drop the one of a stream that is paused."""
+        """Change over to a connection that was offered; drop the one of a stream that is paused.
+
+        And one that was left in the middle of a change: a signal's handler may raise anywhere (an alarm, Ctrl-C in a
+        notebook), and a frame may be lost on the way, which the ring would wait for.
+        """
+        if self._unsure:
+            self._unsure = False
+            self._drop()
         with self._offering:
             offered, self._offered = self._offered, None
         if offered is not None or (self.paused and self._source is not None):
@@ -84,13 +93,16 @@ class Stream:
 
     def give_back(self) -> bool:
         """End the lease of the last get(); return whether there was one, so that a newer frame may come at once."""
-        lease, self._lease = self._lease, None
-        if lease is None:
+        if self._lease is None:
             return False
+        self._unsure = True
         picture = self._picture()
         if picture is not None:
             picture.keep()
-        lease.release()
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            lease.release()
+        self._unsure = False
         return True
 
     def fileno(self) -> Optional[int]:
@@ -101,19 +113,23 @@ class Stream:
         """Return a new picture if there is one; never waits."""
         if self._source is None or self._lease is not None:
             return None
+        self._unsure = True
         try:
             taken = self._source.take()
         except RingError:
             # Its owner is gone, or sends what cannot be (another version?): the host connects anew.
+            self._unsure = False
             self._drop()
             return None
         if taken is None:
+            self._unsure = False
             return None
         picture, self._lease = taken
         self._picture = weakref.ref(picture)
         if self._keep_latest:
             self._latest = picture
         self.frames += 1
+        self._unsure = False
         return picture
 
     def close(self) -> None:
