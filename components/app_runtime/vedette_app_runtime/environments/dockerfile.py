@@ -38,6 +38,14 @@ _APT: Final = {
 }
 """Debian's packages of Python libraries, and what they are called on PyPI; anything else of apt is not Python."""
 
+_OTHER_MANAGERS: Final = {
+    **dict.fromkeys(("conda", "mamba", "micromamba"), "conda"),
+    **{name: name for name in ("pipenv", "poetry")},
+}
+_WRITE: Final = "write what it brings into requirements.txt, by the names that PyPI has for it"
+_SCRIPT: Final = re.compile(r"(?:--\S+\s+)*<<-?[\"']?(\w+)[\"']?")
+"""What stands after RUN where a script follows."""
+
 _BUILD_PACKAGES: Final = frozenset(
     {"build-essential", "gcc", "g++", "make", "cmake", "ninja-build", "pkg-config", "git", "wget", "curl", "unzip"}
     | {"apt-utils", "ca-certificates", "gnupg", "software-properties-common", "python3", "python3-pip", "python3-venv"}
@@ -47,9 +55,15 @@ _BUILD_PACKAGES: Final = frozenset(
 def run_commands(text: str) -> list[tuple[int, list[str]]]:
     """Return (line number, words) of every shell command that the ``RUN`` lines of a Dockerfile give."""
     commands: list[tuple[int, list[str]]] = []
-    pending, start = "", 0
+    pending, start, until = "", 0, ""
     for number, raw in enumerate(text.splitlines(), start=1):
         line = raw.strip()
+        if until:  # inside RUN <<EOF: lines of a script
+            if line == until:
+                until = ""
+            else:
+                commands += [(number, words) for words in _split(line)]
+            continue
         if line.startswith("#"):
             continue  # a comment between continued lines does not end them
         start = start if pending else number
@@ -58,7 +72,10 @@ def run_commands(text: str) -> list[tuple[int, list[str]]]:
             continue
         whole, pending = pending + line, ""
         match = re.match(r"RUN\s+(.*)", whole, re.IGNORECASE | re.DOTALL)
-        if match:
+        script = _SCRIPT.fullmatch(match[1]) if match else None
+        if script:
+            until = script[1]
+        elif match:
             commands += [(start, words) for words in _split(match[1])]
     return commands
 
@@ -77,8 +94,18 @@ def read_dockerfile(path: Path, sources: Path, into: RequirementSet) -> None:
         arguments = _pip_arguments(words)
         if arguments is not None:
             _read_pip(arguments, origin, path.parent, sources, into)
+        elif (manager := _OTHER_MANAGERS.get(Path(words[0]).name)) is not None and "install" in words:
+            _say_left_out(manager, words[words.index("install") + 1 :], origin, into)
+        elif _PYTHON.fullmatch(words[0]) and "setup.py" in words:
+            into.ignored.append(f"{origin}: setup.py is not run by Vedette; {_WRITE}")
         elif any(word in {"apt-get", "apt"} for word in words) and "install" in words:
             _read_apt(words[words.index("install") + 1 :], origin, into)
+
+
+def _say_left_out(manager: str, words: list[str], origin: str, into: RequirementSet) -> None:
+    names = [word for word in words if not word.startswith("-")]
+    what = f"what {manager} installs ({', '.join(names)})" if names else f"what {manager} installs"
+    into.ignored.append(f"{origin}: {redact(what)} is left out; {_WRITE}")
 
 
 def _split(text: str) -> list[list[str]]:
@@ -105,6 +132,8 @@ def _pip_arguments(words: list[str]) -> list[str] | None:
     """Return what follows ``pip install``, in any of its spellings, or None."""
     rest = list(words)
     while rest and (rest[0] in {"sudo", "-H", "-E", "env", "exec"} or re.fullmatch(r"\w+=\S*", rest[0])):
+        rest.pop(0)
+    if rest[:2] == ["uv", "pip"]:
         rest.pop(0)
     if len(rest) >= 3 and _PYTHON.fullmatch(rest[0]) and rest[1:3] == ["-m", "pip"]:
         rest = rest[2:]

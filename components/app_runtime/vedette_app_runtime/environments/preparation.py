@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vedette_app_runtime.environments.application import Application, has_screen_libraries, read_application
+from vedette_app_runtime.environments.bytecode import compile_bytecode
 from vedette_app_runtime.environments.environment import Environment
 from vedette_app_runtime.environments.errors import EnvironmentFailed, NoWorkingResolution, PackagesUnreachable
 from vedette_app_runtime.environments.interpreter import Interpreter, choose_interpreter
@@ -172,6 +173,8 @@ class _Preparation:
         link_names(venv / "bin")
         self.progress(f"installing {len(resolution.lines)} libraries {strategy.name}")
         self.resolver.install(resolution, wanted.options, strategy, venv / "bin/python")
+        self.progress("compiling the libraries")
+        compile_bytecode(self.interpreter.executable, venv)
         (folder / "resolved.txt").write_text("\n".join(resolution.lines) + "\n")
         modules = list(self.application.imports.modules)
         self.progress(f"trying {len(modules)} imports of the application")

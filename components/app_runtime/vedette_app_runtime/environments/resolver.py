@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from vedette_app_runtime.environments.building import Building
-from vedette_app_runtime.environments.bytecode import compile_bytecode
 from vedette_app_runtime.environments.interpreter import Interpreter
 from vedette_app_runtime.environments.known_breaks import (
     BUILT_FOR_HOURS,
@@ -125,7 +124,7 @@ class Resolver:
         return Resolution(lines)
 
     def install(self, resolution: Resolution, options: Sequence[str], strategy: Strategy, python: Path) -> None:
-        """Install exactly ``resolution`` into the environment of ``python``.
+        """Install exactly ``resolution`` into the environment of ``python``; its modules are not compiled.
 
         :raises UvFailed: if a release cannot be had or built.
         """
@@ -142,7 +141,6 @@ class Resolver:
                     building=self._building(strategy, Path(folder)),
                 )
             )
-        compile_bytecode(self._interpreter.executable, python.parent.parent)
 
     def _building(self, strategy: Strategy, lists: Path) -> Building | None:
         if not strategy.build:
