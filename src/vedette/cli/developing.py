@@ -84,4 +84,6 @@ def shell(
     """
     from vedette.cli.sandbox_shell import open_shell
 
-    raise typer.Exit(open_shell(directory, command or [], instance))
+    # As of ssh, sudo and docker: what stands after -- is the command.
+    words = command[1:] if command and command[0] == "--" else command or []
+    raise typer.Exit(open_shell(directory, words, instance))

@@ -42,6 +42,8 @@ _OTHER_MANAGERS: Final = {
     **dict.fromkeys(("conda", "mamba", "micromamba"), "conda"),
     **{name: name for name in ("pipenv", "poetry")},
 }
+_CHANNELS: Final = frozenset({"-c", "--channel", "-n", "--name", "-p", "--prefix", "--file"})
+"""Options of conda with a value."""
 _WRITE: Final = "write what it brings into requirements.txt, by the names that PyPI has for it"
 _SCRIPT: Final = re.compile(r"(?:--\S+\s+)*<<-?[\"']?(\w+)[\"']?")
 """What stands after RUN where a script follows."""
@@ -103,7 +105,8 @@ def read_dockerfile(path: Path, sources: Path, into: RequirementSet) -> None:
 
 
 def _say_left_out(manager: str, words: list[str], origin: str, into: RequirementSet) -> None:
-    names = [word for word in words if not word.startswith("-")]
+    values = {index + 1 for index, word in enumerate(words) if word in _CHANNELS}
+    names = [word for index, word in enumerate(words) if not word.startswith("-") and index not in values]
     what = f"what {manager} installs ({', '.join(names)})" if names else f"what {manager} installs"
     into.ignored.append(f"{origin}: {redact(what)} is left out; {_WRITE}")
 
