@@ -169,7 +169,7 @@ def test_a_call_that_timed_out_keeps_its_slot_until_the_late_answer(serve: Serve
     gate = Gate()
     client = serve(gate.run, slots=1).client()
     with pytest.raises(CallTimeout, match="no answer in time"):
-        client.call([tensor(b"late")], 0.1)
+        client.call([tensor(b"late")], 1.0)
     assert gate.entered.wait(10.0)
     with pytest.raises(CallTimeout, match="all 1 slots"):
         client.call([tensor(b"lost")], 0.05)

@@ -42,9 +42,10 @@ class Replay(Session):
         yield Opened(stream.codec_context, "H.264", "10.0.0.21 port 554")
         while True:
             self._container.seek(0)
+            # Whole rounds: with a slow machine's pace, the first key frame would be one from the middle of the clip.
+            holds_back = time.monotonic() - self._started < HOLD_BACK_S
             for packet in self._container.demux(stream):
-                held_back = packet.is_keyframe and time.monotonic() - self._started < HOLD_BACK_S
-                if packet.size and not held_back:
+                if packet.size and not (packet.is_keyframe and holds_back):
                     threading.Event().wait(0.04)
                     yield Received(packet, time.monotonic_ns(), time.time_ns())
 

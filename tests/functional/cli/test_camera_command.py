@@ -43,7 +43,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtspServer]:
 
 def tried(url: str) -> tuple[int, dict[str, object], str]:
     done = subprocess.run(
-        [sys.executable, "-m", "vedette.cli.main", "camera", "test", url, "--seconds", "0.5", "--json"],
+        [sys.executable, "-m", "vedette.cli.main", "camera", "test", url, "--seconds", "1", "--json"],
         capture_output=True,
         text=True,
         timeout=50,
@@ -124,7 +124,7 @@ def test_one_of_many_cameras_is_lost_or_holds_up_the_others(server: RtspServer, 
         known.chmod(0o600)
         targets = [with_login(server.url(name)) for name in ("h264", "h265", "nowhere")] + [closed]
         command = [sys.executable, "-m", "vedette.cli.main", "camera", "test", *targets, "--all"]
-        command += ["--cameras-file", str(known), "--seconds", "0.5"]
+        command += ["--cameras-file", str(known), "--seconds", "1"]
         # What else runs on this machine has cameras, too.
         alone = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
         done, table = (

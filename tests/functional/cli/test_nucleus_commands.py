@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
+pytestmark = pytest.mark.timeout(240)
 NAME = "com.example.Hello"
 RECIPE = """
 RecipeFormatVersion: '2020-01-25'
@@ -45,7 +46,7 @@ class Shell:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=40,
+            timeout=90,
             check=False,
         )
 
@@ -86,8 +87,9 @@ def shell() -> Iterator[Shell]:
     try:
         yield made
     finally:
-        for entry in (folder / "run").rglob("instance.json"):
-            with suppress(psutil.NoSuchProcess):
+        # Not rglob, which fails on what goes away meanwhile.
+        for entry in (folder / "run").glob("vedette/*/instance.json"):
+            with suppress(psutil.NoSuchProcess, FileNotFoundError):
                 nucleus = psutil.Process(json.loads(entry.read_text())["pid"])
                 nucleus.terminate()
                 nucleus.wait(40)
