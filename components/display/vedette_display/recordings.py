@@ -10,6 +10,7 @@ it shows pictures: a second file, without what the application draws.
 
 import json
 import logging
+import os
 import queue
 import re
 import threading
@@ -24,6 +25,7 @@ from vedette import __version__
 from vedette_display.camera_views import CameraViews
 from vedette_display.encoders import CLOCK_HZ, AccessUnit
 from vedette_display.movie import MovieStream
+from vedette_display.salvage import salvage
 from vedette_display.video import VideoFeeds, VideoVariant
 
 logger = logging.getLogger(__name__)
@@ -84,13 +86,14 @@ class Shelf:
         self._lock = threading.Lock()
 
     def make(self) -> None:
-        """Make the folder, and remove what an earlier process left half done.
+        """Make the folder, and remove what an earlier process left that nobody can use.
 
         :raises OSError: when it cannot be made.
         """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in self.folder.glob(".*"):
-            left.unlink(missing_ok=True)
+            if not left.with_suffix(".json").exists():
+                left.unlink(missing_ok=True)
 
     def list(self) -> list[Recording]:
         """Return the recordings, the newest first."""
@@ -167,6 +170,8 @@ class Recorder:
         :raises OSError: when the folder cannot be made.
         """
         self._shelf.make()
+        # What the power or a crash has cut off; aside, and before anything new has such a name.
+        self._jobs.put(self._mend)
         self._thread.start()
 
     def follow(self, outputs: Iterable[tuple[str, str, str]], views: Mapping[str, str] = MappingProxyType({})) -> None:
@@ -226,6 +231,10 @@ class Recorder:
         except queue.Full:
             return False
         return True
+
+    def _mend(self) -> None:
+        if salvage(self._shelf.folder):
+            self._shelf.keep()
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -352,6 +361,7 @@ class _File:
         self._name = name
         self._facts = facts
         self._half = shelf.folder / f".{name}.mp4"
+        self._half_facts = shelf.folder / f".{name}.json"
         self._movie = MovieStream()
         self._frames = 0
 
@@ -366,7 +376,7 @@ class _File:
             self._append(self._movie.add(unit))
         except OSError:
             self.broken = True
-            self._half.unlink(missing_ok=True)
+            self._forget()
             raise
         self._frames += 1
 
@@ -378,15 +388,31 @@ class _File:
         seconds = self._movie.duration_s
         data = self._movie.end()
         if self.broken or not self._frames:
-            self._half.unlink(missing_ok=True)
+            self._forget()
             return
         self._append(data)
+        # In this order a movie never stands on the shelf without facts, which would be neither listed nor counted.
+        self._tell({**self._facts, "seconds": round(seconds, 2), "frames": self._frames})
         self._half.replace(self._shelf.folder / f"{self._name}.mp4")
-        facts = {**self._facts, "seconds": round(seconds, 2), "frames": self._frames}
-        (self._shelf.folder / f"{self._name}.json").write_text(json.dumps(facts, indent=2) + "\n")
+        self._half_facts.replace(self._shelf.folder / f"{self._name}.json")
         self._shelf.keep()
 
     def _append(self, data: bytes) -> None:
+        """Write a fragment, to the disk itself: the power may go at any moment."""
         if data:
+            if not self._half_facts.exists():
+                self._tell(self._facts)
             with self._half.open("ab") as file:
                 file.write(data)
+                file.flush()
+                os.fdatasync(file.fileno())
+
+    def _tell(self, facts: dict[str, Any]) -> None:
+        with self._half_facts.open("w") as file:
+            file.write(json.dumps(facts, indent=2) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _forget(self) -> None:
+        for path in (self._half, self._half_facts):
+            path.unlink(missing_ok=True)

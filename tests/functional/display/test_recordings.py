@@ -7,10 +7,14 @@ from typing import Any
 
 import av
 import boto3
+import numpy as np
 import pytest
 from moto.server import ThreadedMotoServer
+from vedette_display.encoders import Shot, SoftwareEncoder
 from vedette_display.machine import device_name
+from vedette_display.movie import MovieStream
 from vedette_display.recordings import Recording, Shelf, wish_of
+from vedette_display.salvage import salvage
 from vedette_display.uploading import RecordingUploader
 
 from vedette.aws_calls import AwsCaller, CredentialsSource, OutcomeUnknown, Response
@@ -63,11 +67,48 @@ def test_recordings_take_more_than_their_quota(tmp_path: Path) -> None:
         (shelf.folder / f"r{number}.json").write_text(json.dumps(facts))
         (shelf.folder / f"r{number}.mp4").write_bytes(b"x" * 1000)
     (shelf.folder / ".half.mp4").write_bytes(b"x")
+    (shelf.folder / ".nothing.json").write_text("{")
     shelf.make()
+    assert salvage(shelf.folder) == []
     shelf.keep()
     assert [recording.name for recording in shelf.list()] == ["r3", "r2"]
     assert sorted(path.name for path in shelf.folder.iterdir()) == ["r2.json", "r2.mp4", "r3.json", "r3.mp4"]
     assert shelf.list()[0] == Recording("r3", "shop", "cam", "", 3.0, 1.0, 1000)
+
+
+def test_recording_is_lost_or_cannot_be_played_when_the_power_goes(tmp_path: Path) -> None:
+    encoder = SoftwareEncoder(320, 240)
+    planes = np.full((360, 320), 90, np.uint8)
+    units = [unit for n in range(60) for unit in encoder.encode(planes, Shot(n * 6000, 0), key=n % 10 == 0)]
+    movie = MovieStream()
+    parts = [part for unit in units if (part := movie.add(unit))]
+    whole = b"".join(parts)
+    facts = json.dumps({"instance": "shop", "stream": "cam", "reason": "", "at": 1.0})
+    shelf = Shelf(tmp_path, 10_000_000)
+    # Anywhere: in the head, in a fragment, between two.
+    for cut in (0, 5, 700, len(whole) // 2, len(whole) - 1, len(whole)):
+        (tmp_path / ".r.json").write_text(facts)
+        (tmp_path / ".r.mp4").write_bytes(whole[:cut])
+        shelf.make()
+        kept = cut >= len(parts[0])
+        assert salvage(tmp_path) == ["r"] * kept
+        assert not list(tmp_path.glob(".*"))
+        if kept:
+            [recording] = shelf.list()
+            with av.open(str(tmp_path / "r.mp4")) as container:
+                frames = sum(1 for _ in container.decode(video=0))
+            told = json.loads((tmp_path / "r.json").read_text())
+            assert frames == told["frames"] >= 10
+            assert recording.seconds == pytest.approx((frames - 1) / 15, abs=0.1)
+            assert told["interrupted"]
+        for path in tmp_path.iterdir():
+            path.unlink()
+    # The last step alone is missing: the movie is whole.
+    (tmp_path / ".r.json").write_text(json.dumps({**json.loads(facts), "seconds": 4.0, "frames": 60}))
+    (tmp_path / "r.mp4").write_bytes(whole + movie.end())
+    shelf.make()
+    assert salvage(tmp_path) == ["r"]
+    assert "interrupted" not in json.loads((tmp_path / "r.json").read_text())
 
 
 @pytest.mark.parametrize(
