@@ -1,6 +1,6 @@
 """What ``node.call`` takes over ``session.run`` in the application's own process.
 
-usage: calls.py [--rounds N] [--calls N] [--json]
+usage: calls.py [--model FILE]... [--starts N] [--rounds N] [--calls N] [--json]
 
 First a model that averages each channel of 1x3x224x224 float32: next to no arithmetic, so that what is left is the way
 there and back, the copies of 600 kB of input and of the outputs included. Then the example's detector, which takes more
@@ -32,8 +32,10 @@ from vedette.rings import connect, listen
 from vedette.rings.calls import CallServer
 
 SHAPE = (1, 3, 224, 224)
-_WARM_UP = 30
+_WARM_UP = 10
 _START_S = 20.0
+
+Feed = dict[str, np.ndarray]
 
 
 def _varint(value: int) -> bytes:
@@ -74,90 +76,123 @@ def serve(model: str, path: str, ready: Connection) -> None:
     server.serve()
 
 
-def timed(run: Callable[[], Any], calls: int) -> list[float]:
-    """Return how long each of ``calls`` runs took, ms."""
-    taken = []
-    for _ in range(calls):
-        began = time.perf_counter()
-        run()
-        taken.append((time.perf_counter() - began) * 1000)
-    return taken
+class Paired:
+    """A model in this process and the same one behind a server, called in turn with the same tensors."""
 
+    def __init__(self, model: Path, folder: Path) -> None:
+        from panoramasdk._models import Model
 
-def measure(model: Path, rounds: int, calls: int) -> dict[str, Any]:
-    """Return medians and 99th percentiles of a model with one input, ms, and calls a second."""
-    sys.path.insert(0, str(SOURCE))
-    from panoramasdk._models import Model
-
-    with tempfile.TemporaryDirectory() as folder:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        path = str(Path(folder) / "model.sock")
-        server = context.Process(target=serve, args=(str(model), path, theirs), daemon=True)
-        server.start()
+        path = str(folder / f"{time.monotonic_ns()}.sock")
+        self._server = context.Process(target=serve, args=(str(model), path, theirs), daemon=True)
+        self._server.start()
         if not ours.poll(_START_S):
             raise SystemExit("the server did not come up")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-        given = session.get_inputs()[0]
-        feed = {given.name: np.random.default_rng(0).random(given.shape, np.float32)}
-        node = Model("model", lambda: None)
-        node.offer(connect(path, 5.0))
-
-        def direct() -> Any:
-            return session.run(None, feed)
-
-        def call() -> Any:
-            return node.call(feed, 10.0)
-
-        if not np.allclose(direct()[0], call()[0], atol=1e-5):
+        self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        given = self._session.get_inputs()[0]
+        self._name, self._values = given.name, np.random.default_rng(0).random(given.shape, np.float32)
+        self._node = Model("model", lambda: None)
+        self._node.offer(connect(path, 5.0))
+        if not all(
+            np.allclose(*each, atol=1e-5)
+            for each in zip(self.direct(self._feed()), self.call(self._feed()), strict=True)
+        ):
             raise SystemExit("the call and the direct run gave different results")
-        timed(direct, _WARM_UP)
-        timed(call, _WARM_UP)
-        results: dict[str, list[list[float]]] = {"session.run": [], "node.call": []}
-        for _ in range(rounds):
-            results["session.run"].append(timed(direct, calls))
-            results["node.call"].append(timed(call, calls))
-        node.close()
-        server.terminate()
-        server.join(5.0)
+
+    def direct(self, feed: Feed) -> Any:
+        """Run it here."""
+        return self._session.run(None, feed)
+
+    def call(self, feed: Feed) -> Any:
+        """Run it there, as an application does."""
+        return self._node.call(feed, 10.0)
+
+    def timed(self, run: Callable[[Feed], Any], calls: int) -> list[float]:
+        """Return how long each of ``calls`` runs took, ms; each with a tensor just made, as by an application."""
+        taken = []
+        for _ in range(calls):
+            feed = self._feed()
+            began = time.perf_counter()
+            run(feed)
+            taken.append((time.perf_counter() - began) * 1000)
+        return taken
+
+    def _feed(self) -> Feed:
+        return {self._name: self._values * np.float32(1)}
+
+    def close(self) -> None:
+        """End the server."""
+        self._node.close()
+        self._server.terminate()
+        self._server.join(5.0)
+
+
+def measure(model: Path, rounds: int, calls: int, starts: int) -> dict[str, Any]:
+    """Return medians and 99th percentiles of a model with one input, ms, and the share of calls a second that is left.
+
+    Rounds are short and alternate, so that what changes on the machine changes both. The same model is up to 3 % faster
+    in one process than in another, by where its memory lies: hence several ``starts`` of both.
+    """
+    sys.path.insert(0, str(SOURCE))
+    runs: dict[str, list[list[float]]] = {"session.run": [], "node.call": []}
+    shares: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(starts):
+            pair = Paired(model, Path(folder))
+            pair.timed(pair.direct, _WARM_UP)
+            pair.timed(pair.call, _WARM_UP)
+            ratios = []
+            for _ in range(rounds):
+                direct, called = pair.timed(pair.direct, calls), pair.timed(pair.call, calls)
+                runs["session.run"].append(direct)
+                runs["node.call"].append(called)
+                ratios.append(sum(direct) / sum(called))
+            pair.close()
+            shares.append(median(ratios))
     figures = {
         name: {
-            "p50_ms": median(percentile(each, 0.5) for each in runs),
-            "p99_ms": median(percentile(each, 0.99) for each in runs),
+            "p50_ms": median(percentile(each, 0.5) for each in taken),
+            "p99_ms": percentile([value for each in taken for value in each], 0.99),
+            "per_s": 1000 / median(sum(each) / len(each) for each in taken),
         }
-        for name, runs in results.items()
+        for name, taken in runs.items()
     }
-    rates = {name: sum(map(len, runs)) / sum(map(sum, runs)) * 1000 for name, runs in results.items()}
     return {
-        **{name: {**figures[name], "per_s": rates[name]} for name in figures},
-        "over_ms": figures["node.call"]["p50_ms"] - figures["session.run"]["p50_ms"],
-        "throughput": rates["node.call"] / rates["session.run"],
+        **figures,
+        "over_ms": median(
+            percentile(called, 0.5) - percentile(direct, 0.5)
+            for direct, called in zip(runs["session.run"], runs["node.call"], strict=True)
+        ),
+        "throughput": median(shares),
+        "starts": shares,
     }
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--calls", type=int, default=200, help="of each kind in a round")
+    parser.add_argument("--model", type=Path, action="append", default=[], help="ONNX with one float32 input, as well")
+    parser.add_argument("--starts", type=int, default=3, help="of both processes")
+    parser.add_argument("--rounds", type=int, default=15, help="of each start")
+    parser.add_argument("--calls", type=int, default=10, help="of each kind in a round")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         averaging = Path(folder) / "mean.onnx"
         averaging.write_bytes(averaging_model())
-        figures = measure(averaging, given.rounds, given.calls)
-        # A round of the slow one takes about as long: a tenth of the calls, at ten times the time or more.
-        figures["slow"] = measure(unpack_model(Path(folder)), given.rounds, max(5, given.calls // 10))
+        figures = {"1x3x224x224": measure(averaging, given.rounds, given.calls * 20, given.starts)}
+        for title, model in [("detector", unpack_model(Path(folder))), *((each.stem, each) for each in given.model)]:
+            figures[title] = measure(model, given.rounds, given.calls, given.starts)
     rows: list[list[str]] = []
-    for title, each in (("1x3x224x224", figures), ("detector", figures["slow"])):
+    for title, each in figures.items():
         for name in ("session.run", "node.call"):
             row = each[name]
             rows.append([f"{title} {name}", f"{row['p50_ms']:.3f}", f"{row['p99_ms']:.3f}", f"{row['per_s']:.1f}"])
-        over = f"{each['over_ms']:.3f}"
-        share = f"{(each['throughput'] - 1) * 100:+.1f} %" if each is not figures else ""
-        rows.append([f"{title} over the direct run", over, "", share])
+        share = "" if title == "1x3x224x224" else f"{(each['throughput'] - 1) * 100:+.1f} %"
+        rows.append([f"{title} over the direct run", f"{each['over_ms']:.3f}", "", share])
     tell(figures, table(["", "p50 ms", "p99 ms", "calls/s"], rows), as_json=given.json)
 
 

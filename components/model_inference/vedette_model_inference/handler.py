@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -26,6 +27,8 @@ from vedette_model_inference.matching import match
 from vedette_model_inference.run_gate import RunGate
 from vedette_model_inference.run_times import RunTimes
 from vedette_model_inference.session import Array, RunError
+
+ResultT = TypeVar("ResultT")
 
 
 @dataclass
@@ -116,6 +119,30 @@ class ModelHandler(CallHandler):
                 outcomes[number] = outcome
         return [outcome for outcome in outcomes if outcome is not None]
 
+    def bind(self, inputs: Sequence[TensorView], outputs: Sequence[TensorView]) -> Callable[[], None] | None:
+        """See :class:`CallHandler`; where no input has to be cast or copied."""
+        try:
+            given = match(inputs, self._session.inputs, self._declared)
+        except CallError:
+            return None
+        sources = [np.frombuffer(tensor.buffer, np.uint8) for tensor in inputs]
+        if any(not any(np.may_share_memory(array, source) for source in sources) for array in given.values()):
+            return None
+        targets = [np.ndarray(tensor.shape, tensor.dtype, tensor.buffer) for tensor in outputs]
+        run = self._session.bind(given, targets)
+        if run is None:
+            return None
+        # The engine knows their addresses only.
+        held = (given, targets)
+
+        def bound(_held: object = held) -> None:
+            try:
+                self._timed(run, 1)
+            except RunError as error:
+                raise CallRefused(RUN_FAILED, f"the model run failed: {error}") from error
+
+        return bound
+
     def interrupt(self) -> None:
         """End a run that goes on; from any thread."""
         self._session.interrupt()
@@ -135,14 +162,14 @@ class ModelHandler(CallHandler):
                 # One of them may be what the model cannot take: then only that one fails.
                 return [self._run([job])[0] for job in jobs]
         try:
-            outputs = self._timed(jobs[0].inputs, 1)
+            outputs = self._timed(partial(self._session.run, jobs[0].inputs), 1)
         except RunError as error:
             return [CallRefused(RUN_FAILED, f"the model run failed: {error}")]
         return [self._outcome(jobs[0], outputs)]
 
     def _run_together(self, jobs: list[_Job]) -> Sequence[CallOutcome]:
         whole = {name: np.concatenate([job.inputs[name] for job in jobs]) for name in jobs[0].inputs}
-        outputs = self._timed(whole, len(jobs))
+        outputs = self._timed(partial(self._session.run, whole), len(jobs))
         total = sum(job.batch for job in jobs)
         if any(not output.shape or output.shape[0] != total for output in outputs):
             raise RunError("the outputs are not of the batch's size")
@@ -153,16 +180,18 @@ class ModelHandler(CallHandler):
             begin = end
         return outcomes
 
-    def _timed(self, inputs: dict[str, Array], calls: int) -> Sequence[Array]:
-        if self._gate is None:
+    def _timed(self, run: Callable[[], ResultT], calls: int) -> ResultT:
+        gate = self._gate
+        if gate is not None:
+            gate.enter()
+        try:
             begin = self._clock()
-            outputs = self._session.run(inputs)
-        else:
-            with self._gate.turn():
-                begin = self._clock()
-                outputs = self._session.run(inputs)
-        self.times.add(self._clock() - begin, calls)
-        return outputs
+            result = run()
+            self.times.add(self._clock() - begin, calls)
+        finally:
+            if gate is not None:
+                gate.leave()
+        return result
 
     def _outcome(self, job: _Job, outputs: Sequence[Array]) -> CallOutcome:
         names = self._names

@@ -53,6 +53,9 @@ class LiteRtSession:
         except (ValueError, RuntimeError) as error:
             raise RunError(first_line(error)) from error
 
+    def bind(self, inputs: Mapping[str, Array], outputs: Sequence[Array]) -> None:
+        """See :class:`Session`; LiteRT has its tensors in memory of its own."""
+
     def interrupt(self) -> None:
         """See :class:`Session`; LiteRT has no way to end a run, which the process's end does."""
 

@@ -3,7 +3,7 @@
 import copy
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -47,13 +47,37 @@ class OnnxSession:
         self._turn: AbstractContextManager[Any] = nullcontext() if self.concurrent else threading.Lock()
 
     def run(self, inputs: Mapping[str, Array]) -> Sequence[Array]:
-        """See :class:`Session`. Outputs are new arrays: binding them to the slot measured no faster (within 0.5 %)."""
+        """See :class:`Session`."""
         try:
             with self._turn:
                 outputs: Sequence[Array] = self._session.run(None, dict(inputs), self._run_options)
         except Exception as error:
             raise RunError(first_line(error)) from error
         return outputs
+
+    def bind(self, inputs: Mapping[str, Array], outputs: Sequence[Array]) -> Callable[[], None] | None:
+        """See :class:`Session`; with the CPU's provider alone, others have their own memory."""
+        if not self.concurrent or any(not array.size for array in (*inputs.values(), *outputs)):
+            return None
+        binding = self._session.io_binding()
+        try:
+            for name, array in inputs.items():
+                binding.bind_input(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+            for spec, array in zip(self.outputs, outputs, strict=True):
+                binding.bind_output(spec.name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+        # As in _open: no common base.
+        except Exception as error:  # noqa: BLE001
+            logger.debug("cannot bind a call's memory: %s", first_line(error))
+            return None
+        run, options = self._session.run_with_iobinding, self._run_options
+
+        def bound() -> None:
+            try:
+                run(binding, options)
+            except Exception as error:
+                raise RunError(first_line(error)) from error
+
+        return bound
 
     def interrupt(self) -> None:
         """See :class:`Session`; no later run succeeds either."""

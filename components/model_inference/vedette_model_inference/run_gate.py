@@ -2,22 +2,20 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 
 class RunGate:
     """Lets ``places`` runs go at once; the others wait in the order in which they came."""
 
     def __init__(self, places: int) -> None:
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._free = max(1, places)
         self._line: deque[object] = deque()
 
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for a place, and give it back."""
-        with self._changed:
+    def enter(self) -> None:
+        """Wait for a place; :meth:`leave` gives it back."""
+        with self._lock:
             if self._line or not self._free:
                 ticket = object()
                 self._line.append(ticket)
@@ -27,10 +25,10 @@ class RunGate:
                 # The next in the line may go, too, when there is more than one place.
                 self._changed.notify_all()
             self._free -= 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._free += 1
-                if self._line:
-                    self._changed.notify_all()
+
+    def leave(self) -> None:
+        """Give the place back."""
+        with self._lock:
+            self._free += 1
+            if self._line:
+                self._changed.notify_all()

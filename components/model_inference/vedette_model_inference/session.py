@@ -1,6 +1,6 @@
 """What a model looks like to this component, whichever engine runs it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -35,6 +35,13 @@ class Session(Protocol):
         """Return the outputs in the model's order.
 
         :raises RunError: when the engine refuses the inputs or fails.
+        """
+
+    def bind(self, inputs: Mapping[str, Array], outputs: Sequence[Array]) -> "Callable[[], None] | None":
+        """Return what runs the model on ``inputs`` and writes to ``outputs`` at each of its calls; None if it cannot.
+
+        Arrays that the engine reads and writes in place: they have to stay where they are. Raises RunError as
+        :meth:`run`, also when an output is of another shape than its array.
         """
 
     def interrupt(self) -> None:

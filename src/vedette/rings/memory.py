@@ -57,8 +57,8 @@ def map_writable(fd: int, size: int) -> mmap.mmap:
     return mmap.mmap(fd, size, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ | mmap.PROT_WRITE)
 
 
-def seal(fd: int) -> None:
-    """Forbid every later writable mapping; the one that exists keeps working.
+def seal(fd: int) -> bool:
+    """Forbid every later writable mapping; the one that exists keeps working. Tell whether the kernel could.
 
     Kernels before 5.1 do not know that seal; there the sandbox alone keeps applications from one another's frames.
     """
@@ -66,6 +66,8 @@ def seal(fd: int) -> None:
         fcntl.fcntl(fd, _F_ADD_SEALS, _F_SEAL_FUTURE_WRITE | _F_SEAL_SEAL)
     except OSError:
         fcntl.fcntl(fd, _F_ADD_SEALS, _F_SEAL_SEAL)
+        return False
+    return True
 
 
 def map_read_only(fd: int, size: int) -> mmap.mmap:

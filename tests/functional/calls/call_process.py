@@ -1,4 +1,4 @@
-# ruff: noqa: UP006, UP032, UP035 (it runs on Python 3.7)
+# ruff: noqa: UP006, UP032, UP035, UP045 (it runs on Python 3.7)
 """One side of the call channel in a process of its own, under any Python from 3.7 on.
 
 usage: call_process.py serve SOCKET           negates every byte of every input; a call with an input "block" says
@@ -10,7 +10,8 @@ usage: call_process.py serve SOCKET           negates every byte of every input;
 import os
 import sys
 import threading
-from typing import List, Sequence
+import time
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from vedette.rings import connect, listen
 from vedette.rings.calls import (
@@ -19,11 +20,14 @@ from vedette.rings.calls import (
     CallHandler,
     CallServer,
     Description,
+    RepeatedCall,
     TensorBuffer,
     TensorSpec,
     TensorView,
 )
+from vedette.rings.calls.repetition import BoundRun
 
+KINDS: Dict[Tuple[str, int], RepeatedCall] = {}
 NEGATED = bytes(255 - value for value in range(256))
 
 
@@ -52,6 +56,25 @@ class Negate(CallHandler):
             outputs.append(TensorBuffer(name, dtype, shape, bytes(buffer).translate(NEGATED)))
         return outputs
 
+    def bind(self, inputs: Sequence[TensorView], outputs: Sequence[TensorView]) -> Optional[BoundRun]:
+        def run() -> None:
+            for given, output in zip(inputs, outputs):  # noqa: B905 - Python 3.7
+                output.buffer[:] = bytes(given.buffer).translate(NEGATED)
+
+        return run if inputs[0].name != "block" else None
+
+
+def repeated(client: CallClient, name: str, size: int, mark: int) -> bytes:
+    kind = KINDS.get((name, size))
+    if kind is None:
+        kind = KINDS[name, size] = RepeatedCall(client, [(name, "uint8", (size,))], lambda view: view.buffer)
+    turn = kind.turn(time.monotonic() + 30.0)
+    try:
+        turn.inputs[0][:] = bytes([mark]) * size
+        return bytes(turn.run(time.monotonic() + 30.0)[0])
+    finally:
+        turn.free()
+
 
 def check(client: CallClient, rounds: int, seed: int, faults: List[str]) -> None:
     for number in range(rounds):
@@ -59,6 +82,11 @@ def check(client: CallClient, rounds: int, seed: int, faults: List[str]) -> None
         size = 1 + (number * 7919 + seed * 104729) % 60_000
         name = "x{}".format(seed)
         try:
+            if number % 3:
+                size = (1, 50_000)[number % 2]
+                if repeated(client, name, size, mark) != bytes([255 - mark]) * size:
+                    faults.append("thread {} round {}: torn or another call's, repeated".format(seed, number))
+                continue
             with client.call([TensorBuffer(name, "uint8", (size,), bytes([mark]) * size)], 30.0) as result:
                 (output,) = result.outputs
                 if (output.name, output.shape, set(bytes(output.buffer))) != (name, (size,), {255 - mark}):

@@ -145,7 +145,8 @@ def test_models_compute_at_once_on_more_cores_than_there_are() -> None:
 
     def run() -> None:
         nonlocal running, most, done
-        with gate.turn():
+        gate.enter()
+        try:
             with changed:
                 running += 1
                 most = max(most, running)
@@ -154,6 +155,8 @@ def test_models_compute_at_once_on_more_cores_than_there_are() -> None:
             with changed:
                 running -= 1
                 done += 1
+        finally:
+            gate.leave()
 
     threads = [threading.Thread(target=run) for _ in range(6)]
     for thread in threads:

@@ -173,7 +173,7 @@ def test_a_frame_outside_of_its_memory_is_looked_at(world: Any, tmp_path: Path, 
     frame = FrameSource(WIDTH, HEIGHT, I420, buffer=picture()[0])
     assert outputs(client, frame)
     with client._exchange.changed:
-        client._exchange.send(packet, None)
+        client._exchange.send(wire.encode(packet), None)
     with pytest.raises(CallLost):
         # The server hung up on this client, at once or before its next answer.
         for _ in range(50):

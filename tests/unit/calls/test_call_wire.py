@@ -68,7 +68,7 @@ def test_any_bytes_give_a_packet_or_a_ring_error(raw: bytes) -> None:
 def test_another_protocol_version_is_named() -> None:
     raw = bytearray(wire.encode(wire.Open(1, 2, 3)))
     raw[1] = 9
-    with pytest.raises(RingError, match="call protocol 9, expected 2"):
+    with pytest.raises(RingError, match="call protocol 9, expected 3"):
         wire.decode(bytes(raw))
 
 

@@ -12,6 +12,7 @@ Standard library and Python 3.7 only, relative imports only: ``panoramasdk`` car
 from .client import CallClient, FrameSource
 from .errors import CallError, CallFailure, CallLost, CallTimeout
 from .prepared import PreparedCall
+from .repeated import RepeatedCall, Turn
 from .result import CallResult
 from .server import CallHandler, CallInput, CallOutcome, CallRefused, CallServer, CallStats
 from .tensors import Description, FrameView, TensorBuffer, TensorSpec, TensorView
@@ -33,7 +34,9 @@ __all__ = [
     "FrameSource",
     "FrameView",
     "PreparedCall",
+    "RepeatedCall",
     "TensorBuffer",
     "TensorSpec",
     "TensorView",
+    "Turn",
 ]

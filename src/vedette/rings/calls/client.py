@@ -5,7 +5,8 @@ import socket
 import time
 import weakref
 from collections import deque
-from typing import Any, Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from itertools import count
+from typing import Any, Deque, Dict, NamedTuple, Optional, Sequence, Tuple, Union
 
 from ..errors import RingError
 from ..reader import RingMemory
@@ -15,7 +16,7 @@ from .exchange import Exchange
 from .prepared import MakePacket, PreparedCall
 from .result import CallResult
 from .slots import SlotMemory, map_descriptor, place_views
-from .tensors import Description, Placed, TensorBuffer, aligned, flat_bytes, lay_out
+from .tensors import Description, TensorBuffer, TensorView, aligned, flat_bytes, lay_out
 
 _DESCRIPTION_TIMEOUT_S = 30.0
 _DROPPED_POLL_S = 0.25
@@ -33,15 +34,21 @@ class FrameSource(NamedTuple):
     buffer: Any = None
 
 
-class _Pending:
-    """A call that was sent; its answer may come with a memory of its own."""
+class Pending:
+    """A call that was sent. Its answer: the encoded tensors, which may lie in a memory of their own, or a fault."""
+
+    __slots__ = ("abandoned", "answer", "extra", "memory", "slot")
 
     def __init__(self, memory: SlotMemory, slot: int) -> None:
         self.memory = memory
         self.slot = slot
-        self.answer: Optional[wire.Packet] = None
+        self.answer: Union[bytes, wire.Fault, None] = None
         self.extra: Optional[mmap.mmap] = None
         self.abandoned = False
+
+    def answered(self) -> bool:
+        """Tell whether the answer is here."""
+        return self.answer is not None
 
 
 class CallClient:
@@ -57,8 +64,8 @@ class CallClient:
         self._memory: Optional[SlotMemory] = None
         self._wanted_output_bytes = 0
         self._outputs_may_grow = True
-        self._pending: Dict[int, _Pending] = {}
-        self._next_call = 1
+        self._pending: Dict[int, Pending] = {}
+        self._calls = count(1)
         self._opening: Optional[wire.Open] = None
         self._next_request = 1
         self._refused: Dict[int, wire.Refused] = {}
@@ -75,6 +82,9 @@ class CallClient:
         :raises CallTimeout: when it did not come.
         :raises CallLost: when the server is gone.
         """
+        description = self._description
+        if description is not None:
+            return description
         with self._exchange.changed:
             self._exchange.wait(lambda: self._description is not None, time.monotonic() + _DESCRIPTION_TIMEOUT_S)
             if self._description is None:
@@ -133,30 +143,35 @@ class CallClient:
         remaining = None if deadline is None else deadline - time.monotonic()
         return prepared.run(remaining, lambda call, deadline_ns: self._frame_packet(frame, prepared, call, deadline_ns))
 
-    def _frame_packet(self, frame: FrameSource, prepared: PreparedCall, call: int, deadline_ns: int) -> wire.Packet:
-        """Return the packet for a frame; its memory is shared with the server first where it was not yet. Lock held."""
-        memory = 0 if frame.memory is None else self._shared(frame.memory)
-        return wire.Frame(
-            call,
-            prepared.memory.generation,
-            prepared.slot,
-            deadline_ns,
-            memory,
-            0 if frame.memory is None else frame.offset,
-            frame.width,
-            frame.height,
-            frame.pixel_format,
+    def _frame_packet(self, frame: FrameSource, prepared: PreparedCall, call: int, deadline_ns: int) -> bytes:
+        """Return the packet for a frame; its memory is shared with the server first where it was not yet."""
+        memory = 0
+        if frame.memory is not None:
+            with self._exchange.lock:
+                memory = self._shared(frame.memory)
+        return wire.encode(
+            wire.Frame(
+                call,
+                prepared.memory.generation,
+                prepared.slot,
+                deadline_ns,
+                memory,
+                0 if frame.memory is None else frame.offset,
+                frame.width,
+                frame.height,
+                frame.pixel_format,
+            )
         )
 
     def _shared(self, memory: RingMemory) -> int:
         """Return the number under which the server knows the memory. Lock held."""
         while self._unshared:
-            self._exchange.send_now(wire.Unshare(self._unshared.popleft()))
+            self._exchange.send_now(wire.encode(wire.Unshare(self._unshared.popleft())))
         number = self._shares.get(memory)
         if number is None:
             number = self._next_share
             self._next_share += 1
-            self._exchange.send(wire.Share(number, memory.nbytes), None, memory.fd)
+            self._exchange.send(wire.encode(wire.Share(number, memory.nbytes)), None, [memory.fd])
             self._shares[memory] = number
             # Finalisers may run while this thread holds the lock, so they only append.
             weakref.finalize(memory, self._unshared.append, number)
@@ -166,39 +181,42 @@ class CallClient:
         """Disconnect; calls that wait raise :class:`CallLost`. May be called again."""
         with self._exchange.changed:
             self._exchange.lose("the call client was closed")
+            if self._memory is not None:
+                self._memory.turns.clear()
             self._memory = None
 
     def _prepare(self, inputs: Sequence[Tuple[str, str, Sequence[int]]], deadline: Optional[float]) -> PreparedCall:
         placed, input_bytes = lay_out(inputs)
-        with self._exchange.changed:
+        with self._exchange.lock:
+            self._exchange.check()
+        memory, slot = self.take_slot(input_bytes, deadline)
+        return PreparedCall(
+            memory,
+            slot,
+            placed,
+            self._run,
+            lambda: self.free_slot(memory, slot),
+            lambda: self._dropped.append((memory, slot)),
+        )
+
+    def take_slot(self, input_bytes: int, deadline: Optional[float]) -> Tuple[SlotMemory, int]:
+        """Reserve a slot with room for so many bytes of inputs, for :class:`RepeatedCall`; errors are a call's."""
+        with self._exchange.lock:
             while True:
-                self._reclaim()
+                if self._dropped:
+                    self._reclaim()
                 memory = self._memory
-                if memory is None or not self._fits(memory, input_bytes):
+                if memory is None or input_bytes > memory.input_bytes or self._wants_larger_outputs(memory):
                     self._open(memory, input_bytes, deadline)
                 elif memory.free:
-                    self._exchange.check()
-                    return self._reserve(memory, placed)
+                    return memory, memory.take()
                 elif deadline is not None and time.monotonic() >= deadline:
                     raise CallTimeout("all {} slots of the model call channel are in use".format(memory.slots))
                 else:
                     self._wait_for_slot(memory, deadline)
 
-    def _reserve(self, memory: SlotMemory, inputs: Tuple[Placed, ...]) -> PreparedCall:
-        slot = memory.take()
-        return PreparedCall(
-            memory,
-            slot,
-            inputs,
-            self._run,
-            lambda: self._free(memory, slot),
-            lambda: self._dropped.append((memory, slot)),
-        )
-
-    def _fits(self, memory: SlotMemory, input_bytes: int) -> bool:
-        if self._outputs_may_grow and self._wanted_output_bytes > memory.output_bytes:
-            return False
-        return input_bytes <= memory.input_bytes
+    def _wants_larger_outputs(self, memory: SlotMemory) -> bool:
+        return self._outputs_may_grow and self._wanted_output_bytes > memory.output_bytes
 
     def _reclaim(self) -> None:
         """Take back the slots of what was dropped without being closed, unless something still looks at them."""
@@ -229,7 +247,7 @@ class CallClient:
             wanted_output_bytes = self._wanted_output_bytes if self._outputs_may_grow else 0
             ours = wire.Open(self._next_request, aligned(room, mmap.PAGESIZE), wanted_output_bytes)
             self._next_request = (self._next_request + 1) & 0xFFFFFFFF
-            self._exchange.send(ours, deadline)
+            self._exchange.send(wire.encode(ours), deadline)
             self._opening = ours
         opening = self._opening
         if not self._exchange.wait(lambda: self._opening is not opening, deadline):
@@ -243,29 +261,52 @@ class CallClient:
         self._outputs_may_grow = False
 
     def _run(self, prepared: PreparedCall, timeout_s: Optional[float], make: Optional[MakePacket] = None) -> CallResult:
-        deadline = _deadline(timeout_s)
-        deadline_ns = 0 if deadline is None else max(1, int(deadline * 1e9))
         memory, slot = prepared.memory, prepared.slot
-        with self._exchange.changed:
-            call = self._next_call
-            self._next_call += 1
-            pending = self._pending[call] = _Pending(memory, slot)
+        deadline, call = _deadline(timeout_s), next(self._calls)
+        try:
+            if make is None:
+                packet = wire.Call(call, memory.generation, slot, _deadline_ns(deadline), prepared.inputs)
+                data = wire.encode(packet)
+            else:
+                data = make(call, _deadline_ns(deadline))
+        except RingError as error:
+            self.free_slot(memory, slot)
+            if isinstance(error, CallFailure):
+                raise
+            raise CallError(TOO_LARGE, str(error)) from error
+        pending = self._ask(memory, slot, call, data, deadline)
+        return CallResult(
+            self.outputs(pending),
+            lambda: pending.extra is None and memory.in_use(slot),
+            lambda: self.free_slot(memory, slot),
+            lambda: self._dropped.append((memory, slot)),
+        )
+
+    def run_slot(self, memory: SlotMemory, slot: int, rest: bytes, deadline: Optional[float]) -> Pending:
+        """Call the model with what lies in a slot that was taken, for :class:`RepeatedCall`, and return the answer.
+
+        Errors are those of :meth:`call`; the slot is then freed, now or when the answer comes.
+        """
+        call = next(self._calls)
+        return self._ask(memory, slot, call, wire.call_head(call, _deadline_ns(deadline)) + rest, deadline)
+
+    def _ask(self, memory: SlotMemory, slot: int, call: int, data: bytes, deadline: Optional[float]) -> Pending:
+        """Send a call and wait for its answer, which is no fault. After an error the slot is not the caller's."""
+        pending = Pending(memory, slot)
+        with self._exchange.lock:
+            self._pending[call] = pending
             try:
-                packet: wire.Packet
-                if make is None:
-                    packet = wire.Call(call, memory.generation, slot, deadline_ns, prepared.inputs)
-                else:
-                    packet = make(call, deadline_ns)
-                self._exchange.send(packet, deadline)
-            except RingError as error:
+                self._exchange.send(data, deadline)
+            except CallFailure:
                 # Not sent, so no answer will come for it.
                 del self._pending[call]
                 self._release(memory, slot)
-                if isinstance(error, CallFailure):
-                    raise
-                raise CallError(TOO_LARGE, str(error)) from error
+                raise
+            except BaseException:
+                pending.abandoned = True
+                raise
             try:
-                if not self._exchange.wait(lambda: pending.answer is not None, deadline):
+                if not self._exchange.wait(pending.answered, deadline):
                     raise CallTimeout("the model gave no answer in time")
             except BaseException:
                 # The server may still write into the slot: it stays reserved until the answer comes.
@@ -273,36 +314,38 @@ class CallClient:
                 if pending.answer is not None:
                     self._release(memory, slot)
                 raise
-            return self._result(pending)
+            answer = pending.answer
+            if isinstance(answer, wire.Fault):
+                self._release(memory, slot)
+                if answer.code == EXPIRED:
+                    raise CallTimeout(answer.message)
+                raise CallError(answer.code, answer.message)
+        return pending
 
-    def _result(self, pending: _Pending) -> CallResult:
-        """Return the outputs of an answered call. Lock held."""
-        answer, memory, slot = pending.answer, pending.memory, pending.slot
-        if isinstance(answer, wire.Fault):
-            self._release(memory, slot)
-            if answer.code == EXPIRED:
-                raise CallTimeout(answer.message)
-            raise CallError(answer.code, answer.message)
-        assert isinstance(answer, wire.Answer)  # noqa: S101
+    def outputs(self, pending: Pending, *, own: bool = False) -> Tuple[TensorView, ...]:
+        """Return the outputs of an answered call; ``own``: the caller answers for the end of the views.
+
+        :raises CallLost: when the answer makes no sense.
+        """
+        assert isinstance(pending.answer, bytes)  # noqa: S101
         try:
+            placed = wire.decode_tensors(pending.answer)
             if pending.extra is None:
-                outputs = memory.output_views(slot, answer.outputs)
-            else:
-                self._wanted_output_bytes = max(self._wanted_output_bytes, answer.extra_bytes)
-                outputs = place_views(memoryview(pending.extra), answer.outputs)
+                views = pending.memory.own_outputs if own else pending.memory.output_views
+                return views(pending.slot, placed)
+            return place_views(memoryview(pending.extra), placed)
         except RingError as error:
-            self._exchange.lose("the model server broke the protocol: {}".format(error))
-            raise CallLost(str(self._exchange.lost)) from error
-        return CallResult(
-            outputs,
-            lambda: pending.extra is None and memory.in_use(slot),
-            lambda: self._free(memory, slot),
-            lambda: self._dropped.append((memory, slot)),
-        )
+            with self._exchange.lock:
+                self._exchange.lose("the model server broke the protocol: {}".format(error))
+                raise CallLost(str(self._exchange.lost)) from error
 
-    def _free(self, memory: SlotMemory, slot: int) -> None:
-        with self._exchange.changed:
-            self._release(memory, slot)
+    def free_slot(self, memory: SlotMemory, slot: int) -> None:
+        """Take a slot back that nothing looks at any more."""
+        with self._exchange.lock:
+            if memory.retired or self._exchange.watched:
+                self._release(memory, slot)
+            else:
+                memory.free.add(slot)
 
     def _release(self, memory: SlotMemory, slot: int) -> None:
         """Take a slot back. Lock held."""
@@ -313,21 +356,25 @@ class CallClient:
     def _close_if_unused(self, memory: SlotMemory) -> None:
         """Tell the server when no slot of a replaced generation is used any more. Lock held."""
         if memory.retired and len(memory.free) == memory.slots:
-            self._exchange.send_now(wire.Close(memory.generation))
+            self._exchange.send_now(wire.encode(wire.Close(memory.generation)))
+            memory.turns.clear()
 
-    def _apply(self, packet: wire.Packet, descriptors: List[int]) -> None:
+    def _apply(self, data: bytes, descriptors: Sequence[int]) -> None:
         """Take in what the server sent. Lock held."""
-        if isinstance(packet, (wire.Answer, wire.Fault)):
-            pending = self._pending.pop(packet.call, None)
-            if pending is None:
-                raise RingError("answer to call {}, which was not made".format(packet.call))
-            if isinstance(packet, wire.Answer) and packet.extra_bytes:
-                pending.extra = map_descriptor(_one(descriptors), packet.extra_bytes)
-            pending.answer = packet
-            if pending.abandoned:
-                self._release(pending.memory, pending.slot)
+        answer = wire.split_answer(data)
+        if answer is not None:
+            call, extra_bytes, rest = answer
+            pending = self._pending.pop(call, None)
+            if pending is None or pending.abandoned or extra_bytes:
+                self._answered_specially(call, pending, rest, extra_bytes, descriptors)
+            else:
+                pending.answer = rest
+            return
+        packet = wire.decode(data)
+        if isinstance(packet, wire.Fault):
+            self._answered_specially(packet.call, self._pending.pop(packet.call, None), packet, 0, descriptors)
         elif isinstance(packet, wire.Memory) and self._opening is not None and packet.answers(self._opening):
-            memory = SlotMemory(packet, _one(descriptors))
+            memory = SlotMemory(packet, descriptors)
             previous, self._memory, self._opening = self._memory, memory, None
             if previous is not None:
                 previous.retired = True
@@ -340,11 +387,32 @@ class CallClient:
         else:
             raise RingError("unexpected {}".format(type(packet).__name__))
 
+    def _answered_specially(
+        self,
+        call: int,
+        pending: Optional[Pending],
+        answer: Union[bytes, wire.Fault],
+        extra_bytes: int,
+        descriptors: Sequence[int],
+    ) -> None:
+        if pending is None:
+            raise RingError("answer to call {}, which was not made".format(call))
+        if extra_bytes:
+            pending.extra = map_descriptor(_one(descriptors), extra_bytes)
+            self._wanted_output_bytes = max(self._wanted_output_bytes, extra_bytes)
+        pending.answer = answer
+        if pending.abandoned:
+            self._release(pending.memory, pending.slot)
 
-def _one(descriptors: List[int]) -> int:
+
+def _one(descriptors: Sequence[int]) -> int:
     if len(descriptors) != 1:
         raise RingError("{} descriptors came with a memory, expected 1".format(len(descriptors)))
     return descriptors[0]
+
+
+def _deadline_ns(deadline: Optional[float]) -> int:
+    return 0 if deadline is None else max(1, int(deadline * 1e9))
 
 
 def _deadline(timeout_s: Optional[float]) -> Optional[float]:

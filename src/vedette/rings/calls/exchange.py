@@ -5,12 +5,11 @@ import select
 import socket
 import threading
 import time
-from typing import Callable, List, Optional
+from typing import Callable, Optional, Sequence
 
 from ..errors import RingClosed, RingError
 from .errors import CallLost, CallTimeout
-from .transport import close_descriptors, receive_packet, send_packet
-from .wire import Packet
+from .transport import Receiver, close_descriptors, send_bytes
 
 _FORKED = "this process was forked from the one that opened the model: connect anew"
 
@@ -18,13 +17,17 @@ _FORKED = "this process was forked from the one that opened the model: connect a
 class Exchange:
     """Sends and receives packets for any number of threads, without a thread of its own.
 
-    Of the threads that wait, one reads the socket and hands every packet to ``apply(packet, descriptors)``, which
+    Of the threads that wait, one reads the socket and hands every packet to ``apply(data, descriptors)``, which
     runs with ``changed`` held and changes what the waiting threads look at. A thread of its own would cost every call
     a change of threads, which the interpreter lock makes slow when the application computes at the same time.
     """
 
-    def __init__(self, sock: socket.socket, apply: Callable[[Packet, List[int]], None]) -> None:
-        self.changed = threading.Condition(threading.Lock())
+    def __init__(self, sock: socket.socket, apply: Callable[[bytes, Sequence[int]], None]) -> None:
+        self.lock = threading.Lock()
+        self.changed = threading.Condition(self.lock)
+        # Of threads at the condition: mostly there are none, and to find that out takes the condition a while.
+        self._waiting = 0
+        self._receiver = Receiver()
         self._sock = sock
         self._sock.setblocking(True)
         self._apply = apply
@@ -32,6 +35,7 @@ class Exchange:
         self._wake_r, self._wake_w = socket.socketpair()
         self._wake_r.setblocking(False)
         self._wake_w.setblocking(False)
+        self._wake_fd = self._wake_r.fileno()
         self._readable = select.poll()
         self._readable.register(sock, select.POLLIN)
         self._readable.register(self._wake_r, select.POLLIN)
@@ -53,16 +57,17 @@ class Exchange:
         if os.getpid() != self._pid:
             raise CallLost(_FORKED)
 
-    def send(self, packet: Packet, deadline: Optional[float], descriptor: int = -1) -> None:
-        """Send a packet, with ``changed`` held; a full buffer is waited for, which the server empties between runs.
+    def send(self, data: bytes, deadline: Optional[float], descriptors: Sequence[int] = ()) -> None:
+        """Send an encoded packet, with the lock held; a full buffer is waited for: the server empties it between runs.
 
         :raises CallTimeout: when the deadline passed first; nothing was sent then.
         :raises CallLost: when the connection is gone.
         """
         while True:
-            self.check()
+            if self._lost is not None or os.getpid() != self._pid:
+                self.check()
             try:
-                send_packet(self._sock, packet, descriptor)
+                send_bytes(self._sock, data, descriptors)
                 return
             except RingClosed as error:
                 self.lose("the model server is gone: {}".format(error))
@@ -71,19 +76,25 @@ class Exchange:
                 if deadline is not None and time.monotonic() >= deadline:
                     raise CallTimeout("the model server took no call in time") from None
 
-    def send_now(self, packet: Packet) -> None:
-        """Send a packet that nothing depends on, with ``changed`` held: not when the buffer is full or all is lost."""
+    def send_now(self, data: bytes) -> None:
+        """Send an encoded packet that nothing depends on, lock held: not when the buffer is full or all is lost."""
         if self._lost is None:
             try:
-                send_packet(self._sock, packet)
+                send_bytes(self._sock, data)
             except BlockingIOError:
                 return
             except RingClosed as error:
                 self.lose("the model server is gone: {}".format(error))
 
+    @property
+    def watched(self) -> bool:
+        """Whether anybody may wait for what :meth:`announce` tells of; the lock is held."""
+        return self._waiting > 0 or self._reading
+
     def announce(self) -> None:
         """Wake those who wait for something that this process itself changes, with ``changed`` held."""
-        self.changed.notify_all()
+        if self._waiting:
+            self.changed.notify_all()
         if self._reading and self._reader_looks_here:
             try:
                 self._wake_w.send(b"x")
@@ -99,19 +110,23 @@ class Exchange:
         :raises CallLost: when the connection ended first.
         """
         while not done():
-            self.check()
+            if self._lost is not None:
+                raise CallLost(self._lost)
             remaining = None if deadline is None else deadline - time.monotonic()
             if remaining is not None and remaining <= 0:
                 # What has come by now counts although the time is over: another reader would have taken it in.
-                if not self._reading:
-                    self._read(done)
-                return bool(done())
+                return bool(done() if self._reading else self._read(done))
             if self._reading:
-                self.changed.wait(remaining)
+                self._waiting += 1
+                try:
+                    self.changed.wait(remaining)
+                finally:
+                    self._waiting -= 1
             else:
                 self._reader_looks_here = looks_here
                 self._poll(deadline)
-                self._read(done)
+                if self._read(done):
+                    return True
         return True
 
     def lose(self, reason: str) -> None:
@@ -134,30 +149,37 @@ class Exchange:
 
     def _poll(self, deadline: Optional[float]) -> None:
         self._reading = True
-        self.changed.release()
+        self.lock.release()
         try:
-            if any(fd == self._wake_r.fileno() for fd, _ in self._readable.poll(_poll_ms(deadline))):
-                self._wake_r.recv(4096)
+            for descriptor, _ in self._readable.poll(_poll_ms(deadline)):
+                if descriptor == self._wake_fd:
+                    self._wake_r.recv(4096)
         finally:
-            self.changed.acquire()
+            self.lock.acquire()
             self._reading = False
             if self._lost is not None:
                 self._close()
             # Whoever wakes takes over the reading, should this thread be done or be interrupted.
-            self.changed.notify_all()
+            if self._waiting:
+                self.changed.notify_all()
 
-    def _read(self, done: Callable[[], object]) -> None:
+    def _read(self, done: Callable[[], object]) -> bool:
         """Take in the packets that have come, until this thread has what it waits for: others then read on."""
         try:
-            while self._lost is None and not done():
-                packet, descriptors = receive_packet(self._sock)
+            while self._lost is None:
+                data, descriptors = self._receiver.receive(self._sock)
                 try:
-                    self._apply(packet, descriptors)
+                    self._apply(data, descriptors)
                 finally:
-                    close_descriptors(descriptors)
-                self.changed.notify_all()
+                    if descriptors:
+                        close_descriptors(descriptors)
+                if self._waiting:
+                    self.changed.notify_all()
+                if done():
+                    return True
         except BlockingIOError:
-            return
+            # It may be done for another reason: a slot that was freed here.
+            return bool(done())
         except RingClosed:
             self.lose("the model server is gone: it stopped or was restarted")
         except RingError as error:
@@ -166,6 +188,7 @@ class Exchange:
             # Interrupted with a packet half taken in: whose answer it was cannot be known any more.
             self.lose("reading from the model server was interrupted")
             raise
+        return bool(done())
 
 
 def _poll_ms(deadline: Optional[float]) -> Optional[int]:

@@ -15,15 +15,13 @@ class FairQueue(Generic[ClientT, ItemT]):
 
     def __init__(self) -> None:
         self._lines: "OrderedDict[ClientT, Deque[ItemT]]" = OrderedDict()
-        self._length = 0
-
-    def __len__(self) -> int:
-        return self._length
+        self.waiting = 0
+        """How many items wait: only to be read. A server looks at it several times a call."""
 
     def push(self, client: ClientT, item: ItemT) -> None:
         """Put ``item`` at the end of the client's line; a new client comes after all others."""
         self._lines.setdefault(client, deque()).append(item)
-        self._length += 1
+        self.waiting += 1
 
     def pop(self) -> Optional[Tuple[ClientT, ItemT]]:
         """Return the next client and its oldest item, or None when nothing waits."""
@@ -31,7 +29,7 @@ class FairQueue(Generic[ClientT, ItemT]):
             return None
         client, line = self._lines.popitem(last=False)
         item = line.popleft()
-        self._length -= 1
+        self.waiting -= 1
         if line:
             self._lines[client] = line
         return client, item
@@ -39,5 +37,5 @@ class FairQueue(Generic[ClientT, ItemT]):
     def drop(self, client: ClientT) -> int:
         """Throw away what the client has waiting; return how many items that were."""
         dropped = len(self._lines.pop(client, ()))
-        self._length -= dropped
+        self.waiting -= dropped
         return dropped

@@ -6,10 +6,9 @@ from .errors import CallError
 from .result import CallResult
 from .slots import SlotMemory, release_views
 from .tensors import Placed, tensor_bytes
-from .wire import Packet
 
-MakePacket = Callable[[int, int], Packet]
-"""Makes a call's packet of its number and deadline (ns of CLOCK_MONOTONIC), where it is not the usual one."""
+MakePacket = Callable[[int, int], bytes]
+"""Makes a call's packet of its number and deadline (ns of CLOCK_MONOTONIC)."""
 
 
 class PreparedCall:

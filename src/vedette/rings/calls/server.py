@@ -3,7 +3,6 @@
 import logging
 import os
 import select
-import selectors
 import socket
 import time
 from abc import ABC, abstractmethod
@@ -14,11 +13,12 @@ from typing import Collection, Deque, Dict, List, NamedTuple, Optional, Sequence
 from ..endpoint import peer_allowed
 from ..errors import RingClosed, RingError
 from . import wire
-from .connection import Connection
+from .connection import Begun, Connection
 from .errors import EXPIRED, NO_FRAMES, RUN_FAILED, TOO_LARGE, CallError
 from .fair_queue import FairQueue
+from .repetition import BoundRun
 from .tensors import Description, FrameView, TensorBuffer, TensorView
-from .transport import close_descriptors, receive_packet, send_bytes
+from .transport import Receiver, close_descriptors, send_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,9 @@ class CallRefused(CallError):
 CallInput = Union[Tuple[TensorView, ...], FrameView]
 """Tensors, or a frame. They are the client's memory, which may change them at any time, to its own harm."""
 CallOutcome = Union[Sequence[TensorBuffer], CallError]
-_Turns = List[Tuple[Connection, wire.AnyCall]]
+_OUTPUTS_HERE: Sequence[CallOutcome] = ((),)
+"""The outcome of one call whose outputs are in its slot."""
+_Turns = List[Tuple[Connection, Begun]]
 
 
 class CallHandler(ABC):
@@ -85,6 +87,20 @@ class CallHandler(ABC):
                 outcomes.append(error)
         return outcomes
 
+    def bind(
+        self,
+        inputs: Sequence[TensorView],  # noqa: ARG002 - for those that can
+        outputs: Sequence[TensorView],  # noqa: ARG002
+    ) -> Optional[BoundRun]:
+        """Return what runs the model on ``inputs`` and writes to ``outputs``, or None where that cannot be.
+
+        Both are memory in which a call lies that comes again and again; the outputs are as :meth:`run_many` gave them.
+        What is returned is called on any thread, for one call at a time, and raises CallError as :meth:`run_many`, also
+        when the outputs have other shapes this time; :meth:`run_many` is then asked. The client may change the inputs
+        at any time and cannot change the outputs.
+        """
+        return None
+
 
 class CallStats(NamedTuple):
     """``queued`` calls wait now; ``calls`` gave outputs, ``errors`` did not, ``expired`` were dropped unrun."""
@@ -96,7 +112,7 @@ class CallStats(NamedTuple):
     expired: int
 
 
-def _is_late(call: wire.AnyCall) -> bool:
+def _is_late(call: Begun) -> bool:
     return bool(call.deadline_ns) and time.monotonic_ns() >= call.deadline_ns
 
 
@@ -136,7 +152,8 @@ class CallServer:
         self._batch_wait_s = batch_wait_s
         self._last_call: Dict[int, float] = {}
         self._clients: Dict[int, Connection] = {}
-        self._queue: FairQueue[int, wire.AnyCall] = FairQueue()
+        self._queue: FairQueue[int, Begun] = FairQueue()
+        self._receiver = Receiver()
         self._calls = self._errors = self._expired = 0
         self._complaints: Dict[str, Tuple[float, int]] = {}
         self._closed = False
@@ -150,14 +167,14 @@ class CallServer:
         self._crowded_until = 0.0
         self._wake_r, self._wake_w = os.pipe()
         os.set_blocking(self._wake_r, False)
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._listener, selectors.EVENT_READ)
-        self._selector.register(self._wake_r, selectors.EVENT_READ)
+        self._epoll = select.epoll()
+        for descriptor in (self._listener.fileno(), self._wake_r):
+            self._epoll.register(descriptor, select.EPOLLIN)
 
     @property
     def stats(self) -> CallStats:
         """The counters; may be read from any thread."""
-        waiting = len(self._queue) + max(0, self._running - self._handler.lanes)
+        waiting = self._queue.waiting + max(0, self._running - self._handler.lanes)
         return CallStats(len(self._clients), waiting, self._calls, self._errors, self._expired)
 
     def serve(self) -> None:
@@ -165,9 +182,9 @@ class CallServer:
         try:
             while not self._closed:
                 may_run = self._running < self._most_running
-                self._listen(0 if len(self._queue) and may_run else None)
+                self._listen(0 if self._queue.waiting and may_run else None)
                 self._answer_done()
-                if self._handler.max_batch > 1 and len(self._queue):
+                if self._handler.max_batch > 1 and self._queue.waiting:
                     self._gather()
                 while not self._closed and self._serve_turn():
                     pass
@@ -176,13 +193,15 @@ class CallServer:
 
     def _listen(self, timeout_s: Optional[float]) -> None:
         """Take in what clients sent, waiting for it up to ``timeout_s``; None waits for ever."""
-        for key, _ in self._selector.select(timeout_s):
-            if key.fileobj is self._listener:
-                self._accept()
-            elif key.fd == self._wake_r:
+        events = self._epoll.poll(timeout_s)
+        for descriptor, _ in events:
+            connection = self._clients.get(descriptor)
+            if connection is not None:
+                self._hear(connection, len(events) == 1)
+            elif descriptor == self._wake_r:
                 os.read(self._wake_r, 4096)
-            elif key.fd in self._clients:
-                self._hear(self._clients[key.fd])
+            elif descriptor == self._listener.fileno():
+                self._accept()
 
     def _gather(self) -> None:
         """Wait a moment for the calls of clients that called lately: they are about to call again."""
@@ -190,7 +209,7 @@ class CallServer:
         until = now + self._batch_wait_s
         active = sum(now - at < _ACTIVE_S for at in self._last_call.values())
         wanted = min(self._handler.max_batch, active)
-        while len(self._queue) < wanted and not self._closed:
+        while self._queue.waiting < wanted and not self._closed:
             remaining = until - time.monotonic()
             if remaining <= 0:
                 return
@@ -220,20 +239,33 @@ class CallServer:
             return
         sock.setblocking(False)
         connection = Connection(sock, self._slots, self._max_bytes, self._handler)
-        self._clients[sock.fileno()] = connection
-        self._selector.register(sock, selectors.EVENT_READ)
+        self._clients[connection.fd] = connection
+        self._epoll.register(connection.fd, select.EPOLLIN)
         self._send(connection, self._hello)
 
-    def _hear(self, connection: Connection) -> None:
-        """Take in what the client sent: never more than its slots allow, so it cannot fill the queue."""
+    def _hear(self, connection: Connection, alone: bool) -> None:
+        """Take in what the client sent: never more than its slots allow, so it cannot fill the queue.
+
+        ``alone``: no other client has sent anything. To look for more from one that calls alone, and to be told that
+        there is none, costs more than it gives.
+        """
         try:
             for _ in range(_PACKETS_A_TURN):
-                packet, descriptors = receive_packet(connection.sock)
+                data, descriptors = self._receiver.receive(connection.sock)
+                call = wire.split_call(data)
+                if call is not None and not descriptors:
+                    alone = alone and self._quiet()
+                    if alone and self._run_at_once(connection, *call):
+                        return
+                    self._begun(connection, connection.begin(*call))
+                    if alone:
+                        return
+                    continue
                 try:
-                    self._apply(connection, packet, descriptors)
+                    self._apply(connection, wire.decode(data), descriptors)
                 finally:
                     close_descriptors(descriptors)
-                if connection.sock.fileno() < 0:
+                if not connection.alive:
                     return
         except BlockingIOError:
             return
@@ -243,25 +275,57 @@ class CallServer:
             logger.warning("disconnected a caller of %s: %s", self._name, error)
             self._forget(connection)
 
-    def _apply(self, connection: Connection, packet: wire.Packet, descriptors: List[int]) -> None:
-        if isinstance(packet, (wire.Call, wire.Frame)):
-            connection.begin(packet)
-            self._queue.push(connection.sock.fileno(), packet)
-            self._last_call[connection.sock.fileno()] = time.monotonic()
+    def _begun(self, connection: Connection, call: Begun) -> None:
+        self._queue.push(connection.fd, call)
+        self._last_call[connection.fd] = time.monotonic()
+
+    def _crowded(self) -> bool:
+        """Whether calls met lately."""
+        return self._running > 0 or time.monotonic() < self._crowded_until
+
+    def _quiet(self) -> bool:
+        """Whether a call can be run without a look at what else there is: no batch is to be made, nothing waits."""
+        return not self._queue.waiting and not self._crowded() and (self._lanes is not None or len(self._clients) == 1)
+
+    def _run_at_once(self, connection: Connection, number: int, deadline_ns: int, rest: bytes) -> bool:
+        """Run and answer a call whose like was answered before; False when it has to go the usual way.
+
+        The way of the one application that most devices have: what is not done between its packet and the answer to it
+        is what counts, because the model leaves nothing of ours in the processor's caches.
+        """
+        repetition = connection.repetitions.get(rest)
+        if repetition is None or not repetition.bound or (deadline_ns and time.monotonic_ns() >= deadline_ns):
+            return False
+        if not repetition.run():
+            return False
+        # Asked before the answer, after which the caller may call again.
+        others = self._epoll.poll(0)
+        self._send_bytes(connection, repetition.answer(number))
+        self._calls += 1
+        now = time.monotonic()
+        if connection.alive:
+            self._last_call[connection.fd] = now
+        if others:
+            self._crowded_until = now + _ACTIVE_S
+        return True
+
+    def _apply(self, connection: Connection, packet: wire.Packet, descriptors: Sequence[int]) -> None:
+        if isinstance(packet, wire.Frame):
+            self._begun(connection, connection.begin_frame(packet))
         elif isinstance(packet, wire.Share):
             connection.share(packet, descriptors)
         elif isinstance(packet, wire.Unshare):
             connection.unshare(packet)
         elif isinstance(packet, wire.Open):
             try:
-                memory, descriptor = connection.open(packet)
+                memory, memories = connection.open(packet)
             except CallError as error:
                 self._send(connection, wire.Refused(packet.request, error.code, error.message))
                 return
             try:
-                self._send(connection, memory, descriptor)
+                self._send_bytes(connection, wire.encode(memory), memories)
             finally:
-                os.close(descriptor)
+                close_descriptors(memories)
         elif isinstance(packet, wire.Close):
             connection.close_generation(packet.generation)
         else:
@@ -274,17 +338,16 @@ class CallServer:
         turns = self._turns()
         if not turns:
             return False
-        inputs = [connection.inputs(call) for connection, call in turns]
-        if self._lanes is not None and (self._running or len(self._queue) or time.monotonic() < self._crowded_until):
+        if self._lanes is not None and (self._queue.waiting or self._crowded()):
             self._running += 1
-            self._lanes.submit(self._run_in_lane, turns, inputs)
+            self._lanes.submit(self._run_in_lane, turns)
             return True
-        self._answer_all(turns, self._run(inputs))
-        if self._lanes is not None:
-            self._listen(0)
-            if len(self._queue):
-                # Somebody called in the meantime and could have been served beside this one.
-                self._crowded_until = time.monotonic() + _ACTIVE_S
+        outcomes = self._run(turns)
+        # Asked before the answer, after which the caller may call again.
+        if len(turns) > 1 or self._epoll.poll(0):
+            # Somebody called in the meantime and could have been served beside this one.
+            self._crowded_until = time.monotonic() + _ACTIVE_S
+        self._answer_all(turns, outcomes)
         return False
 
     def _turns(self) -> _Turns:
@@ -296,17 +359,18 @@ class CallServer:
                 break
             connection, call = self._clients[turn[0]], turn[1]
             if _is_late(call):
-                self._answer(connection, call, CallError(EXPIRED, _LATE + ": {} calls wait".format(len(self._queue))))
+                late = "{}: {} calls wait".format(_LATE, self._queue.waiting)
+                self._answer(connection, call, CallError(EXPIRED, late))
                 continue
             turns.append((connection, call))
         return turns
 
-    def _run_in_lane(self, turns: _Turns, inputs: Sequence[CallInput]) -> None:
+    def _run_in_lane(self, turns: _Turns) -> None:
         """Run on a thread of the lanes; the thread that serves gives the answers."""
         if self._closed:
             return
         late = [call for _, call in turns if _is_late(call)]
-        self._done.append((turns, [CallError(EXPIRED, _LATE)] * len(turns) if late else self._run(inputs)))
+        self._done.append((turns, [CallError(EXPIRED, _LATE)] * len(turns) if late else self._run(turns)))
         os.write(self._wake_w, b"d")
 
     def _answer_done(self) -> None:
@@ -314,34 +378,37 @@ class CallServer:
         while self._done:
             turns, outcomes = self._done.popleft()
             self._running -= 1
-            if self._running or len(self._queue):
+            if self._running or self._queue.waiting:
                 self._crowded_until = time.monotonic() + _ACTIVE_S
             self._answer_all(turns, outcomes)
 
     def _answer_all(self, turns: _Turns, outcomes: Sequence[CallOutcome]) -> None:
         for (connection, call), outcome in zip(turns, outcomes):  # noqa: B905 - Python 3.10
-            if connection.sock.fileno() >= 0:
+            if connection.alive:
                 self._answer(connection, call, outcome)
 
-    def _answer(self, connection: Connection, call: wire.AnyCall, outcome: CallOutcome) -> None:
-        descriptor = beside = -1
+    def _answer(self, connection: Connection, call: Begun, outcome: CallOutcome) -> None:
+        if call.repetition is not None and call.repetition.outputs_here:
+            self._calls += 1
+            self._finish(connection, call, call.repetition.answer(call.number))
+            return
+        descriptor = -1
         try:
             if isinstance(outcome, CallError):
                 raise outcome
-            answer, descriptor = connection.write_outputs(call, outcome)
-            data, beside = wire.encode(answer), descriptor
+            data, descriptor = connection.write_outputs(call, outcome)
             self._calls += 1
         except CallError as error:
             self._expired += error.code == EXPIRED
             self._errors += error.code != EXPIRED
             self._complain(error.code, error.message)
-            data = wire.encode(wire.Fault(call.call, error.code, error.message))
+            data = wire.encode(wire.Fault(call.number, error.code, error.message))
         except RingError as error:
             self._errors += 1
             self._complain(TOO_LARGE, str(error))
-            data = wire.encode(wire.Fault(call.call, TOO_LARGE, str(error)))
+            data = wire.encode(wire.Fault(call.number, TOO_LARGE, str(error)))
         try:
-            self._finish(connection, call, data, beside)
+            self._finish(connection, call, data, [descriptor] if descriptor >= 0 else ())
         finally:
             if descriptor >= 0:
                 os.close(descriptor)
@@ -357,28 +424,32 @@ class CallServer:
         more = ", {} more like it in the last {:.0f} s".format(count, now - since) if count else ""
         logger.warning("a call of %s was refused: %s (%s)%s", self._name, message, code, more)
 
-    def _run(self, inputs: Sequence[CallInput]) -> Sequence[CallOutcome]:
+    def _run(self, turns: _Turns) -> Sequence[CallOutcome]:
         try:
-            outcomes = self._handler.run_many(inputs)
-            if len(outcomes) != len(inputs):
-                raise RuntimeError("{} outcomes for {} calls".format(len(outcomes), len(inputs)))
+            if len(turns) == 1:
+                repetition = turns[0][1].repetition
+                if repetition is not None and repetition.run():
+                    return _OUTPUTS_HERE
+            outcomes = self._handler.run_many([call.given for _, call in turns])
+            if len(outcomes) != len(turns):
+                raise RuntimeError("{} outcomes for {} calls".format(len(outcomes), len(turns)))
             return outcomes
         except CallError as error:
-            return [error] * len(inputs)
+            return [error] * len(turns)
         except Exception as error:
             logger.exception("a call of %s failed", self._name)
-            return [CallRefused(RUN_FAILED, "the model run failed: {}".format(type(error).__name__))] * len(inputs)
+            return [CallRefused(RUN_FAILED, "the model run failed: {}".format(type(error).__name__))] * len(turns)
 
-    def _finish(self, connection: Connection, call: wire.AnyCall, answer: bytes, descriptor: int = -1) -> None:
+    def _finish(self, connection: Connection, call: Begun, answer: bytes, descriptors: Sequence[int] = ()) -> None:
         connection.finish(call)
-        self._send_bytes(connection, answer, descriptor)
+        self._send_bytes(connection, answer, descriptors)
 
-    def _send(self, connection: Connection, packet: wire.Packet, descriptor: int = -1) -> None:
-        self._send_bytes(connection, wire.encode(packet), descriptor)
+    def _send(self, connection: Connection, packet: wire.Packet) -> None:
+        self._send_bytes(connection, wire.encode(packet))
 
-    def _send_bytes(self, connection: Connection, data: bytes, descriptor: int) -> None:
+    def _send_bytes(self, connection: Connection, data: bytes, descriptors: Sequence[int] = ()) -> None:
         try:
-            send_bytes(connection.sock, data, descriptor)
+            send_bytes(connection.sock, data, descriptors)
         except BlockingIOError:
             # Answers are bounded by the slots, so its buffer is full only when it asks and asks and never reads.
             logger.warning("disconnected a caller of %s: it does not read its answers", self._name)
@@ -387,14 +458,13 @@ class CallServer:
             self._forget(connection)
 
     def _forget(self, connection: Connection) -> None:
-        number = connection.sock.fileno()
-        if number < 0:
+        if not connection.alive:
             return
-        self._queue.drop(number)
-        del self._clients[number]
-        self._last_call.pop(number, None)
-        self._selector.unregister(connection.sock)
-        connection.sock.close()
+        self._queue.drop(connection.fd)
+        del self._clients[connection.fd]
+        self._last_call.pop(connection.fd, None)
+        self._epoll.unregister(connection.fd)
+        connection.close()
 
     def _shut(self) -> None:
         self._closed = True
@@ -404,7 +474,7 @@ class CallServer:
         clients: List[Connection] = list(self._clients.values())
         for connection in clients:
             self._forget(connection)
-        self._selector.close()
+        self._epoll.close()
         self._listener.close()
         os.close(self._wake_r)
         wake, self._wake_w = self._wake_w, -1

@@ -5,30 +5,34 @@ Each SOCK_SEQPACKET packet is one message, little-endian, its first byte the kin
 | kind | from | fields |
 |---|---|---|
 | 1 DESCRIBE | server | version u8; the rest is JSON: inputs and outputs, each [name, dtype, shape] |
-| 2 MEMORY | server | request u32, generation u32, slots u16, a slot's input and output bytes u64, u64; a descriptor |
+| 2 MEMORY | server | request u32, generation u32, slots u16, a slot's input, output bytes u64, u64; two descriptors |
 | 3 REFUSED | server | request u32, code, message |
 | 4 ANSWER | server | call u64, extra bytes u64 (0: outputs lie in the slot; else in the memory that comes), tensors |
 | 5 FAULT | server | call u64, code, message |
 | 16 OPEN | client | version u8, request u32, input bytes u64, output bytes u64 |
-| 17 CALL | client | call u64, generation u32, slot u16, deadline u64 (ns of CLOCK_MONOTONIC, 0: none), tensors |
+| 17 CALL | client | call u64, deadline u64 (ns of CLOCK_MONOTONIC, 0: none), generation u32, slot u16, tensors |
 | 18 CLOSE | client | generation u32: its slots are not used any more |
 | 19 SHARE | client | memory u32, bytes u64; a descriptor: frames of calls may lie in it |
 | 20 UNSHARE | client | memory u32: no later call's frame lies in it |
-| 21 FRAME | client | as CALL; memory u32 (0: the slot's input area), offset u64, width, height u32, pixel format u8 |
+| 21 FRAME | client | as CALL to slot; memory u32 (0: the slot), offset u64, width, height u32, pixel format u8 |
 
 Text is u16 length and UTF-8. Tensors are u16 count, then each: name, dtype u8, dimensions u8, each dimension u64,
-offset u64. A slot is its input area followed by its output area; offsets count from the begin of the area.
+offset u64. A slot is an area in the memory of the inputs and one in the memory of the outputs, MEMORY's descriptors in
+this order; offsets count from the begin of the area. Clients can map the outputs for reading only.
+
+What does not change while one client repeats one call is at the end of its packets, so that both sides may keep it as
+bytes: see :func:`call_head` and :func:`answer_head`.
 """
 
 import json
 import struct
 from functools import lru_cache
-from typing import Any, List, NamedTuple, Tuple, Union
+from typing import Any, List, NamedTuple, Optional, Tuple, Union
 
 from ..errors import RingError
 from .tensors import DTYPES, ITEM_BYTES, MAX_DIMENSIONS, Description, Placed, TensorSpec
 
-VERSION = 2
+VERSION = 3
 MAX_PACKET_BYTES = 128 * 1024
 MAX_TENSORS = 256
 _USUAL_BYTES = 4096
@@ -40,14 +44,15 @@ _KIND_OPEN, _KIND_CALL, _KIND_CLOSE, _KIND_SHARE, _KIND_UNSHARE, _KIND_FRAME = 1
 _DESCRIBE = struct.Struct("<BB")
 _MEMORY = struct.Struct("<BIIHQQ")
 _REFUSED = struct.Struct("<BI")
-_ANSWER = struct.Struct("<BQQ")
+_HEAD = struct.Struct("<BQQ")
+"""Of a Call and of an Answer: what differs from one to the next like it."""
 _FAULT = struct.Struct("<BQ")
 _OPEN = struct.Struct("<BBIQQ")
-_CALL = struct.Struct("<BQIHQ")
+_SLOT = struct.Struct("<IH")
 _CLOSE = struct.Struct("<BI")
 _SHARE = struct.Struct("<BIQ")
 _UNSHARE = struct.Struct("<BI")
-_FRAME = struct.Struct("<BQIHQIQIIB")
+_FRAME = struct.Struct("<BQQIHIQIIB")
 _LENGTH = struct.Struct("<H")
 _TENSOR = struct.Struct("<BB")
 
@@ -69,7 +74,7 @@ class Open(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """A new generation of slots; the descriptor travels beside it. Sizes are of one slot's two areas."""
+    """A new generation of slots; the descriptors travel beside it. Sizes are of one slot's two areas."""
 
     request: int
     generation: int
@@ -154,7 +159,6 @@ class Frame(NamedTuple):
     pixel_format: int
 
 
-AnyCall = Union[Call, Frame]
 Packet = Union[Describe, Memory, Refused, Answer, Fault, Open, Call, Close, Share, Unshare, Frame]
 
 
@@ -172,12 +176,38 @@ def encode(packet: Packet) -> bytes:
     return data
 
 
+def call_head(call: int, deadline_ns: int) -> bytes:
+    """Return the begin of a Call's bytes; the rest is what :func:`split_call` gave of one like it."""
+    return _HEAD.pack(_KIND_CALL, call, deadline_ns)
+
+
+def split_call(data: bytes) -> Optional[Tuple[int, int, bytes]]:
+    """Return a Call's number, its deadline and the rest, still encoded; None for another packet, or one cut short."""
+    if data[0] != _KIND_CALL or len(data) < _HEAD.size:
+        return None
+    _, call, deadline_ns = _HEAD.unpack_from(data)
+    return call, deadline_ns, data[_HEAD.size :]
+
+
+def answer_head(call: int) -> bytes:
+    """Return the begin of an Answer's bytes, to a call whose outputs lie in its slot; the rest is of one like it."""
+    return _HEAD.pack(_KIND_ANSWER, call, 0)
+
+
+def split_answer(data: bytes) -> Optional[Tuple[int, int, bytes]]:
+    """Return an Answer's call, its extra bytes and the rest, still encoded; None as :func:`split_call`."""
+    if data[0] != _KIND_ANSWER or len(data) < _HEAD.size:
+        return None
+    _, call, extra_bytes = _HEAD.unpack_from(data)
+    return call, extra_bytes, data[_HEAD.size :]
+
+
 def _encode(packet: Packet) -> bytes:
     if isinstance(packet, Call):
-        head = _CALL.pack(_KIND_CALL, packet.call, packet.generation, packet.slot, packet.deadline_ns)
+        head = call_head(packet.call, packet.deadline_ns) + _SLOT.pack(packet.generation, packet.slot)
         return head + _encode_tensors(packet.inputs)
     if isinstance(packet, Answer):
-        return _ANSWER.pack(_KIND_ANSWER, packet.call, packet.extra_bytes) + _encode_tensors(packet.outputs)
+        return _HEAD.pack(_KIND_ANSWER, packet.call, packet.extra_bytes) + _encode_tensors(packet.outputs)
     if isinstance(packet, Fault):
         return _FAULT.pack(_KIND_FAULT, packet.call) + _encode_reason(packet.code, packet.message)
     if isinstance(packet, Refused):
@@ -189,7 +219,8 @@ def _encode(packet: Packet) -> bytes:
     if isinstance(packet, Close):
         return _CLOSE.pack(_KIND_CLOSE, packet.generation)
     if isinstance(packet, Frame):
-        return _FRAME.pack(_KIND_FRAME, *packet)
+        where = (packet.generation, packet.slot)
+        return _FRAME.pack(_KIND_FRAME, packet.call, packet.deadline_ns, *where, *packet[4:])
     if isinstance(packet, Share):
         return _SHARE.pack(_KIND_SHARE, *packet)
     if isinstance(packet, Unshare):
@@ -211,11 +242,12 @@ def decode(data: bytes) -> Packet:
 
 def _decode(kind: int, data: bytes) -> Packet:
     if kind == _KIND_CALL:
-        _, call, generation, slot, deadline = _CALL.unpack_from(data)
-        return Call(call, generation, slot, deadline, _decode_tensors(data, _CALL.size))
+        _, call, deadline = _HEAD.unpack_from(data)
+        generation, slot = _SLOT.unpack_from(data, _HEAD.size)
+        return Call(call, generation, slot, deadline, _decode_tensors(data[_HEAD.size + _SLOT.size :]))
     if kind == _KIND_ANSWER:
-        _, call, extra = _ANSWER.unpack_from(data)
-        return Answer(call, extra, _decode_tensors(data, _ANSWER.size))
+        _, call, extra = _HEAD.unpack_from(data)
+        return Answer(call, extra, _decode_tensors(data[_HEAD.size :]))
     if kind == _KIND_FAULT:
         return Fault(_FAULT.unpack_from(data)[1], *_decode_reason(data, _FAULT.size))
     if kind == _KIND_REFUSED:
@@ -233,7 +265,8 @@ def _decode(kind: int, data: bytes) -> Packet:
         inputs, outputs, frames = json.loads(data[_DESCRIBE.size :].decode())
         return Describe(Description(_specs(inputs), _specs(outputs), bool(frames)))
     if kind == _KIND_FRAME:
-        return Frame(*_FRAME.unpack(data)[1:])
+        _, call, deadline, generation, slot, *rest = _FRAME.unpack(data)
+        return Frame(call, generation, slot, deadline, *rest)
     if kind == _KIND_SHARE:
         return Share(*_SHARE.unpack(data)[1:])
     if kind == _KIND_UNSHARE:
@@ -292,8 +325,28 @@ def _decode_reason(data: bytes, at: int) -> Tuple[str, str]:
     return code, message
 
 
-def _decode_tensors(data: bytes, at: int) -> Tuple[Placed, ...]:
-    tail = data[at:]
+def decode_tensors(tail: bytes) -> Tuple[Placed, ...]:
+    """Return the tensors of a Call or an Answer, given its bytes after the head.
+
+    :raises RingError: when they are malformed.
+    """
+    try:
+        return _decode_tensors(tail)
+    except (struct.error, ValueError) as error:
+        raise RingError("the tensors of a call packet are malformed: {}".format(error)) from error
+
+
+def decode_rest(rest: bytes) -> Call:
+    """Return a Call of number 0, given its bytes after the head.
+
+    :raises RingError: when they are malformed.
+    """
+    call = decode(call_head(0, 0) + rest)
+    assert isinstance(call, Call)  # noqa: S101
+    return call
+
+
+def _decode_tensors(tail: bytes) -> Tuple[Placed, ...]:
     # Mostly the same from call to call; what a stranger makes large is not kept.
     return _decode_usual(tail) if len(tail) <= _USUAL_BYTES else _decode_placed(tail)
 

@@ -1,10 +1,9 @@
 """Counts of what the application does with the SDK, for the host's status."""
 
-import contextlib
 import threading
 import time
 from collections import deque
-from typing import Deque, Dict, Iterator, Set
+from typing import Deque, Dict, Set
 
 _CALLS_KEPT = 100
 
@@ -27,19 +26,13 @@ class Activity:
         """Threads that wait in get() or call() at present."""
         return len(self._waiting)
 
-    @contextlib.contextmanager
-    def wait(self) -> Iterator[None]:
+    def wait(self) -> "_Waiting":
         """Note that a thread waits in the SDK: it works as it should, however long that takes.
 
         By its number, not by a count: a signal's handler may raise anywhere, and what it leaves behind ends with the
         thread's next wait.
         """
-        own = threading.get_ident()
-        self._waiting.add(own)
-        try:
-            yield
-        finally:
-            self._waiting.discard(own)
+        return _Waiting(self._waiting)
 
     def got(self) -> None:
         """Count a get() of a video port that returned."""
@@ -70,3 +63,19 @@ class Activity:
         with self._lock:
             durations = sorted(self._call_s)
         return round(durations[len(durations) // 2] * 1000, 3) if durations else -1.0
+
+
+class _Waiting:
+    """A context manager; a generator would cost every call of a model several times what this one does."""
+
+    __slots__ = ("_own", "_waiting")
+
+    def __init__(self, waiting: Set[int]) -> None:
+        self._waiting = waiting
+        self._own = threading.get_ident()
+
+    def __enter__(self) -> None:
+        self._waiting.add(self._own)
+
+    def __exit__(self, *_error: object) -> None:
+        self._waiting.discard(self._own)

@@ -3,16 +3,18 @@
 import socket
 import threading
 import time
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple
 
 from ._errors import HostGone, TimeoutException
-from ._rings.calls import CallClient, CallError, CallLost, CallTimeout
-from ._tensors import copied, frame_of, model_inputs
+from ._rings.calls import CallClient, CallError, CallLost, CallTimeout, RepeatedCall
+from ._tensors import KnownInputs, ModelInput, frame_of, model_inputs, shown
 
 _LOST_CALLS = 3
 """A call in whose course the server ended this often is given up: it is probably what ends it."""
 _REFUSALS = ("unknown_input", "missing_input", "wrong_shape", "wrong_dtype", "bad_buffer", "too_large")
 _FAILED = "failed"
+_MOST_SIGNATURES = 16
+"""Kinds of inputs of one model for whose calls something is kept: shapes new at each call gain nothing by it."""
 
 
 class Model:
@@ -26,12 +28,15 @@ class Model:
         self._state = "loading"
         self._detail = ""
         self._gone = False
+        self._known: Optional[KnownInputs] = None
+        self._signatures: Dict[Any, RepeatedCall] = {}
 
     def offer(self, sock: socket.socket) -> None:
         """Take a connection to the model's server; calls that wait go on with it."""
         client = CallClient(sock)
         with self._changed:
-            previous, self._client = self._client, client
+            previous = self._forget()
+            self._client = client
             self._state, self._detail = "ready", ""
             self._changed.notify_all()
         if previous is not None:
@@ -53,7 +58,7 @@ class Model:
         """Disconnect."""
         self.host_gone()
         with self._changed:
-            client, self._client = self._client, None
+            client = self._forget()
         if client is not None:
             client.close()
 
@@ -67,7 +72,7 @@ class Model:
         deadline = None if time_out is None else time.monotonic() + max(0.0, float(time_out))
         lost = 0
         while True:
-            client = self._wait_for_client(deadline)
+            client = self._client or self._wait_for_client(deadline)
             try:
                 return self._call(client, given, deadline)
             except CallTimeout as error:
@@ -84,20 +89,34 @@ class Model:
                     ) from error
 
     def _call(self, client: CallClient, given: Any, deadline: Optional[float]) -> Tuple[Any, ...]:
-        frame = frame_of(given, client.description)
-        if frame is not None:
-            with frame.lent() as source, client.call_frame(source, _remaining(deadline)) as result:
-                return copied(result.outputs)
-        inputs = model_inputs(self.name, given, client.description.inputs)
-        prepared = client.prepare([(i.name, i.dtype, i.shape) for i in inputs], _remaining(deadline))
+        known = self._known
+        values = known.values(given) if known is not None and known.client is client else None
+        if known is None or values is None:
+            frame = frame_of(given, client.description)
+            if frame is not None:
+                with frame.lent() as source, client.call_frame(source, _remaining(deadline)) as result:
+                    return tuple([shown(output).copy() for output in result.outputs])
+            inputs = model_inputs(self.name, given, client.description.inputs)
+            values = [each.values for each in inputs]
+            known = self._known = KnownInputs(client, inputs, self._repeated(client, inputs))
+        turn = known.repeated.turn(deadline)
         try:
-            for value, buffer in zip(inputs, prepared.buffers):  # noqa: B905 - Python 3.10
-                value.write(buffer)
-        except BaseException:
-            prepared.cancel()
-            raise
-        with prepared.run(_remaining(deadline)) as result:
-            return copied(result.outputs)
+            known.write(turn.inputs, values)
+            return tuple([output.copy() for output in turn.run(deadline)])
+        finally:
+            turn.free()
+
+    def _repeated(self, client: CallClient, inputs: Sequence[ModelInput]) -> RepeatedCall:
+        """Return the calls with inputs like these, which were mostly made before."""
+        signature = (client, tuple([(each.name, each.dtype, each.shape) for each in inputs]))
+        with self._changed:
+            repeated = self._signatures.get(signature)
+            if repeated is None:
+                keep = self._client is client and len(self._signatures) < _MOST_SIGNATURES
+                repeated = RepeatedCall(client, signature[1], shown, keep)
+                if keep:
+                    self._signatures[signature] = repeated
+        return repeated
 
     def _wait_for_client(self, deadline: Optional[float]) -> CallClient:
         with self._changed:
@@ -120,10 +139,16 @@ class Model:
         with self._changed:
             if self._client is not client:
                 return
-            self._client = None
+            self._forget()
             self._state, self._detail = "restarting", "its server has ended"
         client.close()
         self._lost()
+
+    def _forget(self) -> Optional[CallClient]:
+        """Return the client that was used so far, if any, and let go of it and of what is kept for it. Lock held."""
+        client, self._client, self._known = self._client, None, None
+        self._signatures.clear()
+        return client
 
 
 def _remaining(deadline: Optional[float]) -> Optional[float]:

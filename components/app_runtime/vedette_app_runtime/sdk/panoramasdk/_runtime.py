@@ -231,6 +231,9 @@ def current() -> Runtime:
 
     :raises RuntimeError: when the process is not part of an application that Vedette has started.
     """
+    runtime = _Process.runtime
+    if runtime is not None:
+        return runtime
     with _Process.lock:
         if _Process.runtime is None:
             _Process.runtime = Runtime()

@@ -5,7 +5,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from ._media import media
-from ._rings.calls import Description, TensorSpec, TensorView
+from ._rings.calls import CallClient, Description, RepeatedCall, TensorSpec, TensorView
 
 
 class ModelInput:
@@ -17,11 +17,37 @@ class ModelInput:
         self.dtype = dtype
         self.shape = shape
 
-    def write(self, buffer: memoryview) -> None:
-        """Copy the values into ``buffer``, cast on the way (cookiecutter applications pass float64)."""
-        if self.values.size:
-            target = np.frombuffer(buffer, self.dtype)
-            np.copyto(target.reshape(self.values.shape), self.values, casting="unsafe")
+
+class KnownInputs:
+    """Inputs that were found to fit: what has the same names, types and shapes the next time fits, too."""
+
+    def __init__(self, client: CallClient, inputs: Sequence[ModelInput], repeated: RepeatedCall) -> None:
+        self.client = client
+        self.repeated = repeated
+        self._kinds = [(each.name, each.values.dtype, each.values.shape) for each in inputs]
+        self._reshaped = any(each.values.shape != each.shape for each in inputs)
+
+    def values(self, given: Any) -> "Optional[List[np.ndarray[Any, Any]]]":
+        """Return the arrays in the model's order, or None where the inputs have to be looked at more closely."""
+        kinds = self._kinds
+        if type(given) is not dict:
+            if type(given) is not np.ndarray or len(kinds) != 1:
+                return None
+            given = {kinds[0][0]: given}
+        elif len(given) != len(kinds):
+            return None
+        found = []
+        for name, dtype, shape in kinds:
+            value = given.get(name)
+            if type(value) is not np.ndarray or value.shape != shape or value.dtype != dtype:
+                return None
+            found.append(value)
+        return found
+
+    def write(self, targets: "Sequence[np.ndarray[Any, Any]]", values: "Sequence[np.ndarray[Any, Any]]") -> None:
+        """Copy the values to where the model sees them, cast on the way (cookiecutter applications pass float64)."""
+        for target, value in zip(targets, values):  # noqa: B905 - Python 3.10
+            (target.reshape(value.shape) if self._reshaped else target)[...] = value
 
 
 def frame_of(given: Any, description: Description) -> Optional[media]:
@@ -123,12 +149,8 @@ def _agree(shape: Sequence[int], declared: Sequence[Any]) -> bool:
     return all(_free(wanted) or wanted == length for length, wanted in zip(shape, declared))  # noqa: B905 - Python 3.10
 
 
-def copied(outputs: Sequence[TensorView]) -> "Tuple[np.ndarray[Any, Any], ...]":
-    """Return the outputs as arrays of the application's own."""
-    arrays = []
-    for output in outputs:
-        array = np.empty(output.shape, output.dtype)
-        if array.size:
-            np.copyto(array.reshape(-1), np.frombuffer(output.buffer, output.dtype))
-        arrays.append(array)
-    return tuple(arrays)
+def shown(view: TensorView) -> "np.ndarray[Any, Any]":
+    """Return an array on the memory of ``view``."""
+    if not view.buffer.nbytes:
+        return np.empty(view.shape, view.dtype)
+    return np.frombuffer(view.buffer, view.dtype).reshape(view.shape)
