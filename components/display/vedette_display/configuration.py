@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from vedette.kinesis_video.configuration import StreamSettings, check_template
+from vedette.kinesis_video.configuration import STREAM_PLACES, StreamSettings, check_template
 
 STREAM_NAME: Final = "{device}-{instance}-{stream}"
 CAMERA_STREAM_NAME: Final = "{device}-{camera}"
@@ -68,7 +68,7 @@ class KinesisVideoConfiguration(StreamSettings):
     @field_validator("stream_name")
     @classmethod
     def _known_places(cls, value: str) -> str:
-        check_template(value, ("device", "instance", "port", "stream"))
+        check_template(value, STREAM_PLACES)
         return value
 
     @field_validator("camera_stream_name")

@@ -146,9 +146,20 @@ def run(
         ),
     ] = "auto",
     role: Role = None,
+    kinesis_video: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STREAM",
+            help="Send the outputs to Amazon Kinesis Video Streams, which costs money; {device}, {instance}, {port} "
+            "and {stream} have a place in the name.",
+        ),
+    ] = None,
     profile: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="With --role: profile of the AWS configuration that takes the role on."),
+        typer.Option(
+            metavar="NAME",
+            help="With --role and --kinesis-video: profile of the AWS configuration that takes the role on, or sends.",
+        ),
     ] = None,
     for_seconds: ForSeconds = None,
     no_browser: NoBrowser = False,
@@ -192,6 +203,7 @@ def run(
         debug_port=debug_port if debug else None,
         role=role,
         profile=profile,
+        kinesis_video=kinesis_video,
     )
     raise typer.Exit(run_application(options, _hidden, Terminal()))
 

@@ -22,6 +22,7 @@ from vedette.cli.session import Session, state_folder
 from vedette.cli.stopping import StopOnSignal
 from vedette.cli.terminal import Terminal
 from vedette.cli.watching import ProjectWatch
+from vedette.kinesis_video.configuration import STREAM_PLACES, check_template
 from vedette.nucleus.errors import NucleusError
 from vedette.nucleus.token_exchange import Lend
 
@@ -64,6 +65,7 @@ class RunOptions:
     debug_port: int | None = None
     role: str | None = None
     profile: str | None = None
+    kinesis_video: str | None = None
 
 
 def run_application(options: RunOptions, credentials: Credentials, terminal: Terminal) -> int:
@@ -78,6 +80,7 @@ def run_application(options: RunOptions, credentials: Credentials, terminal: Ter
         )
     if options.screen not in _SCREENS:
         raise Failure(f"--screen takes off, on or window, got `{options.screen}`", exit_code=EXIT_USAGE)
+    _check_stream(options.kinesis_video)
     with StopOnSignal() as stop:
         began = time.monotonic()
         root = state_folder(options.directory.resolve())
@@ -104,15 +107,34 @@ def run_application(options: RunOptions, credentials: Credentials, terminal: Ter
 
 
 def _lend(options: RunOptions) -> tuple[Lend, str] | None:
-    """Return what the application's host takes its role on with, and the region; None: there is no role.
+    """Return what roles are taken on and video is sent with, and the region; None: nothing asks for credentials.
 
-    :raises Failure: for a profile without a role to take on, or one that is not there
+    :raises Failure: for a profile that nothing asks for, or one that is not there
     """
-    if options.role is not None:
+    if options.role is not None or options.kinesis_video is not None:
         return lender(options.profile)
     if options.profile is not None:
-        raise Failure("--profile says whose credentials take on a role", hint="--role ARN", exit_code=EXIT_USAGE)
+        raise Failure(
+            "--profile says whose credentials take on a role, or send video",
+            hint="--role ARN, --kinesis-video STREAM",
+            exit_code=EXIT_USAGE,
+        )
     return None
+
+
+def _check_stream(template: str | None) -> None:
+    """Check the name of streams.
+
+    :raises Failure: for one that cannot be
+    """
+    if template is None:
+        return
+    try:
+        check_template(template, STREAM_PLACES)
+    except ValueError as error:
+        raise Failure(f"--kinesis-video {template}: {error}", exit_code=EXIT_USAGE) from error
+    if not template:
+        raise Failure("--kinesis-video takes the name of a stream", exit_code=EXIT_USAGE)
 
 
 def _serve(
@@ -134,6 +156,9 @@ def _serve(
             "logLevel": options.log_level,
             "port": port_for_page(options.port),
             "screen": options.screen,
+            "kinesisVideo": (
+                {} if options.kinesis_video is None else {"outputs": ["*"], "streamName": options.kinesis_video}
+            ),
         },
     }
     try:

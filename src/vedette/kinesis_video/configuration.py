@@ -8,6 +8,8 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 LONGEST_NAME: Final = 256
+STREAM_PLACES: Final = ("device", "instance", "port", "stream")
+"""Of the name of an output's stream."""
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
