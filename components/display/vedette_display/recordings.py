@@ -49,7 +49,10 @@ class Wish(NamedTuple):
 
 
 class Recording(NamedTuple):
-    """One recording on the shelf. ``at``: Unix time of the event; ``uploaded``: where it is too, ``s3://...``."""
+    """One recording on the shelf. ``at``: Unix time of the event; ``uploaded``: where it is too, ``s3://...``.
+
+    ``interrupted``: the power or a crash has cut it off.
+    """
 
     name: str
     instance: str
@@ -59,6 +62,7 @@ class Recording(NamedTuple):
     seconds: float
     size: int
     uploaded: str = ""
+    interrupted: bool = False
 
 
 def wish_of(meta: bytes) -> Wish | None:
@@ -112,6 +116,7 @@ class Shelf:
                         facts["seconds"],
                         size,
                         str(facts.get("uploaded", "")),
+                        facts.get("interrupted") is True,
                     )
                 )
             except (OSError, ValueError, KeyError, TypeError):

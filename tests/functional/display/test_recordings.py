@@ -101,6 +101,7 @@ def test_recording_is_lost_or_cannot_be_played_when_the_power_goes(tmp_path: Pat
             assert frames == told["frames"] >= 10
             assert recording.seconds == pytest.approx((frames - 1) / 15, abs=0.1)
             assert told["interrupted"]
+            assert recording.interrupted
         for path in tmp_path.iterdir():
             path.unlink()
     # The last step alone is missing: the movie is whole.

@@ -28,7 +28,7 @@ export class Recordings {
     }
   }
 
-  /** @param {{recording: boolean, recordings: {name: string, stream: string, reason: string, at: number, seconds: number, size: number, uploaded: string}[]}} found */
+  /** @param {{recording: boolean, recordings: {name: string, stream: string, reason: string, at: number, seconds: number, size: number, uploaded: string, interrupted: boolean}[]}} found */
   show({ recording, recordings }) {
     this.kept = recording;
     keep(this.list, recordings.length
@@ -37,13 +37,18 @@ export class Recordings {
   }
 }
 
-/** @param {{name: string, stream: string, reason: string, at: number, seconds: number, size: number, uploaded: string}} each */
+/** @param {number} bytes */
+function size(bytes) {
+  return bytes < 1e5 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/** @param {{name: string, stream: string, reason: string, at: number, seconds: number, size: number, uploaded: string, interrupted: boolean}} each */
 function row(each) {
   const when = new Date(each.at * 1000);
   return element("li", { class: "recording" },
     element("span", {}, element("b", {}, each.reason || "recording"), element("span", { class: "note" }, ` ${each.stream}`)),
     element("time", { class: "note", datetime: when.toISOString() }, when.toLocaleString()),
-    element("span", { class: "note" }, `${Math.round(each.seconds)} s, ${(each.size / 1e6).toFixed(1)} MB${each.uploaded ? ", in S3" : ""}`),
+    element("span", { class: "note" }, `${Math.round(each.seconds)} s${each.interrupted ? ", cut off" : ""}, ${size(each.size)}${each.uploaded ? ", in S3" : ""}`),
     element("a", { class: "action", href: `recordings/${encodeURIComponent(each.name)}.mp4`, target: "_blank", rel: "noopener", "aria-label": `Play ${each.reason || "recording"} of ${when.toLocaleString()}` }, icon("play"), "Play"),
     element("a", { class: "action", href: `recordings/${encodeURIComponent(each.name)}.mp4`, download: "", "aria-label": `Download ${each.reason || "recording"} of ${when.toLocaleString()}` }, icon("snapshot"), "MP4"));
 }
