@@ -184,7 +184,7 @@ class Capture:
                 if passing_on is not None:
                     passing_on.take(event)
                 self._take(event, gate, pace, decoder, progress, now)
-            self._judge(progress, opened, now, session.heard_at)
+            self._judge(progress, opened, now, session)
 
     def _take(self, event: Received, gate: Gate, pace: Pace, decoder: Decoder, progress: Progress, now: float) -> None:
         behind = gate.behind
@@ -220,14 +220,15 @@ class Capture:
             raise CaptureError(CameraState.FAILED, f"A picture could not be handed on: {error}") from error
         self._board.decoded((frame.width, frame.height), size, mono_ns / 1e9)
 
-    def _judge(self, progress: Progress, opened: Opened, now: float, heard_at: float | None) -> None:
-        verdict = progress.verdict(now)
+    def _judge(self, progress: Progress, opened: Opened, now: float, session: Session) -> None:
+        verdict, heard_at = progress.verdict(now), session.heard_at
         if verdict is Verdict.STALLED:
             silent_s = progress.silent_s(now)
             if heard_at is not None and now - heard_at < _SENDING_S and heard_at > now - silent_s:
                 raise CaptureError(
                     CameraState.NO_KEY_FRAME,
-                    f"{opened.where} sends packets, but for {silent_s:.0f} s none of them has ended a picture",
+                    f"{opened.where} sends packets, but "
+                    + (session.complaint or f"for {silent_s:.0f} s none of them has ended a picture"),
                 )
             if not progress.packets:
                 raise CaptureError(

@@ -52,6 +52,11 @@ class Session:
         """When the last packet came (monotonic, s), whether or not it ended a picture; None before the stream plays."""
         return self._player.heard_at if self._player else None
 
+    @property
+    def complaint(self) -> str:
+        """Why no picture can be made of what comes, where that is known; else empty."""
+        return self._player.complaint if self._player else ""
+
     def start(self) -> None:
         """Begin."""
         self._thread.start()

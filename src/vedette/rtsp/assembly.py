@@ -165,11 +165,12 @@ def _holds_recovery_point(sei: bytes | memoryview) -> bool:
     return False
 
 
-def assembly_of(codec: str) -> Assembly | None:
-    """Return what reads ``codec`` (RTP's name of it), None for what is not known here."""
-    kinds: dict[str, type[H264Assembly | H265Assembly | JpegAssembly]] = {
-        "H264": H264Assembly,
-        "H265": H265Assembly,
-        "JPEG": JpegAssembly,
-    }
+def assembly_of(codec: str, size: tuple[int, int] | None = None) -> Assembly | None:
+    """Return what reads ``codec`` (RTP's name of it), None for what is not known here.
+
+    :param size: width and height as the description tells them, which JPEG's payloads do not
+    """
+    if codec == "JPEG":
+        return JpegAssembly(size)
+    kinds: dict[str, type[H264Assembly | H265Assembly]] = {"H264": H264Assembly, "H265": H265Assembly}
     return kinds[codec]() if codec in kinds else None

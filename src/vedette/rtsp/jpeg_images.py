@@ -18,9 +18,16 @@ _SAMPLING: Final = {0: 0x21, 1: 0x22}
 
 
 class JpegAssembly:
-    """Collects the parts of one image after the other; an image of which a part is missing is left out."""
+    """Collects the parts of one image after the other; an image of which a part is missing is left out.
 
-    def __init__(self) -> None:
+    ``size`` is what the description says of the images' width and height, if anything. RFC 2435's header has them as
+    multiples of 8 up to 2040: it rounds up others, and says nothing of larger ones.
+    """
+
+    def __init__(self, size: tuple[int, int] | None = None) -> None:
+        self._told = size
+        self.unsized = 0
+        """Images larger than 2040 pixels of which nobody says how large."""
         self._data = bytearray()
         self._head = b""
         self._stamp = 0
@@ -35,7 +42,7 @@ class JpegAssembly:
             return []
         offset = int.from_bytes(payload[1:4], "big")
         if offset == 0:
-            self._begin(payload, packet.stamp)
+            self._begin(payload, packet.stamp, bytes(packet.jpeg_head))
             start = self._start
         else:
             start = 12 if payload[4] & 0x40 else 8
@@ -52,11 +59,12 @@ class JpegAssembly:
             return [Whole(image, packet.stamp, key=True)]
         return []
 
-    def _begin(self, payload: memoryview, stamp: int) -> None:
-        """Read the head of an image's first packet."""
+    def _begin(self, payload: memoryview, stamp: int, told: bytes) -> None:
+        """Read the head of an image's first packet; ``told`` is what a header extension says of it."""
         self._data, self._stamp, self._head, self._start = bytearray(), stamp, b"", len(payload)
         kind, quality = payload[4], payload[5]
-        width, height = payload[6] * 8, payload[7] * 8
+        extra = _Extra(told)
+        width, height = self._size(payload[6] * 8, payload[7] * 8)
         position, restart = 8, 0
         if kind & 0x40 and len(payload) >= 12:
             restart, position = int.from_bytes(payload[8:10], "big"), 12
@@ -73,8 +81,46 @@ class JpegAssembly:
         else:
             return
         sampling = _SAMPLING.get(kind & 0x3F)
-        if sampling and width and height and len(tables) in (64, 128):
-            self._start, self._head = position, _head(width, height, sampling, tables, restart)
+        sized = extra.frame or (width and height)
+        self.unsized += not sized
+        if (sampling or extra.frame) and sized and (extra.quantised or len(tables) in (64, 128)):
+            self._start, self._head = position, _head(width, height, sampling or 0, tables, restart, extra)
+
+    def _size(self, width: int, height: int) -> tuple[int, int]:
+        """Return width and height of an image whose header says these, in pixels."""
+        if self._told is None:
+            return width, height
+        # What is told of another size than it is now is of no use.
+        same = all(-(-told // 8) * 8 == side for told, side in zip(self._told, (width, height), strict=True))
+        return self._told if same or not width or not height else (width, height)
+
+
+class _Extra:
+    """The segments of a JPEG head that came in a header extension, those that are of use."""
+
+    def __init__(self, told: bytes) -> None:
+        self.segments = b""
+        self.frame = b""
+        """The frame header (SOF0 or SOF1) without its marker; empty: there is none."""
+        self.quantised = False
+        """Whether quantisation tables are among them."""
+        position = 0
+        while position + 4 <= len(told) and told[position] == 0xFF and told[position + 1] != 0xFF:
+            marker = told[position + 1]
+            end = position + 2 + int.from_bytes(told[position + 2 : position + 4], "big")
+            if end > len(told) or end <= position + 4:
+                return
+            if marker in (0xC0, 0xC1) and end - position == 19:
+                self.frame = told[position + 4 : end]
+            if marker in (0xC0, 0xC1, 0xC4, 0xDB):
+                self.segments += told[position:end]
+                self.quantised |= marker == 0xDB
+            position = end
+
+    @property
+    def components(self) -> bytes:
+        """Return the components' numbers, in their order."""
+        return self.frame[6::3][:3] if self.frame else b"\x01\x02\x03"
 
 
 def _tables_of(quality: int) -> bytes:
@@ -84,17 +130,21 @@ def _tables_of(quality: int) -> bytes:
     return bytes(min(255, max(1, (value * scale + 50) // 100)) for value in _LUMINANCE + _CHROMINANCE)
 
 
-def _head(width: int, height: int, sampling: int, tables: bytes, restart: int) -> bytes:
+def _head(width: int, height: int, sampling: int, tables: bytes, restart: int, extra: _Extra) -> bytes:
     """Return what stands before the entropy-coded data.
 
     The Huffman tables are the standard's, which every decoder of motion JPEG knows: they are left out.
     """
     parts = [b"\xff\xd8"]
-    for number in (0, 1):
+    for number in (0, 1) if not extra.quantised else ():
         table = tables[64 * number :][:64] or tables[:64]
         parts.append(struct.pack(">HHB", 0xFFDB, 67, number) + table)
+    parts.append(extra.segments)
     if restart:
         parts.append(struct.pack(">HHH", 0xFFDD, 4, restart))
-    parts.append(struct.pack(">HHBHHB", 0xFFC0, 17, 8, height, width, 3) + bytes([1, sampling, 0, 2, 17, 1, 3, 17, 1]))
-    parts.append(struct.pack(">HHB", 0xFFDA, 12, 3) + bytes([1, 0, 2, 17, 3, 17, 0, 63, 0]))
+    if not extra.frame:
+        frame = struct.pack(">HHBHHB", 0xFFC0, 17, 8, height, width, 3)
+        parts.append(frame + bytes([1, sampling, 0, 2, 17, 1, 3, 17, 1]))
+    first, second, third = extra.components
+    parts.append(struct.pack(">HHB", 0xFFDA, 12, 3) + bytes([first, 0, second, 17, third, 17, 0, 63, 0]))
     return b"".join(parts)

@@ -12,6 +12,7 @@ from vedette.rtsp.client import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S, ProbeResult
 from vedette.rtsp.coded_picture import CodedPicture, Whole
 from vedette.rtsp.dialogue import Dialogue, fresh_nonce
 from vedette.rtsp.errors import AnswerRefused, ConnectionClosed, NoVideo, ProbeError, TransportRefused
+from vedette.rtsp.jpeg_images import JpegAssembly
 from vedette.rtsp.links import DatagramLink, InterleavedLink, Link
 from vedette.rtsp.message import Response
 from vedette.rtsp.reordering import Reordering
@@ -59,7 +60,7 @@ class Player:
         self._alive_method = "GET_PARAMETER"
         self._own = int.from_bytes(os.urandom(4), "big")
         self._order = Reordering(waits=self.transport == "udp")
-        assembly = assembly_of(self.media.codec)
+        assembly = assembly_of(self.media.codec, self.media.size)
         if assembly is None:
             raise NoVideo(f"{self.media.codec_name} cannot be taken out of RTP here")
         self._assembly = assembly
@@ -73,6 +74,13 @@ class Player:
     def endless(self) -> int:
         """How many pictures had no end."""
         return self._assembly.endless
+
+    @property
+    def complaint(self) -> str:
+        """Why no picture can be made of what comes, where that is known; else empty."""
+        if isinstance(self._assembly, JpegAssembly) and self._assembly.unsized:
+            return "its JPEG images are over 2040 pixels, and it does not say how large: set a smaller size, or H.264"
+        return ""
 
     def pictures(self) -> Iterator[CodedPicture]:
         """Yield pictures until ``closing`` is set.

@@ -6,11 +6,16 @@ from typing import Final, NamedTuple
 
 _HEAD: Final = struct.Struct(">BBHII")
 _NTP_EPOCH_S: Final = 2_208_988_800
+_NOTHING: Final = memoryview(b"")
+_JPEG_EXTENSION, _REPLAY = b"\xff\xd8", b"\xab\xac"
 _SENDER_REPORT, _RECEIVER_REPORT, _DESCRIPTION, _BYE = 200, 201, 202, 203
 
 
 class RtpPacket(NamedTuple):
-    """One packet. ``stamp`` counts the stream's clock, ``last`` is the marker: a picture ends here."""
+    """One packet. ``stamp`` counts the stream's clock, ``last`` is the marker: a picture ends here.
+
+    ``jpeg_head`` is what ONVIF's header extension says of a JPEG image beside RFC 2435's header: segments of its head.
+    """
 
     sequence: int
     stamp: int
@@ -18,6 +23,7 @@ class RtpPacket(NamedTuple):
     kind: int
     source: int
     payload: memoryview
+    jpeg_head: memoryview = memoryview(b"")
 
 
 class SenderReport(NamedTuple):
@@ -43,15 +49,25 @@ def parse(data: memoryview) -> RtpPacket | None:
     if first >> 6 != 2:
         return None
     start = 12
+    jpeg_head = _NOTHING
     if first & 0x3F:
         start += 4 * (first & 0x0F)
         if first & 0x10 and start + 4 <= end:
-            start += 4 + 4 * (data[start + 2] << 8 | data[start + 3])
+            extension = data[start : start + 4 + 4 * (data[start + 2] << 8 | data[start + 3])]
+            start += len(extension)
+            jpeg_head = _jpeg_head(extension)
         if first & 0x20:
             end -= data[-1]
         if start >= end:
             return None
-    return RtpPacket(sequence, stamp, second > 0x7F, second & 0x7F, source, data[start:end])
+    return RtpPacket(sequence, stamp, second > 0x7F, second & 0x7F, source, data[start:end], jpeg_head)
+
+
+def _jpeg_head(extension: memoryview) -> memoryview:
+    """Return what an extension says of a JPEG image (ONVIF streaming specification, 5.1.3), alone or in a replay's."""
+    if extension[:2] == _REPLAY and len(extension) >= 20:
+        extension = extension[16:]
+    return extension[4:] if extension[:2] == _JPEG_EXTENSION else _NOTHING
 
 
 def parse_control(data: memoryview) -> Iterator[SenderReport | Bye]:

@@ -8,6 +8,11 @@ from typing import Final
 
 # RFC 3551: payload types that need no rtpmap.
 _STATIC: Final = {0: "PCMU", 8: "PCMA", 14: "MPA", 26: "JPEG", 32: "MPV", 33: "MP2T", 34: "H263"}
+# GStreamer's and QuickTime's servers, and those of mobile telephony (3GPP TS 26.234), tell how large pictures are.
+_SIZES: Final = {
+    "x-dimensions": re.compile(r"(?P<w>[1-9]\d{0,4}),\s*(?P<h>[1-9]\d{0,4})"),
+    "framesize": re.compile(r"\d{1,3} (?P<w>[1-9]\d{0,4})-(?P<h>[1-9]\d{0,4})"),
+}
 _NAMES: Final = {
     "H264": "H.264",
     "H265": "H.265",
@@ -39,6 +44,8 @@ class Media:
     control: str | None = None
     frame_rate: float | None = None
     clock_hz: int = 90_000
+    size: tuple[int, int] | None = None
+    """Width and height in pixels, where they are told beside the codec's own parameters."""
 
     @property
     def codec_name(self) -> str:
@@ -109,6 +116,7 @@ def _media(section: _Section) -> Media:
     control: str | None = None
     frame_rate: float | None = None
     clock_hz = 90_000
+    size: tuple[int, int] | None = None
     for key, value in section.attributes:
         number, _, rest = value.partition(" ")
         if key == "rtpmap" and number == str(payload):
@@ -118,9 +126,11 @@ def _media(section: _Section) -> Media:
             parameters.update(_format_parameters(rest))
         elif key == "control":
             control = value
+        elif key in _SIZES and (found := _SIZES[key].fullmatch(value)):
+            size = int(found["w"]), int(found["h"])
         elif key == "framerate" and re.fullmatch(r"\d+(\.\d+)?", value):
             frame_rate = float(value)
-    return Media(section.kind, payload, codec, parameters, control, frame_rate, clock_hz)
+    return Media(section.kind, payload, codec, parameters, control, frame_rate, clock_hz, size)
 
 
 def _format_parameters(text: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ beyond the standard library and ``gi``. It speaks JSON lines with its parent: on
 port, authentication; that is how the password gets here), one answer on standard output, ``{"port": 8554}`` or
 ``{"error": "..."}``. The end of standard input is the order to stop.
 
-The files are not encoded again: ``qtdemux`` hands out the camera's own H.264 or H.265 access units and the payloaders
+The files are not encoded again: ``qtdemux`` hands out the camera's own coded pictures and the payloaders
 take them as they are (no ``h264parse``, which would need gstreamer1.0-plugins-bad). At the end of a file only the
 demultiplexer is sent back to the start; the time stamps go on, so a client sees one endless stream.
 """
@@ -47,7 +47,13 @@ def _import_gstreamer() -> Any:
 
 GLib, Gst, GstApp, GstRtsp, GstRtspServer = _import_gstreamer()
 
-_PAYLOADERS = {"video/x-h264": "rtph264pay", "video/x-h265": "rtph265pay"}
+# config-interval=0: parameter sets in the SDP only. With -1, GStreamer 1.22 repeats them before every slice of a key
+# frame, which readers take for two pictures.
+_PAYLOADERS = {
+    "video/x-h264": "rtph264pay pt=96 config-interval=0",
+    "video/x-h265": "rtph265pay pt=96 config-interval=0",
+    "image/jpeg": "rtpjpegpay pt=26",
+}
 
 
 class Loop:
@@ -123,11 +129,9 @@ class FileFactory(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc,name-def
     def __init__(self, path: str, caps_name: str) -> None:
         super().__init__()
         self._path = path
-        # config-interval=0: parameter sets in the SDP only. With -1, GStreamer 1.22 repeats them before every slice of
-        # a key frame, which readers take for two pictures.
         self.set_launch(
             f"( appsrc name=source format=time block=true max-buffers={_QUEUED_BUFFERS} max-bytes=0 "
-            f"! {_PAYLOADERS[caps_name]} name=pay0 pt=96 config-interval=0 )"
+            f"! {_PAYLOADERS[caps_name]} name=pay0 )"
         )
         self.set_protocols(GstRtsp.RTSPLowerTrans.TCP | GstRtsp.RTSPLowerTrans.UDP)
 
@@ -164,13 +168,13 @@ def _payloadable(caps: Any) -> Any:
 def _caps_name(path: str) -> str:
     """Return the caps of the file's video track.
 
-    :raises ValueError: when the file holds no H.264 or H.265 track that can be served as it is.
+    :raises ValueError: when the file holds no H.264, H.265 or JPEG track that can be served as it is.
     """
     loop = Loop(path)
     try:
         sample = loop.next()
         if sample is None:
-            raise ValueError(f"{path} holds no H.264 or H.265 video in an MP4 file")
+            raise ValueError(f"{path} holds no H.264, H.265 or JPEG video in an MP4 or MOV file")
         return str(sample.get_caps().get_structure(0).get_name())
     finally:
         loop.close()
@@ -223,7 +227,7 @@ _kept: list[Any] = []
 
 
 def _missing_elements() -> list[str]:
-    wanted = ("qtdemux", "rtph264pay", "rtph265pay", "rtpbin", "udpsrc", "appsrc", "appsink")
+    wanted = ("qtdemux", "rtph264pay", "rtph265pay", "rtpjpegpay", "rtpbin", "udpsrc", "appsrc", "appsink")
     return [name for name in wanted if Gst.ElementFactory.find(name) is None]
 
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from vedette.rtsp import assembly
 from vedette.rtsp.assembly import Assembly, assembly_of
 from vedette.rtsp.coded_picture import Whole
-from vedette.rtsp.rtp import RtpPacket
+from vedette.rtsp.jpeg_images import JpegAssembly
+from vedette.rtsp.rtp import RtpPacket, parse
 from vedette.rtsp_server import jpeg, split_annex_b
 from vedette.rtsp_server.codecs import CODECS
 
@@ -172,3 +173,95 @@ def test_jpeg_with_a_part_missing_is_shown() -> None:
     assert not feed(into, [payloads[0], *payloads[2:]])
     assert not feed(into, payloads[1:], 3000)
     assert len(feed(into, payloads, 6000)) == 1
+
+
+def jpeg_picture(width: int, height: int, *more: int) -> bytes:
+    picture = np.zeros((height, width, 3), np.uint8)
+    picture[:, :, 2] = np.arange(width) * 255 // width
+    picture[: height // 2, :, 1] = 200
+    return bytes(cv2.imencode(".jpg", picture, list(more))[1].tobytes())
+
+
+def without_sizes(payloads: Iterable[bytes]) -> list[bytes]:
+    return [payload[:6] + b"\0\0" + payload[8:] for payload in payloads]
+
+
+def scan_payloads(coded: bytes) -> list[bytes]:
+    """Return payloads of an image that RFC 2435 has no numbers for."""
+    scan = coded[coded.index(b"\xff\xda") + 14 : -2]
+    tables = b"".join(coded[at + 5 : at + 69] for at in range(len(coded)) if coded[at : at + 4] == b"\xff\xdb\0\x43")
+    parts = [scan[at : at + 1300] for at in range(0, len(scan), 1300)]
+    heads = [struct.pack(">IBBBB", 1300 * index, 1, 255, 0, 0) for index in range(len(parts))]
+    heads[0] += struct.pack(">BBH", 0, 0, len(tables)) + tables
+    return [head + part for head, part in zip(heads, parts, strict=True)]
+
+
+def test_jpeg_larger_than_its_header_can_say_is_left_out_in_silence() -> None:
+    coded = jpeg_picture(2560, 1440)
+    payloads = scan_payloads(coded)
+    told = assembly_of("JPEG", (2560, 1440))
+    assert told is not None
+    (whole,) = feed(told, payloads)
+    assert np.array_equal(decoded(whole.data), decoded(coded))
+    untold = made("JPEG")
+    assert not feed(untold, payloads)
+    assert isinstance(untold, JpegAssembly)
+    assert untold.unsized == 1
+
+
+@pytest.mark.parametrize(("told", "size"), [((330, 250), (330, 250)), ((640, 480), (336, 256)), (None, (336, 256))])
+def test_jpeg_is_shown_with_its_padding_or_in_a_size_of_before(
+    told: tuple[int, int] | None, size: tuple[int, int]
+) -> None:
+    coded = jpeg_picture(330, 250)
+    payloads = [payload[:6] + bytes([42, 32]) + payload[8:] for payload in scan_payloads(coded)]
+    into = assembly_of("JPEG", told)
+    assert into is not None
+    (whole,) = feed(into, payloads)
+    height, width, _ = decoded(whole.data).shape
+    assert (width, height) == size
+
+
+def segments_of(coded: bytes, *markers: int) -> bytes:
+    position, found = 2, b""
+    while coded[position + 1] != 0xDA:
+        end = position + 2 + int.from_bytes(coded[position + 2 : position + 4], "big")
+        found += coded[position:end] * (coded[position + 1] in markers)
+        position = end
+    return found
+
+
+@pytest.mark.parametrize("replayed", [False, True])
+@pytest.mark.parametrize(
+    "more",
+    [(), (cv2.IMWRITE_JPEG_OPTIMIZE, 1), (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)],
+)
+def test_what_onvif_says_of_an_image_is_passed_over(more: tuple[int, ...], replayed: bool) -> None:
+    """Sizes over 2040, other tables, another sampling: in a header extension (ONVIF streaming specification, 5.1.3)."""
+    coded = jpeg_picture(2048, 1536, *more)
+    head = segments_of(coded, 0xDB, 0xC0, 0xC4)
+    head += b"\xff" * (-len(head) % 4)
+    extension = b"\xff\xd8" + struct.pack(">H", len(head) // 4) + head
+    if replayed:
+        extension = b"\xab\xac" + struct.pack(">H", 3 + len(extension) // 4) + bytes(12) + extension
+    into = made("JPEG")
+    out: list[Whole] = []
+    payloads = scan_payloads(coded)
+    for index, payload in enumerate(payloads):
+        first = 0x90 if index == 0 else 0x80
+        mark = 0x80 * (index == len(payloads) - 1)
+        data = struct.pack(">BBHII", first, 26 | mark, index, 3000, 1) + (extension if index == 0 else b"") + payload
+        packet = parse(memoryview(data))
+        assert packet is not None
+        out += into.add(packet, lost=False)
+    assert np.array_equal(decoded(out[0].data), decoded(coded))
+
+
+@given(st.binary(max_size=200))
+def test_a_head_of_rubbish_raises_or_costs_the_next_image(rubbish: bytes) -> None:
+    into, payloads = made("JPEG"), list(jpeg.payloads(image(50), 700))
+    for index, payload in enumerate(payloads):
+        last = index == len(payloads) - 1
+        into.add(RtpPacket(index, 1, last, 26, 1, memoryview(payload), memoryview(rubbish)), lost=False)
+    (whole,) = feed(into, payloads, 2)
+    assert np.array_equal(decoded(whole.data), decoded(image(50)))

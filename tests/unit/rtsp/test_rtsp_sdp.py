@@ -1,5 +1,6 @@
 """Descriptions as cameras write them."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,3 +71,20 @@ def test_blanks_missing_ends_and_rubbish_are_survived() -> None:
 def test_no_text_brings_the_reader_down(text: str) -> None:
     sdp.parse(text)
     sdp.parse("m=video 0 RTP/AVP 96\na=" + text)
+
+
+@pytest.mark.parametrize(
+    ("line", "size"),
+    [
+        ("a=x-dimensions:2560,1440", (2560, 1440)),
+        ("a=x-dimensions: 640, 480", (640, 480)),
+        ("a=framesize:26 330-250", (330, 250)),
+        ("a=x-dimensions:0,1440", None),
+        ("a=framesize:26 330x250", None),
+        ("a=x-dimensions:99999999,1", None),
+    ],
+)
+def test_size_of_pictures_is_missed_or_made_up(line: str, size: tuple[int, int] | None) -> None:
+    video = sdp.parse(f"v=0\r\nm=video 0 RTP/AVP 26\r\n{line}\r\n").video
+    assert video is not None
+    assert video.size == size
