@@ -8,7 +8,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vedette.rtsp import assembly
@@ -257,6 +257,7 @@ def test_what_onvif_says_of_an_image_is_passed_over(more: tuple[int, ...], repla
     assert np.array_equal(decoded(out[0].data), decoded(coded))
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.binary(max_size=200))
 def test_a_head_of_rubbish_raises_or_costs_the_next_image(rubbish: bytes) -> None:
     into, payloads = made("JPEG"), list(jpeg.payloads(image(50), 700))
