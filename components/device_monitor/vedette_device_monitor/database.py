@@ -1,10 +1,10 @@
 """A small SQLite file, opened whole or not at all."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-__all__ = ["open_database"]
+__all__ = ["open_database", "open_or_begin_anew"]
 
 
 def open_database(path: Path, schema: str, pragmas: Mapping[str, str]) -> sqlite3.Connection:
@@ -22,3 +22,23 @@ def open_database(path: Path, schema: str, pragmas: Mapping[str, str]) -> sqlite
         db.close()
         raise
     return db
+
+
+def open_or_begin_anew(
+    path: Path, schema: str, pragmas: Mapping[str, str], put_aside: Callable[[], object]
+) -> sqlite3.Connection | None:
+    """Open the file at ``path`` as :func:`open_database` does; a damaged one is put aside, and a new one begun.
+
+    :param put_aside: takes the damaged file away
+    :return: None where the new one is damaged as well
+    :raises sqlite3.OperationalError: if the file or its disk cannot be used now
+    """
+    for again in (False, True):
+        try:
+            return open_database(path, schema, pragmas)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:
+            if not again:
+                put_aside()
+    return None

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from vedette_device_monitor.database import open_database
+from vedette_device_monitor.database import open_or_begin_anew
 
 logger = logging.getLogger(__name__)
 
@@ -196,17 +196,10 @@ class Spool:
             self._put_aside()
 
     def _open(self) -> None:
-        for again in (False, True):
-            try:
-                self._db = open_database(self._path, _SCHEMA, _PRAGMAS)
-                return
-            except sqlite3.OperationalError as error:
-                self._failed(error)
-                return
-            except sqlite3.DatabaseError:
-                if again:
-                    return
-                self._put_aside()
+        try:
+            self._db = open_or_begin_anew(self._path, _SCHEMA, _PRAGMAS, self._put_aside)
+        except sqlite3.OperationalError as error:
+            self._failed(error)
 
     def _put_aside(self) -> None:
         aside = self._path.with_name(f"{self._path.name}.damaged")

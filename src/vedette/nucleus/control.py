@@ -11,8 +11,9 @@ import socketserver
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from vedette.nucleus.errors import ControlError
 
@@ -152,21 +153,11 @@ def follow(path: Path, op: str, *, timeout_s: float = 2.0, **arguments: Any) -> 
 
     :raises ControlError: if nobody answers in time, or the answer is an error
     """
-    document = json.dumps({"op": op, **arguments}).encode() + b"\n"
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(timeout_s)
-            connection.connect(str(path))
-            connection.sendall(document)
-            with connection.makefile("rb") as answers:
-                first = json.loads(answers.readline(_MAX_ANSWER) or b'{"ok": false, "error": "it ended"}')
-                if not first["ok"]:
-                    raise ControlError(str(first["error"]))
-                connection.settimeout(None)
-                while line := answers.readline(_MAX_ANSWER):
-                    yield json.loads(line)
-    except OSError as error:
-        raise ControlError(f"the instance at {path} does not answer: {error.strerror or 'timed out'}") from error
+    with _asked(path, op, timeout_s, arguments) as (connection, answers):
+        _result(path, answers.readline(_MAX_ANSWER) or b'{"ok": false, "error": "it ended"}')
+        connection.settimeout(None)
+        while line := answers.readline(_MAX_ANSWER):
+            yield json.loads(line)
 
 
 def request(path: Path, op: str, *, timeout_s: float = 2.0, **arguments: Any) -> Any:
@@ -174,6 +165,16 @@ def request(path: Path, op: str, *, timeout_s: float = 2.0, **arguments: Any) ->
 
     :raises ControlError: if nobody answers in time, or the answer is an error
     """
+    with _asked(path, op, timeout_s, arguments) as (_, answers):
+        line = answers.readline(_MAX_ANSWER)
+    return _result(path, line)
+
+
+@contextmanager
+def _asked(
+    path: Path, op: str, timeout_s: float, arguments: Mapping[str, Any]
+) -> Iterator[tuple[socket.socket, BinaryIO]]:
+    """Send a question; give the connection and what answers are read from."""
     document = json.dumps({"op": op, **arguments}).encode() + b"\n"
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -181,9 +182,12 @@ def request(path: Path, op: str, *, timeout_s: float = 2.0, **arguments: Any) ->
             connection.connect(str(path))
             connection.sendall(document)
             with connection.makefile("rb") as answers:
-                line = answers.readline(_MAX_ANSWER)
+                yield connection, answers
     except OSError as error:
         raise ControlError(f"the instance at {path} does not answer: {error.strerror or 'timed out'}") from error
+
+
+def _result(path: Path, line: bytes) -> Any:
     try:
         answer = json.loads(line)
         if answer["ok"]:

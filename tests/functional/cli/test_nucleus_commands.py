@@ -1,5 +1,6 @@
 """The commands in the manner of greengrass-cli, as processes, on a nucleus that one of them started."""
 
+import base64
 import json
 import os
 import shutil
@@ -7,13 +8,17 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+
+from vedette.nucleus.control import request
 
 pytestmark = pytest.mark.timeout(240)
 NAME = "com.example.Hello"
@@ -208,13 +213,34 @@ def test_deployment_that_makes_no_sense_is_created(without: Shell, arguments: li
     assert "hint: " in done.stderr
 
 
+@contextmanager
+def saying_every_second(running: Shell, **camera: Any) -> Iterator[None]:
+    """Tell of a camera as a component does: what was said four seconds ago is forgotten, commands may take longer."""
+    (path,) = (running.folder / "run").glob("vedette/*/control.sock")
+    payload = base64.b64encode(json.dumps(camera).encode()).decode()
+    stop = threading.Event()
+
+    def say() -> None:
+        while True:
+            request(path, "publish", timeout_s=20.0, topic="vedette/camera/door-1/status", payload=payload)
+            if stop.wait(1.0):
+                return
+
+    with ThreadPoolExecutor(1) as pool:
+        said = pool.submit(say)
+        try:
+            yield
+        finally:
+            stop.set()
+        said.result(40)
+
+
 def test_status_knows_nothing_of_a_nucleus_that_no_run_started(running: Shell) -> None:
-    camera = {"camera_id": "door-1", "name": "door", "state": "lost", "since": 0, "pid": 1}
-    assert running("pubsub", "pub", "vedette/camera/door-1/status", json.dumps(camera)).returncode == 0
-    (instance,) = running.json("status")["instances"]
+    with saying_every_second(running, camera_id="door-1", name="door", state="lost", since=0, pid=1):
+        (instance,) = running.json("status")["instances"]
+        told = running("status", "--nodes")
     assert {"name": NAME, "state": "RUNNING", "version": "1.0.0", "detail": ""} in instance["health"]["components"]
     assert [each["name"] for each in instance["health"]["cameras"]] == ["door"]
-    told = running("status", "--nodes")
     assert told.returncode == 1
     assert "! door: Connection to the camera lost" in told.stdout
 

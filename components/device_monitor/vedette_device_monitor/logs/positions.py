@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from vedette_device_monitor.database import open_database
+from vedette_device_monitor.database import open_or_begin_anew
 from vedette_device_monitor.logs.times import Mark
 
 logger = logging.getLogger(__name__)
@@ -146,19 +146,15 @@ class Positions:
         return None if found is None else tuple(found)
 
     def _open(self) -> None:
-        for again in (False, True):
-            try:
-                self._db = open_database(self._path, _SCHEMA, _PRAGMAS)
-                return
-            except sqlite3.OperationalError as error:
-                self._failed(error)
-                return
-            except sqlite3.DatabaseError:
-                if again:
-                    return
-                with contextlib.suppress(OSError):
-                    self._path.unlink()
-                    logger.warning("positions in logs were damaged: what is on this device is sent again")
+        try:
+            self._db = open_or_begin_anew(self._path, _SCHEMA, _PRAGMAS, self._put_aside)
+        except sqlite3.OperationalError as error:
+            self._failed(error)
+
+    def _put_aside(self) -> None:
+        with contextlib.suppress(OSError):
+            self._path.unlink()
+            logger.warning("positions in logs were damaged: what is on this device is sent again")
 
     def _failed(self, error: sqlite3.Error) -> None:
         if not self._failing:
