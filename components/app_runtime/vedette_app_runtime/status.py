@@ -79,4 +79,5 @@ def application_status(
         ],
         model_ms=report.call_ms if report is not None and report.call_ms >= 0 else None,
         last_activity_at=report.last_activity if report is not None and report.last_activity > 0 else None,
+        waiting=report is not None and report.waiting > 0,
     )

@@ -22,7 +22,9 @@ TRIAL_FOLDER: Final = "test"
 """Below the state folder: a test does not touch what a run keeps."""
 _PERIOD_S: Final = 0.25
 _QUIET_S: Final = 2.0
-"""An application that has done nothing for so long after the last frame has no more to do."""
+"""Who has waited for a frame for so long after the last one, and recorded nothing, has no more to do."""
+_BUSY_S: Final = 30.0
+"""One that does not wait works on its last frame, for so long at most."""
 _SHOWN: Final = 5
 
 
@@ -64,12 +66,16 @@ def run_trial(
             with Session(root, secrets=compiled.secrets, listener=progress.hear, region=compiled.region) as session:
                 session.deploy(compiled.deployments, suite)
                 until = time.monotonic() + timeout_s
+                size, grown_at = 0, time.monotonic()
                 while not stop.wait(_PERIOD_S):
                     health = session.health()
                     progress.tell(health)
                     if (why := failure_of(health) or next(iter(progress.broken()), None)) is not None:
                         raise Failure(f"the application failed: {why}")
-                    if is_done(health):
+                    if (now_size := _size(recording)) != size:
+                        size, grown_at = now_size, time.monotonic()
+                    # Statuses of a busy machine come late: what was recorded lately is in none of them yet.
+                    if is_done(health) and time.monotonic() - grown_at > _QUIET_S:
                         break
                     if time.monotonic() > until:
                         raise Failure(f"the recording was not played to its end within {timeout_s:.0f} s")
@@ -80,6 +86,13 @@ def run_trial(
         if stop.is_set():
             return EXIT_FAILED
     return _judge(recording, terminal, out=out, expected=expected, tolerance=tolerance)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _judge(
@@ -136,7 +149,8 @@ def is_done(health: HealthDocument) -> bool:
 
 
 def _quiet(application: ApplicationHealth) -> bool:
-    return application.last_activity_age_s is not None and application.last_activity_age_s > _QUIET_S
+    age_s = application.last_activity_age_s
+    return age_s is not None and age_s > (_QUIET_S if application.waiting else _BUSY_S)
 
 
 def compare(expected: list[Any], found: list[Any], tolerance: float) -> list[str]:

@@ -112,6 +112,7 @@ class ApplicationHealth(Part):
     fps: float | None = None
     model_ms: float | None = None
     last_activity_age_s: float | None = None
+    waiting: bool = Field(default=False, description="whether it waits for a frame or a model at present")
     cameras: dict[str, list[str]] = Field(default_factory=dict, description="input port -> camera ids")
     paused: list[str] = Field(default_factory=list, description="camera ids that it gets no frames of now")
     models: dict[str, str] = Field(default_factory=dict, description="model node -> model id")

@@ -251,7 +251,7 @@ def application_part(heard: HeardApplication, *, silence_s: float, wall: float) 
         **status.model_dump(
             include={
                 "instance", "application", "restarts", "errors", "exit_code", "last_error", "sandbox", "environment",
-                "fps", "model_ms", "cameras", "paused", "models", "outputs", "ports",
+                "fps", "model_ms", "waiting", "cameras", "paused", "models", "outputs", "ports",
             }
         ),
     )  # fmt: skip

@@ -74,6 +74,7 @@ class ApplicationStatus(Message):
     fps: float | None = Field(default=None, description="put() a second over the last seconds")
     model_ms: float | None = Field(default=None, description="median of node.call as the application sees it")
     last_activity_at: float | None = Field(default=None, description="Unix time of the last get, call or put")
+    waiting: bool = Field(default=False, description="whether it waits in get() or call() at present")
 
     @staticmethod
     def topic(instance: str) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from vedette.cli.failure import Failure
-from vedette.cli.trial import compare, read_record, same
+from vedette.cli.trial import compare, is_done, read_record, same
+from vedette.health import ApplicationHealth, CameraHealth, HealthDocument
 
 
 def frame(number: int, stream: str = "a", right: float = 0.5) -> dict[str, Any]:
@@ -42,3 +43,25 @@ def test_what_is_no_record_is_read(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no JSON")
     with pytest.raises(Failure, match="is no record of"):
         read_record(tmp_path / "text")
+
+
+@pytest.mark.parametrize(
+    ("states", "age_s", "waiting", "done"),
+    [
+        (["ended"], 3.0, True, True),
+        (["ended"], 3.0, False, False),  # it works on its last frame
+        (["ended"], 31.0, False, True),
+        (["ended"], 1.0, True, False),
+        (["ended"], None, True, False),
+        (["ended", "live"], 40.0, True, False),
+        ([], 40.0, True, False),
+    ],
+)
+def test_the_last_frame_is_cut_off(states: list[str], age_s: float | None, waiting: bool, done: bool) -> None:
+    def part(kind: Any, **facts: Any) -> Any:
+        return kind.model_construct(**facts)
+
+    cameras = [part(CameraHealth, state=state, users=["a"]) for state in states]
+    unused = part(CameraHealth, state="live", users=[])
+    application = part(ApplicationHealth, last_activity_age_s=age_s, waiting=waiting)
+    assert is_done(part(HealthDocument, cameras=[*cameras, unused], applications=[application])) is done
