@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from vedette.plain_files import open_plain
 from vedette.redaction import redact
 
 TAIL_BYTES: Final = 512 * 1024
@@ -47,7 +48,7 @@ def tail_of(path: Path, most: int = TAIL_BYTES) -> str:
 
     :raises OSError: when it cannot be read
     """
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         size = file.seek(0, io.SEEK_END)
         file.seek(max(0, size - most))
         return file.read(most).decode(errors="replace")

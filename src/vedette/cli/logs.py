@@ -1,5 +1,7 @@
 """``vedette logs``: what components and applications of a running instance wrote."""
 
+import io
+import re
 import stat
 import sys
 import threading
@@ -8,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from vedette.application.log_streams import LogStreams, places
 from vedette.cli.failure import Failure
@@ -16,9 +18,19 @@ from vedette.cli.log_lines import Wanted
 from vedette.cli.session import STATE_FOLDER
 from vedette.log_events import Event
 from vedette.nucleus.instances import find_instances
+from vedette.plain_files import open_plain
 
 _PERIOD_S: Final = 0.3
 _APPLICATION: Final = "vedette.app."
+_SEQUENCES: Final = re.compile(
+    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC: titles, clipboards, links
+    r"|\x1b[PX^_][^\x1b]*(?:\x1b\\)?"  # strings for the terminal
+    r"|\x1b\[[0-?]*[ -/]*[@-ln-~]"  # CSI, but colours
+    r"|\x1b(?![\[\]PX^_])[ -/]*[0-~]?"
+    r"|\x1b(?!\[[0-9;]*m)"
+)
+"""What terminals take for orders (ECMA-48)."""
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
 _OF_NODES: Final = ("vedette.CameraIngest", "vedette.ModelInference", "vedette.Display")
 """Components whose events are about nodes of applications."""
 
@@ -56,17 +68,20 @@ def show_logs(
     since = None if since_s is None else time.time() - since_s
     wanted = {log: Wanted(level, since) for log in chosen}
     for log in chosen:
-        with log.path.open(encoding="utf-8", errors="replace") as file:
-            fitting = (text for line in file for text in log.lines_of(line) if wanted[log].takes(text))
-            for text in deque(fitting, maxlen=lines):
-                sys.stdout.write(f"{log.label:<{width}} {text}\n")
-            positions[log] = file.tell()
+        try:
+            with _opened(log.path) as file:
+                fitting = (text for line in file for text in log.lines_of(line) if wanted[log].takes(text))
+                for text in deque(fitting, maxlen=lines):
+                    sys.stdout.write(f"{log.label:<{width}} {harmless(text)}\n")
+                positions[log] = file.tell()
+        except OSError:  # removed just now, or no file any more
+            positions[log] = 0
     sys.stdout.flush()
     stop = threading.Event()
     while follow:
         for log, text in _added(chosen, positions):
             if wanted[log].takes(text):
-                sys.stdout.write(f"{log.label:<{width}} {text}\n")
+                sys.stdout.write(f"{log.label:<{width}} {harmless(text)}\n")
         sys.stdout.flush()
         stop.wait(_PERIOD_S)
     return 0
@@ -127,6 +142,16 @@ def _about(source: str, component: str, streams: LogStreams, node: str) -> Calla
     return lines_of
 
 
+def harmless(text: str) -> str:
+    """Return a line as a terminal may have it: colours stay, what moves the cursor or talks to the terminal goes."""
+    kept = _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", _SEQUENCES.sub("", text.replace("\r", " ")))
+    return f"{kept}\x1b[0m" if "\x1b" in kept else kept
+
+
+def _opened(path: Path) -> TextIO:
+    return io.TextIOWrapper(open_plain(path), encoding="utf-8", errors="replace")
+
+
 def _line(line: str) -> list[str]:
     return [line.rstrip()]
 
@@ -134,16 +159,16 @@ def _line(line: str) -> list[str]:
 def _added(logs: Sequence[Log], positions: dict[Log, int]) -> Iterator[tuple[Log, str]]:
     for log in logs:
         try:
-            size = log.path.stat().st_size
+            size = log.path.lstat().st_size
             if size < positions[log]:
                 positions[log] = 0  # rotated: what is there now is new
             if size == positions[log]:
                 continue
-            with log.path.open(encoding="utf-8", errors="replace") as file:
+            with _opened(log.path) as file:
                 file.seek(positions[log])
                 for line in file:
                     for text in log.lines_of(line):
                         yield log, text
                 positions[log] = file.tell()
-        except FileNotFoundError:
+        except OSError:  # removed, or no file any more
             positions[log] = 0
