@@ -66,6 +66,9 @@ ANSWERS: Final[Mapping[str, Fault]] = {
     "ClientLimitExceededException": Fault(
         Remedy.WAIT, "too many requests for stream {stream}: does another device send to it?"
     ),
+    "StreamLimitExceededException": Fault(
+        Remedy.WAIT, "too much is sent to stream {stream}: does another device do so?"
+    ),
     "ConnectionLimitExceededException": Fault(
         Remedy.WAIT, "stream {stream} has another sender: a stream takes one at a time, give each output its own"
     ),

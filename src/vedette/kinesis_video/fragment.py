@@ -12,6 +12,9 @@ logger = logging.getLogger(__name__)
 
 LONGEST_MS: Final = 9_000
 """AWS takes fragments of 10 s at most (PutMedia, error 4002)."""
+SHORTEST_MS: Final = 1_000
+"""AWS's limits name a least duration of 1 s (acknowledgement MIN_FRAGMENT_DURATION_REACHED): a key frame that comes
+sooner stays in the fragment."""
 MOST_BYTES: Final = 40_000_000
 """AWS takes 50 MB at most (error 4001)."""
 STEP_BACK_MS: Final = 2_000
@@ -76,8 +79,7 @@ class FragmentMaker:
     def add(self, picture: CodedPicture) -> None:
         """Take in a picture."""
         if picture.key:
-            self.flush()
-            self._track = track_of(picture.nals) or self._track
+            self._begin(picture)
         if self._track is None or (not picture.key and not self._samples):
             return
         at_ms = self._time(picture)
@@ -93,6 +95,14 @@ class FragmentMaker:
             self._cut()
         self._samples.append(Sample(data, at_ms, picture.key))
         self._size += len(data) + _PICTURE_BYTES
+
+    def _begin(self, picture: CodedPicture) -> None:
+        """A key frame has come: end the fragment before it, unless that is too short to be one."""
+        track = track_of(picture.nals) or self._track
+        lasts_ms = picture.at_ms - self._samples[0].at_ms if self._samples else SHORTEST_MS
+        if track != self._track or not 0 <= lasts_ms < SHORTEST_MS:
+            self.flush()
+        self._track = track
 
     def flush(self) -> None:
         """End the fragment that is being made."""

@@ -155,12 +155,19 @@ class VideoUpload:
             try:
                 self.run_once()
             except KinesisVideoError as error:
-                self._backlog.again()
-                self._tell_lost()
-                if not self._stop.is_set():
-                    self._wait_after(error)
+                self._failed(error)
+            except Exception as error:
+                # The edge of the thread: an upload that ended in silence would look like one that has nothing to send.
+                logger.exception("the upload of %s failed", self.name)
+                self._failed(Temporary(f"the upload failed ({type(error).__name__}); see the log"))
             else:
                 self._failures = 0
+
+    def _failed(self, error: KinesisVideoError) -> None:
+        self._backlog.again()
+        self._tell_lost()
+        if not self._stop.is_set():
+            self._wait_after(error)
 
     def run_once(self) -> None:
         """Make one connection and send over it until it has lasted its time, or there are no pictures.

@@ -35,8 +35,8 @@ def times(fragment: Fragment) -> list[int]:
 
 
 def test_a_fragment_begins_in_the_middle_of_pictures() -> None:
-    found = fragments(picture(0), *(picture(100 * n, key=n in (3, 6)) for n in range(1, 9)))
-    assert [times(each) for each in found] == [[300, 400, 500], [600, 700, 800]]
+    found = fragments(picture(0), *(picture(400 * n, key=n in (3, 6)) for n in range(1, 9)))
+    assert [times(each) for each in found] == [[1200, 1600, 2000], [2400, 2800, 3200]]
     assert all(each.samples[0].key for each in found)
 
 
@@ -48,8 +48,14 @@ def test_a_picture_that_stands_still_stops_time() -> None:
 
 
 def test_two_pictures_have_the_same_time_or_one_goes_back() -> None:
-    found = fragments(picture(0, key=True), picture(100), picture(40), picture(101, key=True))
-    assert [times(each) for each in found] == [[0, 100, 101], [102]]
+    found = fragments(picture(0, key=True), picture(1100), picture(1040), picture(1101, key=True))
+    assert [times(each) for each in found] == [[0, 1100, 1101], [1102]]
+
+
+def test_fragments_are_shorter_than_aws_takes() -> None:
+    found = fragments(*(picture(100 * n, key=n % 4 == 0) for n in range(30)))
+    assert [times(each)[0] for each in found] == [0, 1200, 2400]
+    assert [sum(sample.key for sample in each.samples) for each in found] == [3, 3, 2]
 
 
 def test_a_clock_that_was_set_back_is_smoothed_for_hours() -> None:
