@@ -124,7 +124,7 @@ def small_stream(known: Mapping[str, str]) -> dict[str, Any]:
     """Return the fields of a source that tell of a known camera's small stream; nothing when it has none."""
     if not known.get("SubStreamUrl"):
         return {}
-    missing = "main" if known.get("SubMissing") == "main" else "wait"
+    missing = "main" if known.get("SubMissing") == "main" else None
     return {"sub": split_credentials(known["SubStreamUrl"])[0], "sub_missing": missing}
 
 

@@ -60,7 +60,7 @@ def small_address(value: str) -> tuple[str, str | None, str | None]:
 
 
 def _told(source: CameraSource, missing: str) -> CameraSource:
-    update: dict[str, Any] = {"sub_missing": missing}
+    update: dict[str, Any] = {"sub_missing": "main" if missing == "main" else None}
     return source if source.sub is None else source.model_copy(update=update)
 
 

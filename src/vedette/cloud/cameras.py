@@ -75,7 +75,7 @@ class RegisteredCamera:
 
     def source(self) -> CameraSource:
         """Return it as applications are given it: one with a login or a certificate has its address from the secret."""
-        sub_missing: Literal["wait", "main"] = "main" if self.sub and self.sub_missing == "main" else "wait"
+        sub_missing: Literal["main"] | None = "main" if self.sub and self.sub_missing == "main" else None
         if self.login or self.pinned:
             sub = "" if self.sub else None
             return CameraSource(name=self.name, secret=self.secret, sub=sub, sub_missing=sub_missing)

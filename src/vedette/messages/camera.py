@@ -42,18 +42,17 @@ class CameraSource(BaseModel):
         description="small stream of the same camera, with the same login, as url: applications get it, and url's"
         " stream, the main one, is opened on demand. Empty: SubStreamUrl of the secret. None: there is none",
     )
-    sub_missing: Literal["wait", "main"] = Field(
-        default="wait",
-        description="cameras with sub: wait for it where the camera has none, or give applications the main stream",
+    sub_missing: Literal["main"] | None = Field(
+        default=None,
+        description="cameras with sub: main: give applications the main stream where the camera has no small one;"
+        " None: wait for it",
     )
 
     @property
     def camera_id(self) -> str:
         """Name plus 8 hex digits of the definition: equal sources share one session, whoever asks (CAM-06)."""
         # Cameras that were named before there were substreams keep their names.
-        later = {
-            name for name in ("sub", "sub_missing") if getattr(self, name) == type(self).model_fields[name].default
-        }
+        later = {name for name in ("sub", "sub_missing") if getattr(self, name) is None}
         digest = hashlib.sha256(self.model_dump_json(exclude=later).encode()).hexdigest()[:8]
         safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in self.name)[:48]
         return f"{safe}-{digest}"

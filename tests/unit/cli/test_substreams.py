@@ -7,7 +7,7 @@ import pytest
 from vedette.cli.arguments import Cameras, known_secrets, read_cameras, registered_sources
 from vedette.cli.failure import Failure
 from vedette.cli.substreams import with_substreams
-from vedette.messages import CameraSource
+from vedette.messages import CameraDemand, CameraSource
 
 MAIN, SMALL = "rtsp://10.0.0.1/main", "rtsp://10.0.0.1/sub"
 
@@ -19,7 +19,7 @@ def cameras(*values: str, **credentials: tuple[str, str]) -> Cameras:
 def test_the_address_of_the_main_stream_is_taken_for_applications() -> None:
     given = with_substreams(cameras(f"cam={MAIN}"), [f"cam={SMALL}"], {})
     (source,) = given.sources["cam"]
-    assert (source.url, source.sub, source.sub_missing) == (MAIN, SMALL, "wait")
+    assert (source.url, source.sub, source.sub_missing) == (MAIN, SMALL, None)
 
 
 def test_the_login_is_asked_for_twice_or_kept_in_the_address() -> None:
@@ -85,3 +85,8 @@ def test_cameras_of_before_there_were_small_streams_get_another_name() -> None:
     assert CameraSource(name="dock", url="rtsp://10.0.0.21/s").camera_id == "dock-7e7412b4"
     with_small = CameraSource(name="dock", url="rtsp://10.0.0.21/s", sub="rtsp://10.0.0.21/t")
     assert with_small.camera_id != "dock-7e7412b4"
+
+
+def test_what_older_components_do_not_know_is_told_of_cameras_without_a_small_stream() -> None:
+    demand = CameraDemand(source=CameraSource(name="dock", url="rtsp://10.0.0.21/s"), instance="a", node="b")
+    assert b"sub" not in demand.encode()
