@@ -45,12 +45,12 @@ def hardware_decoders() -> dict[str, list[str]]:
 def hardware_encoders() -> dict[str, str]:
     """Return the video encoders in hardware that this device seems to have, each with why it cannot be used.
 
-    The reason is empty for one that works.
-    Tried, each in a process of its own and within bounds of time.
+    The reason is empty for the first that works, which is the last that is tried, as vedette.Display does: each in a
+    process of its own and within bounds of time.
     """
-    from vedette.hardware_encoding import candidates, prove
+    from vedette.hardware_encoding import candidates, find
 
-    return {way.name: prove(way).refusal for way in candidates()}
+    return {finding.way.name: finding.refusal for finding in find(candidates())[1]}
 
 
 def shared_memory() -> None:

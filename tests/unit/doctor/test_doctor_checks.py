@@ -117,9 +117,9 @@ def test_a_healthy_machine_has_nothing_to_mend() -> None:
         (
             "encoding",
             {"hardware_encoders": lambda: {"NVENC (NVIDIA)": "Cannot load libcuda.so.1"}},
-            State.WARNING,
-            "Cannot load libcuda.so.1",
-            "encoder of vedette.Display",
+            State.NOT_NEEDED,
+            "software encodes streams, clips and recordings: NVENC (NVIDIA) cannot: Cannot load libcuda.so.1",
+            "",
         ),
         (
             "gpu",
