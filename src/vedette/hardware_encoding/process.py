@@ -23,9 +23,11 @@ OPEN_S: Final = 10.0
 """For the process to start, the driver to open, and the first picture to come."""
 PICTURE_S: Final = 2.0
 """For a picture, once there has been one."""
+_FIRST_SETTLE_S: Final = 1.0
 _SETTLE_S: Final = 0.1
-"""How long is waited for a picture that an encoder seems to hold back until the next frame."""
-_MOST_HELD: Final = 4
+"""How long is waited for a picture that an encoder seems to hold back until the next frame; first of all, and later."""
+_ASK_AGAIN: Final = 300
+"""After so many frames it is seen anew how many pictures the encoder holds back."""
 _STOP_S: Final = 0.5
 _READ_BYTES: Final = 1 << 16
 _PREFIXES: Final = ("WARNING: ", "ERROR: ", "erroneous pipeline: ")
@@ -76,10 +78,11 @@ class EncoderProcess:
         else:
             self._protocol, command = gstreamer.FramedRtp(), gstreamer.command
         self._sets = ParameterSets()
-        self._waiting: deque[Any] = deque()
+        self._waiting: deque[tuple[Any, float]] = deque()
+        """Tags of frames whose pictures have not come, and when each was given."""
         self._held = 0
         self._began = False
-        self._opened_at = clock()
+        self._count = 0
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         environment = {k: v for k, v in os.environ.items() if k in _PASSED_ON or k.startswith(_PASSED_ON_BEGIN)}
         try:
@@ -104,11 +107,6 @@ class EncoderProcess:
         """Process id."""
         return self._process.pid
 
-    @property
-    def waiting(self) -> tuple[Any, ...]:
-        """Tags of frames whose pictures have not come yet, the oldest first."""
-        return tuple(self._waiting)
-
     def encode(self, planes: memoryview, tag: Any, *, key: bool) -> list[tuple[Any, Coded]]:
         """Give one I420 frame; return the pictures that have come, each with its frame's ``tag``.
 
@@ -116,23 +114,42 @@ class EncoderProcess:
 
         :raises EncoderFailed: when the process has ended, or takes or gives nothing in time.
         """
-        bound_s = PICTURE_S if self._began else max(0.0, self._opened_at + OPEN_S - self._clock())
-        deadline = self._clock() + bound_s
-        done = self._write(self._protocol.frame(planes.cast("B"), key=key), deadline)
-        self._waiting.append(tag)
+        given_at = self._clock()
+        limit_s, settle_s = (PICTURE_S, _SETTLE_S) if self._began else (OPEN_S, _FIRST_SETTLE_S)
+        self._await_ready(given_at + limit_s)
+        done = self._write(self._protocol.frame(planes.cast("B"), key=key), given_at + limit_s)
+        self._waiting.append((tag, given_at))
         found = self._match(done)
-        settle = min(deadline, self._clock() + _SETTLE_S) if self._began else deadline
+        self._count += 1
+        if self._count % _ASK_AGAIN == 0:
+            # A busy moment is not the encoder's way.
+            self._held = max(0, self._held - 1)
+        heard_at = self._clock()
         while len(self._waiting) > self._held:
-            left_s = settle - self._clock()
+            now = self._clock()
+            left_s = heard_at + settle_s - now
             if left_s <= 0:
-                self._hold_more()
+                if now - self._waiting[0][1] > limit_s:
+                    raise EncoderFailed(f"no picture came within {limit_s:g} s")
+                # It keeps pictures back until more frames have come, or begins slowly.
+                self._held = len(self._waiting) if self._began else 0
                 break
             if not select.select([self._out], [], [], left_s)[0]:
                 continue
-            found += self._match(self._read())
-            if found and not self._began:
-                self._began = True
+            came = self._match(self._read())
+            if came:
+                found += came
+                heard_at = self._clock()
+        self._began = self._began or bool(found)
         return found
+
+    def _await_ready(self, deadline: float) -> None:
+        while not self._protocol.ready:
+            left_s = deadline - self._clock()
+            if left_s <= 0:
+                raise EncoderFailed(f"it did not open within {OPEN_S:g} s")
+            if select.select([self._out], [], [], left_s)[0]:
+                self._read()
 
     def close(self) -> None:
         """End the process."""
@@ -146,22 +163,12 @@ class EncoderProcess:
             self._process.wait()
         self._log.close()
 
-    def _hold_more(self) -> None:
-        """The encoder keeps a picture back until the next frame: that is its way, up to a point."""
-        if not self._began:
-            if self._clock() >= self._opened_at + OPEN_S:
-                raise EncoderFailed(f"no picture came within {OPEN_S:g} s")
-            return
-        self._held = len(self._waiting)
-        if self._held > _MOST_HELD:
-            raise EncoderFailed(f"it holds back more than {_MOST_HELD} pictures")
-
     def _match(self, pictures: Iterable[Coded]) -> list[tuple[Any, Coded]]:
         found = []
         for each in pictures:
             picture = self._sets.complete(each)
             if picture is not None and self._waiting:
-                found.append((self._waiting.popleft(), picture))
+                found.append((self._waiting.popleft()[0], picture))
         return found
 
     def _write(self, parts: tuple[bytes | memoryview, ...], deadline: float) -> list[Coded]:
