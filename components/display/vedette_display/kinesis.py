@@ -4,6 +4,7 @@ Outputs are encoded once for them, the RTSP streams and the recordings; of camer
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from typing import Final, NamedTuple
@@ -65,16 +66,19 @@ class KinesisUploads:
         configuration: KinesisVideoConfiguration,
         device: str,
         connect: Callable[[str], Connection] = connect,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._feeds = feeds
         self._locate_coded = locate_coded
         self._configuration = configuration
         self._device = device
         self._connect = connect
+        self._wall = wall
         self._region = region_of(configuration.region)
         self._running: dict[str, _Running] = {}
         self._ending: list[VideoUpload] = []
-        self._refused: dict[str, tuple[str, str]] = {}
+        self._refused: dict[str, tuple[str, str, float]] = {}
+        """Name, reason and since when (Unix time, s)."""
 
     def follow(self, outputs: Iterable[tuple[str, str, str, str]], cameras: Iterable[tuple[str, str]] = ()) -> None:
         """Upload those of these outputs (id, instance, port, stream) and cameras (id, name) that are wanted, no others.
@@ -110,8 +114,8 @@ class KinesisUploads:
             words = status.last_error or each.trouble.words
             told.append(status.model_copy(update={"last_error": words}))
         told += [
-            UploadStatus(what=f"video {name}", service="Kinesis Video Streams", since=0.0, last_error=words)
-            for name, words in self._refused.values()
+            UploadStatus(what=f"video {name}", service="Kinesis Video Streams", since=since, last_error=words)
+            for name, words, since in self._refused.values()
         ]
         return sorted(told, key=lambda each: (not each.last_error, each.what))[:most]
 
@@ -164,7 +168,7 @@ class KinesisUploads:
         if refusal:
             if source.key not in self._refused:
                 logger.warning("%s is not uploaded: %s", source.name, refusal)
-            self._refused[source.key] = (source.name, refusal)
+                self._refused[source.key] = (source.name, refusal, self._wall())
             return
         self._refused.pop(source.key, None)
         upload = VideoUpload(

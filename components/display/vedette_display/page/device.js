@@ -49,7 +49,7 @@ export class Device {
   upload(upload) {
     const last = upload.last_success_age_s;
     return card(`${upload.what} to AWS`, "upload", condition(upload, upload.words), this.cards.trouble(upload),
-      facts([["To", upload.where], ["Last sent", last == null ? "not yet" : `${age(last)} ago`], ["Waiting", upload.waiting || ""], ["Fragments there", upload.acknowledged ?? ""], ["Lost", upload.lost || ""]]));
+      facts([["To", upload.where], ["Last sent", last == null ? "not yet" : `${age(last)} ago`], ["Waiting", upload.waiting || ""], ["Fragments in AWS", upload.acknowledged ?? ""], ["Lost", upload.lost || ""]]));
   }
 }
 
