@@ -51,7 +51,8 @@ def walled(words: Sequence[str], building: Building, opened: ExitStack) -> tuple
         command += ["--tmpfs", scratch]
     for mount in system_mounts():
         command += ["--symlink" if mount.kind == "link" else "--ro-bind", mount.source, mount.target]
-    settings = [path for path in (Path(home) / ".config/uv", Path("/etc/uv"), Path(home) / ".netrc") if path.exists()]
+    # Not ~/.netrc: it holds logins of every kind, and an index's own may stand in uv's settings.
+    settings = [path for path in (Path(home) / ".config/uv", Path("/etc/uv")) if path.exists()]
     for path in outermost([*building.readable, *settings]):
         command += ["--ro-bind", str(path), str(path)]
     command += ["--bind", str(building.writable), str(building.writable), "--chdir", "/"]
