@@ -23,6 +23,7 @@ from vedette.rtsp_server import RtspServer
 from .conftest import CHROMIUM, NO_CHROMIUM, eventually, wait_for_text
 
 SMALL, MAIN = (320, 180), (1280, 720)
+LONG = pytest.mark.skipif("VEDETTE_TEST_SUBSTREAMS" not in os.environ, reason="takes long; VEDETTE_TEST_SUBSTREAMS=1")
 
 
 def write_clip(path: Path, size: tuple[int, int], frames: int = 25) -> Path:
@@ -166,6 +167,7 @@ def test_picture_clip_or_stream_of_a_camera_is_its_small_one_or_leaves_the_main_
     assert get(display, "/cameras/shed.jpg")[:2] == (404, b"There is no camera 'shed'. Cameras now: yard.\n")
 
 
+@LONG
 def test_camera_whose_main_stream_is_missing_shows_nothing(display: Any, start_yard: Callable[..., Yard]) -> None:
     yard = start_yard("gone")
     known(display)
@@ -177,7 +179,7 @@ def test_camera_whose_main_stream_is_missing_shows_nothing(display: Any, start_y
     yard.until(lambda s: s.state is CameraState.LIVE, "the small stream goes on")
 
 
-@pytest.mark.skipif("VEDETTE_TEST_RECORDINGS" not in os.environ, reason="takes 15 s; set VEDETTE_TEST_RECORDINGS=1")
+@LONG
 def test_recording_has_the_small_stream_alone_or_leaves_the_main_one_open(
     start_display: Any, start_application: Any, start_yard: Callable[..., Yard]
 ) -> None:

@@ -138,11 +138,11 @@ def test_the_streams_that_a_camera_tells_are_not_registered_or_the_login_is_lost
 ) -> None:
     file = tmp_path / "cameras.json"
 
-    def add(*arguments: str, password: str = PASSWORD) -> "subprocess.CompletedProcess[str]":
+    def add(*arguments: str) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "vedette.cli.main", "camera", "add", "lobby", "--cameras-file", str(file)]
         onvif = ["--onvif", f"127.0.0.1:{camera.port}", "--user", USER, "--password-stdin", *arguments]
         return subprocess.run(
-            [*command, *onvif], input=f"{password}\n", capture_output=True, text=True, timeout=50, check=False
+            [*command, *onvif], input=f"{PASSWORD}\n", capture_output=True, text=True, timeout=50, check=False
         )
 
     done = add("--model-size", "300x300")
@@ -156,12 +156,8 @@ def test_the_streams_that_a_camera_tells_are_not_registered_or_the_login_is_lost
     assert "640x360" in done.stderr
     assert "models of 300x300" in done.stderr
     file.unlink()
-    refused = add(password="wrong")
-    assert refused.returncode == 1
-    assert "refuses user viewer" in refused.stderr
-    assert not file.exists()
     project = Path(__file__).parents[3] / "examples" / "people-counter"
     done = add("--model-size", str(project))
     assert done.returncode == 0, done.stderr
     assert "takes)" in done.stderr
-    assert PASSWORD not in done.stdout + done.stderr + refused.stdout + refused.stderr
+    assert PASSWORD not in done.stdout + done.stderr
