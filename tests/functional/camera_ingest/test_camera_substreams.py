@@ -1,6 +1,7 @@
 """A camera with a small stream for applications and a main one on demand."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -163,6 +164,7 @@ def test_a_camera_that_refuses_a_second_session_keeps_the_first(stand: Stand, ca
         assert "453" in main_of(status).detail
 
 
+@pytest.mark.skipif("VEDETTE_TEST_SUBSTREAMS" not in os.environ, reason="takes long; VEDETTE_TEST_SUBSTREAMS=1")
 def test_a_camera_that_ends_the_small_stream_for_the_main_one_is_left_alone(stand: Stand, camera: RtspServer) -> None:
     with one_session_camera(camera.port, newest_wins=True) as port:
         urls = {
