@@ -15,6 +15,7 @@ from vedette.messages import CameraState
 from vedette.rings import RingError, RingWriter
 from vedette.rtsp import AddressError
 from vedette.rtsp.address import parse
+from vedette.video_devices import is_device
 from vedette_camera_ingest.backoff import Backoff
 from vedette_camera_ingest.board import StatusBoard
 from vedette_camera_ingest.credentials import Credentials
@@ -245,8 +246,9 @@ class Capture:
             raise CaptureError(CameraState.NO_KEY_FRAME, f"{opened.where} sent no complete picture in a minute")
 
     def _play_local(self, path: Path) -> None:
-        if path.is_char_device():
-            self._play_pictures(VideoDevice(path, self._ring, self._stop, **self._hooks()), self._source.max_fps)
+        if path.is_char_device() or is_device(str(path)):
+            device = VideoDevice(str(path), self._ring, self._stop, **self._hooks())
+            self._play_pictures(device, self._source.max_fps)
         elif path.is_dir():
             self._play_pictures(ImageFolder(path, self._source, self._ring, self._stop, **self._hooks()))
         else:

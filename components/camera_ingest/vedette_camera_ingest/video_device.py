@@ -11,9 +11,19 @@ import av
 
 from vedette.messages import CameraState
 from vedette.rings import RingWriter
+from vedette.video_devices import (
+    DeviceAddress,
+    DeviceAddressError,
+    Mode,
+    choose,
+    libav_options,
+    modes_of,
+    parse_address,
+)
 from vedette_camera_ingest.failure import CaptureError
 
 _CODECS: Final = {"rawvideo": "raw video", "mjpeg": "MJPEG", "h264": "H.264"}
+_MOST_LATE_NS: Final = 5_000_000_000
 
 Show = Callable[[Any, int, int], None]
 """Takes a frame and its time: Unix and monotonic, ns."""
@@ -22,26 +32,29 @@ Show = Callable[[Any, int, int], None]
 class VideoDevice:
     """Plays a device into ``show`` as it delivers; while nobody reads, frames are taken from it and dropped.
 
-    ``beat`` is called with every frame: a device that hangs in the driver is noticed by its silence. ``opener`` is
-    ``av.open``.
+    ``address`` may say in which mode (``/dev/video0?size=1280x720``). ``beat`` is called with every frame: a device
+    that hangs in the driver is noticed by its silence. ``opener`` is ``av.open``, ``modes`` tells what a device offers.
     """
 
     def __init__(
         self,
-        path: Path,
+        address: str,
         ring: RingWriter,
         stop: threading.Event,
         *,
         beat: Callable[[], None] = lambda: None,
         failed_to_decode: Callable[[], None] = lambda: None,
         opener: Callable[..., Any] = av.open,
+        modes: Callable[[Path], tuple[Mode, ...]] = modes_of,
     ) -> None:
-        self._path = path
+        self._address = address
+        self._path = Path(address.partition("?")[0])
         self._ring = ring
         self._stop = stop
         self._beat = beat
         self._failed_to_decode = failed_to_decode
         self._opener = opener
+        self._modes = modes
         self.codec = ""
         """Known once the first frame is shown."""
 
@@ -56,7 +69,7 @@ class VideoDevice:
             shown = False
             try:
                 for packet in container.demux(stream):
-                    wall_ns, mono_ns = time.time_ns(), time.monotonic_ns()
+                    wall_ns, mono_ns = _captured(packet, time.time_ns(), time.monotonic_ns())
                     self._beat()
                     if self._stop.is_set():
                         return
@@ -80,7 +93,11 @@ class VideoDevice:
 
     def _open(self) -> Any:
         try:
-            return self._opener(str(self._path), format="v4l2")
+            address = parse_address(self._address)
+        except DeviceAddressError as error:
+            raise CaptureError(CameraState.FAILED, str(error)) from error
+        try:
+            return self._opener(str(self._path), format="v4l2", options=self._options(address))
         except (av.FFmpegError, OSError) as error:
             number = getattr(error, "errno", None)
             if number in (errno.EACCES, errno.EPERM):
@@ -92,6 +109,23 @@ class VideoDevice:
             else:
                 state, why = CameraState.NO_VIDEO, f"is no camera ({_reason(error)})"
             raise CaptureError(state, f"Device {self._path} {why}") from error
+
+    def _options(self, address: DeviceAddress) -> dict[str, str]:
+        try:
+            return libav_options(choose(self._modes(self._path), address))
+        except DeviceAddressError as error:
+            raise CaptureError(CameraState.FAILED, f"Device {self._path} {error}") from error
+
+
+def _captured(packet: Any, wall_ns: int, mono_ns: int) -> tuple[int, int]:
+    """Return when the driver had the picture, Unix and monotonic, ns: it stamps buffers by CLOCK_MONOTONIC.
+
+    A stamp that cannot be one (drivers without, or by another clock) gives way to the time of arrival.
+    """
+    if packet.pts is None or packet.time_base is None:
+        return wall_ns, mono_ns
+    late_ns = mono_ns - int(packet.pts * packet.time_base * 1_000_000_000)
+    return (wall_ns - late_ns, mono_ns - late_ns) if 0 <= late_ns < _MOST_LATE_NS else (wall_ns, mono_ns)
 
 
 def _reason(error: BaseException) -> str:

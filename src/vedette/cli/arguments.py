@@ -13,6 +13,7 @@ from vedette.cli.credentials import Credentials
 from vedette.cli.failure import EXIT_USAGE, Failure
 from vedette.messages import CameraSource
 from vedette.redaction import redact, split_credentials
+from vedette.video_devices import DeviceAddressError, is_device, parse_address
 
 _SCHEMES = ("rtsp", "rtsps", "http", "https")
 _EXAMPLES = {
@@ -85,6 +86,12 @@ def read_cameras(
                 secret = f"vedette/{name}"
                 password = credentials[value][1] if value in credentials else password
                 secrets[secret] = {"Username": user, "Password": password or "", "StreamUrl": url}
+        elif is_device(value):
+            # As it is given: what a lasting name leads to changes, and a camera may be plugged in later.
+            try:
+                parse_address(value)
+            except DeviceAddressError as error:
+                raise Failure(str(error), exit_code=EXIT_USAGE) from error
         elif Path(value).expanduser().exists():
             url = str(Path(value).expanduser().resolve())
         elif registered is not None and value in registered:

@@ -25,6 +25,7 @@ from vedette.messages import CameraSource
 from vedette.picture_decoding import DECODERS
 from vedette.redaction import split_credentials
 from vedette.rtsp import CodedPicture, Media, Player, ProbeError, ProbeResult, RtspError, play, probe
+from vedette.video_devices import DeviceAddressError, choose, is_device, libav_options, modes_of, parse_address
 
 _OPEN_TIMEOUT_S: Final = 8.0
 _READ_TIMEOUT_S: Final = 5.0
@@ -265,6 +266,27 @@ def _pictures(location: str) -> Generator[_Seen, None, None]:
             yield _Seen(frame, stream.codec_context.name, float(stream.average_rate or 0))
 
 
+def _device(address: str) -> Generator[_Seen, None, None]:
+    """Yield the pictures of a camera that is plugged in, in the mode that vedette.CameraIngest takes."""
+    import av
+
+    try:
+        wanted = parse_address(address)
+        options = libav_options(choose(modes_of(wanted.path), wanted))
+        container = av.open(str(wanted.path), format="v4l2", options=options)
+    except DeviceAddressError as error:
+        raise Failure(str(error)) from error
+    except (av.FFmpegError, OSError) as error:
+        raise Failure(
+            f"{address.partition('?')[0]} cannot be opened: {error.strerror}",
+            hint="vedette camera discover lists the cameras that are plugged in; to use them takes the group video",
+        ) from error
+    with container:
+        stream = container.streams.video[0]
+        for frame in container.decode(stream):
+            yield _Seen(frame, stream.codec_context.name)
+
+
 def _folder(path: Path) -> Generator[_Seen, None, None]:
     """Yield the images of a folder, in the order of their names."""
     for each in sorted(path.iterdir()):
@@ -279,6 +301,8 @@ def _seen(source: CameraSource, way: _Way) -> Generator[_Seen, None, None]:
         scheme, _, rest = way.url.partition("://")
         login = f"{quote(way.user, safe='')}:{quote(way.password or '', safe='')}@" if way.user else ""
         return _pictures(f"{scheme}://{login}{rest}")
+    if is_device(way.url):
+        return _device(way.url)
     return _folder(Path(way.url)) if Path(way.url).is_dir() else _pictures(way.url)
 
 

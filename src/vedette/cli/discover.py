@@ -1,4 +1,4 @@
-"""``vedette camera discover``: which ONVIF cameras there are, and the addresses of their streams."""
+"""``vedette camera discover``: which cameras are plugged in, and which answer by ONVIF; their streams' addresses."""
 
 import getpass
 import json
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from vedette.cli.failure import EXIT_FAILED, EXIT_USAGE, Failure
 from vedette.cli.terminal import Terminal
 from vedette.onvif import CameraDescription, Found, LoginNeeded, OnvifError, discover, select, streams_of
+from vedette.video_devices import Device, Mode, describe, find_devices
 
 _AT_ONCE: Final = 8
 _ASK_S: Final = 10.0
@@ -31,6 +32,7 @@ def discover_cameras(hosts: list[str], user: str | None, terminal: Terminal, *, 
     """
     found = [given_camera(host) for host in hosts]
     password = _password(user)
+    devices = [] if hosts else find_devices()
     if not hosts:
         terminal.waiting("cameras", f"asking this machine's networks for {timeout_s:g} s")
         found = discover(timeout_s)
@@ -38,10 +40,11 @@ def discover_cameras(hosts: list[str], user: str | None, terminal: Terminal, *, 
         asked = list(pool.map(lambda camera: _ask(camera, user, password), found))
     terminal.clear_status()
     if as_json:
-        sys.stdout.write(json.dumps(_document(asked), indent=2) + "\n")
+        sys.stdout.write(json.dumps(_document(asked, devices), indent=2) + "\n")
     else:
+        _show_devices(devices, terminal)
         _show(asked, user, terminal)
-    usable = any(each.description for each in asked) if hosts else bool(asked)
+    usable = any(each.description for each in asked) if hosts else bool(asked or devices)
     if not usable and not hosts:
         terminal.error(
             "no camera has answered",
@@ -86,7 +89,7 @@ def _ask(camera: Found, user: str | None, password: str | None) -> _Asked:
         return _Asked(camera, None, error)
 
 
-def _document(asked: list[_Asked]) -> dict[str, Any]:
+def _document(asked: list[_Asked], devices: list[Device]) -> dict[str, Any]:
     cameras = [
         {
             **asdict(each.found),
@@ -94,7 +97,36 @@ def _document(asked: list[_Asked]) -> dict[str, Any]:
         }
         for each in asked
     ]
-    return {"schema": "vedette.cameras/1", "cameras": cameras}
+    plugged = [
+        {
+            **asdict(device),
+            "path": str(device.path),
+            "node": str(device.node),
+            "modes": [asdict(m) for m in device.modes],
+        }
+        for device in devices
+    ]
+    return {"schema": "vedette.cameras/1", "cameras": cameras, "devices": plugged}
+
+
+def _show_devices(devices: list[Device], terminal: Terminal) -> None:
+    """Write each camera that is plugged in, and for each format the largest size below it."""
+    for device in devices:
+        sys.stdout.write(f"{device.path}  {device.name or device.node.name}\n")
+        if device.problem:
+            sys.stdout.write(f"  {device.problem}\n")
+        largest: dict[str, Mode] = {}
+        for mode in device.modes:
+            best = largest.get(mode.pixel_format)
+            if best is None or mode.width * mode.height > best.width * best.height:
+                largest[mode.pixel_format] = mode
+        for mode in largest.values():
+            sys.stdout.write(
+                f"  {describe(mode):<28}  size={mode.width}x{mode.height}&format={mode.pixel_format.lower()}\n"
+            )
+    usable = next((device for device in devices if device.modes), None)
+    if usable is not None:
+        terminal.line(f"next: vedette camera test {usable.path}")
 
 
 def _show(asked: list[_Asked], user: str | None, terminal: Terminal) -> None:

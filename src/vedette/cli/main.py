@@ -455,7 +455,7 @@ def camera_discover(
     timeout: Annotated[float, typer.Option(min=0.5, max=60, help="Seconds to wait for cameras to answer.")] = 4.0,
     as_json: JsonFlag = False,
 ) -> None:
-    """Find ONVIF cameras in this machine's networks, and their streams.
+    """Find cameras plugged into this machine, and ONVIF cameras in its networks, with their streams.
 
     vedette camera discover
 
