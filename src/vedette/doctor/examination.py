@@ -6,6 +6,7 @@ from typing import Final
 
 from vedette.doctor.check import Check, State
 from vedette.doctor.probes import Probes
+from vedette.screens import INSTALL, examine
 
 PAGE_PORT: Final = 8790
 """Where the page listens unless configured otherwise; callers give the one in use."""
@@ -43,6 +44,7 @@ def run_checks(folder: Path | None = None, *, page_port: int = PAGE_PORT, probes
         _uv(used),
         _clock(used),
         _gpu(used),
+        _screen(used),
     ]
 
 
@@ -206,6 +208,21 @@ def _gpu(probes: Probes) -> Check:
     if found:
         return Check("gpu", State.OK, "; ".join([*found, *probes.gpu_software()]))
     return Check("gpu", State.NOT_NEEDED, f"no GPU: models run on {probes.cpus() or 'the'} processor cores")
+
+
+def _screen(probes: Probes) -> Check:
+    """Look at what ``"screen": "on"`` of vedette.Display needs without a desktop."""
+    found = probes.screens()
+    if not found:
+        return Check("screen", State.NOT_NEEDED, "no port for a screen: pictures are on the page")
+    finding = examine(found)
+    if not finding.works:
+        state = State.WARNING if finding.fix else State.NOT_NEEDED
+        return Check("screen", state, f"no picture on the device's own screen: {finding.words}", finding.fix)
+    try:
+        return Check("screen", State.OK, f"{finding.words}; SDL {probes.sdl_version()}")
+    except OSError:
+        return Check("screen", State.WARNING, f"{finding.words}, but SDL2, which shows pictures, is missing", INSTALL)
 
 
 def _size(count: int) -> str:

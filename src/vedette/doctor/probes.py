@@ -1,5 +1,6 @@
 """How the checks look at the machine: every look in one place, so that a test can put another machine in its stead."""
 
+import ctypes
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from typing import Final
 
 from vedette.doctor.bubblewrap import Bubblewrap, probe_bubblewrap, run_bounded
 from vedette.gpu_software import driver_cuda, read_l4t
+from vedette.screens import SYSTEM_LIBRARY, Card, cards
 
 PROBED_BYTES: Final = 8_000_000
 """More than one 1080p frame, 3,110,400 bytes, and a second one."""
@@ -151,6 +153,17 @@ def gpu_software(root: Path = Path("/"), library: str = "libcuda.so.1") -> Seque
     return [*([l4t.words()] if l4t else []), *([f"CUDA {cuda[0]}.{cuda[1]}"] if cuda else [])]
 
 
+def sdl_version() -> str:
+    """Return the version of the system's SDL2, which shows pictures on the device's own screen.
+
+    :raises OSError: if it is not installed.
+    """
+    library = ctypes.CDLL(SYSTEM_LIBRARY)
+    version = (ctypes.c_uint8 * 3)()
+    library.SDL_GetVersion(version)
+    return ".".join(map(str, version))
+
+
 @dataclass(frozen=True)
 class Probes:
     """The looks at the machine that :func:`vedette.doctor.run_checks` takes. Those that fail raise OSError."""
@@ -172,3 +185,5 @@ class Probes:
     gpus: Callable[[], Sequence[str]] = gpus
     gpu_software: Callable[[], Sequence[str]] = gpu_software
     cpus: Callable[[], int | None] = os.cpu_count
+    screens: Callable[[], list[Card]] = cards
+    sdl_version: Callable[[], str] = sdl_version

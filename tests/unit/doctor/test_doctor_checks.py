@@ -12,6 +12,7 @@ import pytest
 from vedette.doctor import Check, Probes, State, checks_to_json, run_checks
 from vedette.doctor.bubblewrap import APPARMOR_PROFILE, APPARMOR_SWITCH, CLONE_SWITCH, Bubblewrap, probe_bubblewrap
 from vedette.doctor.probes import gpu_software
+from vedette.screens import Card, Port
 
 _HEALTHY = Probes(
     python=(3, 11, 7),
@@ -29,7 +30,10 @@ _HEALTHY = Probes(
     gpus=list,
     gpu_software=list,
     cpus=lambda: 4,
+    screens=list,
+    sdl_version=lambda: "2.26.5",
 )
+_HDMI = Port("HDMI-A-1", connected=True, mode="1920x1080")
 
 
 def _raising(error: Exception) -> Callable[[], Any]:
@@ -127,6 +131,38 @@ def test_a_healthy_machine_has_nothing_to_mend() -> None:
             State.OK,
             "NVIDIA T4, 550.54; CUDA 12.4",
             "",
+        ),
+        ("screen", {}, State.NOT_NEEDED, "no port for a screen", ""),
+        (
+            "screen",
+            {"screens": lambda: [Card("/dev/dri/card0", True, "video", (_HDMI,))]},
+            State.OK,
+            "HDMI-A-1 1920x1080; SDL 2.26.5",
+            "",
+        ),
+        (
+            "screen",
+            {"screens": lambda: [Card("/dev/dri/card0", False, "video", (_HDMI,))]},
+            State.WARNING,
+            "may not use /dev/dri/card0",
+            "usermod -a -G video,render",
+        ),
+        (
+            "screen",
+            {"screens": lambda: [Card("/dev/dri/card0", True, "video", (Port("DP-1", False), Port("DP-2", False)))]},
+            State.NOT_NEEDED,
+            "no screen is plugged in (DP-1, DP-2)",
+            "",
+        ),
+        (
+            "screen",
+            {
+                "screens": lambda: [Card("/dev/dri/card0", True, "video", (_HDMI,))],
+                "sdl_version": _raising(OSError("no such library")),
+            },
+            State.WARNING,
+            "SDL2, which shows pictures, is missing",
+            "apt-get install libsdl2-2.0-0",
         ),
     ],
 )

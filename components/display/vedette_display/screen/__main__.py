@@ -158,6 +158,9 @@ def _show(surface: Surface, orders: _Display, scene: Scene | None) -> Scene | No
             show.step()
             now = time.monotonic()
             if now - reported_at >= REPORT_S:
+                if surface.replugged():
+                    logger.info("screens were plugged in or pulled out")
+                    break
                 width, height = surface.size
                 fps = round((show.shown - counted) / (now - reported_at), 1)
                 orders.tell(Report(state="showing", driver=surface.driver, width=width, height=height, fps=fps))

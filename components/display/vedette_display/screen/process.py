@@ -23,9 +23,12 @@ STOP_S: Final = 1.0
 _LOOK_S: Final = 0.25
 _PASSED_ON: Final = (
     "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TZ",
-    "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_RUNTIME_DIR", "XDG_SESSION_TYPE", "SDL_VIDEODRIVER",
+    "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_RUNTIME_DIR", "XDG_SESSION_TYPE",
 )  # fmt: skip
-"""Not the nucleus's socket and token: the process shows pictures and speaks to drivers."""
+_PASSED_ON_TOO: Final = ("SDL_", "MESA_", "LIBGL_", "GALLIUM_", "EGL_", "GBM_", "__EGL_", "__GLX_")
+"""By these an operator helps a driver that does not do what it should.
+
+Not the nucleus's socket and token: the process shows pictures and speaks to drivers."""
 
 
 class ScreenProcess:
@@ -93,7 +96,9 @@ class ScreenProcess:
     def _run_once(self) -> None:
         own, other = socket.socketpair()
         own.settimeout(1.0)
-        environment = {name: value for name, value in os.environ.items() if name in _PASSED_ON}
+        environment = {
+            name: value for name, value in os.environ.items() if name in _PASSED_ON or name.startswith(_PASSED_ON_TOO)
+        }
         level = logging.getLevelName(logging.getLogger().getEffectiveLevel())
         environment.update(PYTHONUNBUFFERED="1", VEDETTE_LOG_LEVEL=level)
         command = [sys.executable, "-m", "vedette_display.screen", str(other.fileno())]

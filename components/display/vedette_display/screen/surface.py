@@ -5,20 +5,23 @@ the graphics processor as they are, I420, and are converted and scaled there; wi
 """
 
 import ctypes
+import os
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 
 from vedette.rings import BGR24, I420, FrameHeader, frame_bytes
+from vedette.screens import INSTALL, Card, cards, drivers, examine
 from vedette_display.screen.layout import Box
 from vedette_display.screen.lettering import Lettered
 
 TITLE: Final = b"Vedette"
 WINDOW_SIZE: Final = (1280, 720)
 MOST_TEXTURES: Final = 256
-_BLIND: Final = ("offscreen", "dummy", "evdev")
-"""Drivers without a screen, which SDL falls back to."""
+KMS: Final = "KMSDRM"
+"""SDL's name for the graphics device itself, without a desktop."""
 _BT601: Final = 1
 """SDL_YUV_CONVERSION_BT601, video range: what cameras send. PySDL2 has no name for it."""
 Color = tuple[int, int, int]
@@ -31,19 +34,19 @@ class SurfaceError(Exception):
 class Surface:
     """One window. ``fullscreen`` False: a window on a desktop, for developers. Used by one thread.
 
+    ``look`` returns the graphics devices of this machine.
+
     :raises SurfaceError: when SDL is missing or has no screen.
     """
 
-    def __init__(self, *, fullscreen: bool = True) -> None:
+    def __init__(self, *, fullscreen: bool = True, look: Callable[[], list[Card]] = cards) -> None:
         sdl = self._sdl = _load()
         self._window = self._renderer = None
         self._texts: OrderedDict[int, tuple[Lettered, Any]] = OrderedDict()
-        if sdl.SDL_Init(sdl.SDL_INIT_VIDEO) != 0:
-            raise SurfaceError(f"no screen: {_reason(sdl)}")
-        self.driver = (sdl.SDL_GetCurrentVideoDriver() or b"").decode()
+        self._look = look
+        self._plugged: list[Card] = []
+        self.driver = self._choose_driver()
         try:
-            if self.driver.lower() in _BLIND:
-                raise SurfaceError("no screen is connected, and no desktop runs")
             sdl.SDL_SetHint(sdl.SDL_HINT_RENDER_SCALE_QUALITY, b"1")
             sdl.SDL_DisableScreenSaver()
             sdl.SDL_SetYUVConversionMode(_BT601)
@@ -68,6 +71,31 @@ class Surface:
         except SurfaceError:
             self.close()
             raise
+
+    def _choose_driver(self) -> str:
+        """Start SDL with the first driver that has a screen; return its name."""
+        names = drivers(os.environ)
+        if KMS in names:
+            self._plugged = self._look()
+            finding = examine(self._plugged)
+            if not finding.works and len(names) == 1:
+                raise SurfaceError(": ".join(filter(None, (finding.words, finding.fix))))
+        reason = ""
+        for name in names:
+            if self._sdl.SDL_VideoInit(name.encode()) == 0:
+                return (self._sdl.SDL_GetCurrentVideoDriver() or b"").decode()
+            reason = _reason(self._sdl)
+        self._sdl.SDL_Quit()
+        if names == [KMS]:
+            # The commonest cause: there is one master of a graphics device.
+            raise SurfaceError(
+                f"{examine(self._plugged).words}, but another program, such as a desktop, has it ({reason})"
+            )
+        raise SurfaceError(f"no screen: {reason}")
+
+    def replugged(self) -> bool:
+        """Tell whether screens were plugged in or pulled out since: without a desktop SDL does not see that itself."""
+        return self.driver == KMS and self._look() != self._plugged
 
     @property
     def size(self) -> tuple[int, int]:
@@ -189,7 +217,7 @@ def _load() -> Any:
     try:
         import sdl2
     except ImportError as error:
-        raise SurfaceError("SDL2 is not installed: apt install libsdl2-2.0-0") from error
+        raise SurfaceError(f"SDL2 is not installed: {INSTALL}") from error
     return sdl2
 
 
