@@ -190,6 +190,16 @@ def test_a_client_changes_outputs_while_the_model_runs(here: Any) -> None:
         close_descriptors(descriptors)
 
 
+def test_a_model_writes_to_outputs_that_a_client_can_change(here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels before 5.1 cannot seal against later writable mappings."""
+    monkeypatch.setattr("vedette.rings.calls.connection.seal", lambda _descriptor: False)
+    handler = Adds()
+    repeated = kept(here(handler).client(), 5)
+    for value in (10, 20, 30):
+        assert once(repeated, value) == bytes([value + 1]) * 5
+    assert handler.bound == 0
+
+
 def test_a_slot_is_lost_with_a_repeated_call_that_failed(here: Any) -> None:
     class Refuses(Adds):
         def run(self, inputs: Sequence[TensorView]) -> Sequence[TensorBuffer]:
