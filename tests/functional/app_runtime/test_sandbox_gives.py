@@ -2,6 +2,7 @@
 
 import mmap
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -313,3 +314,16 @@ def test_a_folder_that_is_not_there_is_said_before_anything_starts(spec: Sandbox
 def _tree(pid: int) -> list[int]:
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [pid, *(each for child in children for each in _tree(int(child)))]
+
+
+def test_a_process_that_bubblewrap_had_not_set_up_yet_stays_for_ever() -> None:
+    # GIVEN what is killed so early that its child does not end with it yet, and does not hear SIGTERM
+    script = "trap '' TERM; sleep 100 & echo $!; wait"
+    with subprocess.Popen(["/bin/sh", "-c", script], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        child = os.pidfd_open(int(process.stdout.readline()))
+        assert stop(process, 0.05) == -signal.SIGKILL
+        poller = select.poll()
+        poller.register(child, select.POLLIN)
+        assert poller.poll(20_000), "it runs on"
+        os.close(child)

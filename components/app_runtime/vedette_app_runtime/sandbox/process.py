@@ -1,5 +1,6 @@
 """The application's own process behind bubblewrap's two, and ending it politely."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -49,8 +50,24 @@ def stop(process: "subprocess.Popen[bytes]", grace_s: float) -> int:
             return process.wait(grace_s)
         except subprocess.TimeoutExpired:
             pass
-    process.kill()
+    _kill(process)
     return process.wait(5)
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """Kill it and its child: bubblewrap's second process waits for ever when the first ends while it sets that up."""
+    children: list[int] = []
+    try:
+        for child in _children(process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                children.append(os.pidfd_open(child))
+        process.kill()
+        for fd in children:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(fd, signal.SIGKILL)
+    finally:
+        for fd in children:
+            os.close(fd)
 
 
 def wait_for_application(
@@ -91,8 +108,11 @@ def _name(pid: int) -> str:
 
 
 def _first_child(pid: int) -> int | None:
+    return next(iter(_children(pid)), None)
+
+
+def _children(pid: int) -> list[int]:
     try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
-        return None
-    return int(children[0]) if children else None
+        return []
