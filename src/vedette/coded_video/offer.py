@@ -91,7 +91,7 @@ class _Taker:
             while True:
                 with self._changed:
                     if not self._waiting:
-                        self._changed.wait(1.0)
+                        self._changed.wait(0.25)
                     picture = self._waiting.popleft() if self._waiting else None
                     self._bytes -= len(picture.data) if picture else 0
                 if picture is None:

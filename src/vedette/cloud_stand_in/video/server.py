@@ -6,6 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -26,6 +27,12 @@ _OPERATIONS: Final = frozenset(
         "ListTagsForStream", "UpdateDataRetention",
     }
 )  # fmt: skip
+
+
+@cache
+def _routes(service: str) -> Routes:
+    """Return a service's operations; botocore reads its model for a quarter of a second."""
+    return Routes(service)
 
 
 class VideoStandIn:
@@ -61,7 +68,7 @@ class VideoStandIn:
         self.reads.set()
         self.wall = wall
         self.region = region
-        self._control, self._media = Routes("kinesisvideo"), Routes("kinesis-video-media")
+        self._control, self._media = _routes("kinesisvideo"), _routes("kinesis-video-media")
         self._stopping = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self._server.daemon_threads = True
