@@ -117,7 +117,7 @@ def test_a_camera_that_is_plugged_in_is_not_found_or_not_played(machine: Machine
     machine.run("modprobe vivid n_devs=1 node_types=0x1 input_types=0x0 && udevadm settle")
     found = machine.run(f"{vedette} discover --timeout 0.5", timeout_s=60 * PATIENCE)
     assert "vivid" in found
-    assert "640x360" in found
+    assert "size=3840x2160&format=yuyv" in found
     tried = f"{vedette} test '/dev/video0?size=640x360&fps=5' --seconds 2"
     assert "640x360" in machine.run(tried, timeout_s=60 * PATIENCE)
     other = machine.run(f"{vedette} test '/dev/video0?size=331x177'", check=False, timeout_s=60 * PATIENCE)

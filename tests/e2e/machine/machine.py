@@ -43,6 +43,7 @@ class Machine:
         self._port = 0
         disk.parent.mkdir(parents=True, exist_ok=True)
         self.console = disk.with_suffix(".console")
+        self._said = disk.with_suffix(".said")
         self._monitor_path = disk.with_suffix(".qmp")
         if not disk.exists():
             overlay(image / "disk.ext4", disk, "raw")
@@ -66,7 +67,8 @@ class Machine:
             *("-qmp", f"unix:{self._monitor_path},server=on,wait=off"),
             *self._devices,
         ]
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        with self._said.open("wb") as said:
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=said)
         self.wait_up()
         return self
 
@@ -76,8 +78,7 @@ class Machine:
         while True:
             process = self._process
             if process is not None and process.poll() is not None:
-                said = process.stderr.read().decode(errors="replace") if process.stderr else ""
-                raise MachineError(f"QEMU ended with {process.returncode}: {said}")
+                raise MachineError(f"QEMU ended with {process.returncode}: {self._said.read_text(errors='replace')}")
             with contextlib.suppress(MachineError, subprocess.TimeoutExpired):
                 self.run("true", timeout_s=10)
                 return
