@@ -226,6 +226,8 @@ class StreamServer:
             serving = asyncio.ensure_future(visit.connection.serve())
             try:
                 await asyncio.wait((hanging_up, serving), return_when=asyncio.FIRST_COMPLETED)
+                asked.end()
+                await asyncio.wait((serving,), timeout=_STOP_S)
             finally:
                 for future in (hanging_up, serving):
                     future.cancel()

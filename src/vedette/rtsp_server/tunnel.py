@@ -67,10 +67,17 @@ class TunnelReader:
     def __init__(self, host: str) -> None:
         self.host = host
         self._chunks: asyncio.Queue[bytes] = asyncio.Queue(_MOST_CHUNKS)
+        self._ended = False
 
     async def read(self, _most: int) -> bytes:
-        """Return what has come."""
-        return await self._chunks.get()
+        """Return what has come, nothing at the end."""
+        return b"" if self._ended and self._chunks.empty() else await self._chunks.get()
+
+    def end(self) -> None:
+        """There will be no more. Said and not left to a cancellation, which a request that comes then can swallow."""
+        self._ended = True
+        if not self._chunks.full():
+            self._chunks.put_nowait(b"")
 
     async def feed(self, data: bytes) -> None:
         """Add what came; waits while too much is unread.
