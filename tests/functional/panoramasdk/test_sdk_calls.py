@@ -1,5 +1,6 @@
 """node.call: argument orders, inputs, errors, waiting, restarts."""
 
+import contextlib
 import threading
 import time
 from functools import partial
@@ -10,10 +11,11 @@ import panoramasdk
 import pytest
 from vedette_app_runtime import protocol
 
-from vedette.rings import BGR24, I420
+from vedette.rings import BGR24, I420, connect
 from vedette.rings.calls import FrameView, TensorSpec
 
 from .conftest import Host
+from .interruption import interrupted_at
 
 
 def lost_at_least(host: Host, count: int) -> bool:
@@ -304,3 +306,38 @@ def test_a_leased_frame_is_given_back_while_a_model_looks_at_it(host: Host) -> N
     getting.join(30)
     # THEN the model saw one frame, not parts of others
     assert len(set(seen[0][: 64 * 48])) == 1
+
+
+@pytest.mark.parametrize("kinds", ["the same", "changing"])
+def test_an_alarm_or_ctrl_c_in_call_stops_the_model_for_ever(host: Host, kinds: str) -> None:
+    # GIVEN an application that bounds call() by an alarm, or a notebook whose cell is stopped: it may hit anywhere
+    host.models = ["m"]
+    host.attach()
+    host.serve_model("m", [TensorSpec("x", "float32", (-1,))], sums)
+    [path] = [str(path) for path in host.folder.glob("m.*.sock")]
+    node = panoramasdk.node()
+    node.call({"x": np.ones(2, np.float32)}, "m", 20)
+    lost = 0
+    for place in range(1, 1000):
+        length = 2 if kinds == "the same" else 3 + place % 2
+        given = {"x": np.full(length, place, np.float32)}
+        if not interrupted_at(place, lambda given=given: node.call(given, "m", 20)):
+            break
+        # THEN calls are answered again, rightly, if need be over another connection
+        answered = threading.Event()
+        outputs: list[Any] = []
+
+        def call(given: Any = given, outputs: list[Any] = outputs, answered: threading.Event = answered) -> None:
+            with contextlib.suppress(TimeoutError):
+                outputs.append(node.call(given, "m", 20)[0].tolist())
+            answered.set()
+
+        threading.Thread(target=call, daemon=True).start()
+        while not answered.wait(0.01):
+            said = host.heard.count(protocol.ModelLost("m"))
+            if said > lost:
+                lost = said
+                host.send(protocol.ModelSocket("m"), connect(path))
+        assert outputs == [[float(length * place)]], f"interrupted at place {place}"
+    assert place > 20
+    assert lost

@@ -1,11 +1,8 @@
 """Video input: which frames get() returns, and when."""
 
 import contextlib
-import sys
 import threading
 import time
-from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 import panoramasdk
@@ -16,6 +13,7 @@ from vedette_app_runtime import protocol
 from vedette.rings import connect
 
 from .conftest import Camera, Host, grey
+from .interruption import interrupted_at
 
 
 def numbers(streams: Any) -> list[int]:
@@ -249,34 +247,6 @@ def test_main_frame_is_an_old_one_or_takes_the_place_of_the_small_one(host: Host
     large.writer.close()
     assert frame.main(timeout=0.3) is None
     host.said(lambda packet: packet == protocol.MainLost(0))
-
-
-class Alarm(Exception):
-    """What an application's signal handler raises."""
-
-
-def interrupted_at(place: int, deed: Callable[[], object]) -> bool:
-    """Do it, but raise Alarm at the ``place``-th place where the interpreter runs handlers in the SDK; tell whether.
-
-    Such places are the beginning of a function and the return from one of C's.
-    """
-    left = place
-
-    def look(frame: FrameType, event: str, _: Any) -> None:
-        nonlocal left
-        if event in ("call", "c_return") and "/panoramasdk/" in frame.f_code.co_filename:
-            left -= 1
-            if left == 0:
-                raise Alarm
-
-    sys.setprofile(look)
-    try:
-        deed()
-    except Alarm:
-        return True
-    finally:
-        sys.setprofile(None)
-    return False
 
 
 def test_an_alarm_or_ctrl_c_in_get_stops_the_camera_for_ever(host: Host) -> None:

@@ -41,7 +41,8 @@ class Exchange:
         self._readable.register(self._wake_r, select.POLLIN)
         self._writable = select.poll()
         self._writable.register(sock, select.POLLOUT)
-        self._reading = False
+        # Of the thread that polls; 0: none does.
+        self._reading = 0
         self._reader_looks_here = False
         self._lost: Optional[str] = None
 
@@ -89,7 +90,7 @@ class Exchange:
     @property
     def watched(self) -> bool:
         """Whether anybody may wait for what :meth:`announce` tells of; the lock is held."""
-        return self._waiting > 0 or self._reading
+        return self._waiting > 0 or self._reading != 0
 
     def announce(self) -> None:
         """Wake those who wait for something that this process itself changes, with ``changed`` held."""
@@ -139,7 +140,8 @@ class Exchange:
             self._sock.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
-        if not self._reading:
+        # A thread that was interrupted as it began or ended to poll still counts as polling: here it does not.
+        if self._reading in (0, threading.get_ident()):
             self._close()
         self.changed.notify_all()
 
@@ -148,7 +150,7 @@ class Exchange:
             sock.close()
 
     def _poll(self, deadline: Optional[float]) -> None:
-        self._reading = True
+        self._reading = threading.get_ident()
         self.lock.release()
         try:
             for descriptor, _ in self._readable.poll(_poll_ms(deadline)):
@@ -156,7 +158,7 @@ class Exchange:
                     self._wake_r.recv(4096)
         finally:
             self.lock.acquire()
-            self._reading = False
+            self._reading = 0
             if self._lost is not None:
                 self._close()
             # Whoever wakes takes over the reading, should this thread be done or be interrupted.

@@ -5,8 +5,11 @@ import threading
 import time
 from typing import Any, Callable, Dict, Optional, Sequence, Tuple
 
+import numpy as np
+
 from ._errors import HostGone, TimeoutException
-from ._rings.calls import CallClient, CallError, CallLost, CallTimeout, RepeatedCall
+from ._media import media
+from ._rings.calls import CallClient, CallError, CallFailure, CallLost, CallTimeout, Description, RepeatedCall
 from ._tensors import KnownInputs, ModelInput, frame_of, model_inputs, shown
 
 _LOST_CALLS = 3
@@ -18,7 +21,11 @@ _MOST_SIGNATURES = 16
 
 
 class Model:
-    """A model node of the application. Any number of threads may call."""
+    """A model node of the application. Any number of threads may call.
+
+    A signal handler's exception (an alarm that bounds a call, Ctrl-C in a notebook) may come between any two steps of a
+    call. What is then half done, a slot taken or a packet read, cannot be known: the connection is made anew.
+    """
 
     def __init__(self, name: str, lost: "Callable[[], None]") -> None:
         self.name = name
@@ -28,6 +35,7 @@ class Model:
         self._state = "loading"
         self._detail = ""
         self._gone = False
+        self._untold = False
         self._known: Optional[KnownInputs] = None
         self._signatures: Dict[Any, RepeatedCall] = {}
 
@@ -91,20 +99,55 @@ class Model:
     def _call(self, client: CallClient, given: Any, deadline: Optional[float]) -> Tuple[Any, ...]:
         known = self._known
         values = known.values(given) if known is not None and known.client is client else None
-        if known is None or values is None:
-            frame = frame_of(given, client.description)
-            if frame is not None:
-                with frame.lent() as source, client.call_frame(source, _remaining(deadline)) as result:
-                    return tuple([shown(output).copy() for output in result.outputs])
-            inputs = model_inputs(self.name, given, client.description.inputs)
-            values = [each.values for each in inputs]
-            known = self._known = KnownInputs(client, inputs, self._repeated(client, inputs))
-        turn = known.repeated.turn(deadline)
+        if known is not None and values is not None:
+            return self._run(known, values, deadline)
+        description = self._description(client)
+        frame = frame_of(given, description)
+        if frame is not None:
+            return self._call_frame(client, frame, deadline)
+        inputs = model_inputs(self.name, given, description.inputs)
+        known = self._known = KnownInputs(client, inputs, self._repeated(client, inputs))
+        return self._run(known, [each.values for each in inputs], deadline)
+
+    def _run(
+        self, known: KnownInputs, values: "Sequence[np.ndarray[Any, Any]]", deadline: Optional[float]
+    ) -> Tuple[Any, ...]:
         try:
-            known.write(turn.inputs, values)
-            return tuple([output.copy() for output in turn.run(deadline)])
-        finally:
-            turn.free()
+            turn = known.repeated.turn(deadline)
+            try:
+                known.write(turn.inputs, values)
+                return tuple([output.copy() for output in turn.run(deadline)])
+            finally:
+                turn.free()
+        except CallFailure:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a handler's exception may be any
+            raise self._interrupted(known.client, error)  # noqa: B904 - it is its own cause
+
+    def _description(self, client: CallClient) -> Description:
+        try:
+            return client.description
+        except CallFailure:
+            raise
+        except BaseException as error:  # noqa: BLE001 - as above
+            raise self._interrupted(client, error)  # noqa: B904 - as above
+
+    def _call_frame(self, client: CallClient, frame: media, deadline: Optional[float]) -> Tuple[Any, ...]:
+        try:
+            with frame.lent() as source, client.call_frame(source, _remaining(deadline)) as result:
+                return tuple([shown(output).copy() for output in result.outputs])
+        except CallFailure:
+            raise
+        except BaseException as error:  # noqa: BLE001 - as above
+            raise self._interrupted(client, error)  # noqa: B904 - as above
+
+    def _interrupted(self, client: CallClient, error: BaseException) -> BaseException:
+        self._drop(client)
+        if not isinstance(error, RuntimeError):
+            return error
+        # A thread that is interrupted as it waits may find the client's lock given up, which then is told over what
+        # the handler raised; and the thread that had taken it meanwhile finds it gone: that one calls again.
+        return error.__context__ or CallLost("another thread's call was interrupted")
 
     def _repeated(self, client: CallClient, inputs: Sequence[ModelInput]) -> RepeatedCall:
         """Return the calls with inputs like these, which were mostly made before."""
@@ -119,6 +162,7 @@ class Model:
         return repeated
 
     def _wait_for_client(self, deadline: Optional[float]) -> CallClient:
+        self._tell_loss()
         with self._changed:
             while self._client is None:
                 if self._gone:
@@ -139,10 +183,17 @@ class Model:
         with self._changed:
             if self._client is not client:
                 return
+            self._untold = True
             self._forget()
             self._state, self._detail = "restarting", "its server has ended"
         client.close()
-        self._lost()
+        self._tell_loss()
+
+    def _tell_loss(self) -> None:
+        """Ask the host for another connection. An interrupted drop has not: the next call does, then."""
+        if self._untold:
+            self._lost()
+            self._untold = False
 
     def _forget(self) -> Optional[CallClient]:
         """Return the client that was used so far, if any, and let go of it and of what is kept for it. Lock held."""
