@@ -321,7 +321,7 @@ def test_an_alarm_or_ctrl_c_in_call_stops_the_model_for_ever(host: Host, kinds: 
     for place in range(1, 1000):
         length = 2 if kinds == "the same" else 3 + place % 2
         given = {"x": np.full(length, place, np.float32)}
-        if not interrupted_at(place, lambda given=given: node.call(given, "m", 20)):
+        if not interrupted_at(place, partial(node.call, given, "m", 20)):
             break
         # THEN calls are answered again, rightly, if need be over another connection
         answered = threading.Event()

@@ -298,14 +298,13 @@ class CallServer:
             return False
         if not repetition.run():
             return False
-        # Asked before the answer, after which the caller may call again.
-        others = self._epoll.poll(0)
         self._send_bytes(connection, repetition.answer(number))
         self._calls += 1
         now = time.monotonic()
         if connection.alive:
             self._last_call[connection.fd] = now
-        if others:
+        # Asked after the answer, which the caller waits for; it may have called again by now, and that is no crowd.
+        if any(descriptor != connection.fd for descriptor, _ in self._epoll.poll(0)):
             self._crowded_until = now + _ACTIVE_S
         return True
 
