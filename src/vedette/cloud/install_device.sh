@@ -83,8 +83,13 @@ if [ -z "$prefix" ]; then
     run apt-get update && mend_packages && run env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $wanted ||
       { say "error: could not install$wanted: put them on the machine before, for example from a local repository"; exit 1; }
   fi
-  if [ "$(cat /proc/sys/kernel/apparmor_restrict_unprivileged_userns 2>/dev/null || echo 0)" = 1 ] &&
-    [ ! -e /etc/apparmor.d/bwrap-userns-restrict ]; then
+  if [ -e /etc/apparmor.d/bwrap-userns-restrict ]; then
+    # Ubuntu 25.04 and later have a profile of their own; ours is left of an older release. Of two, the kernel applies neither.
+    if [ -e /etc/apparmor.d/bwrap-vedette ]; then
+      run apparmor_parser -R /etc/apparmor.d/bwrap-vedette || true
+      run rm -f /etc/apparmor.d/bwrap-vedette
+    fi
+  elif [ "$(cat /proc/sys/kernel/apparmor_restrict_unprivileged_userns 2>/dev/null || echo 0)" = 1 ]; then
     run install -m 0644 "$here/bwrap-vedette" /etc/apparmor.d/bwrap-vedette
     run apparmor_parser -r /etc/apparmor.d/bwrap-vedette
   fi

@@ -16,6 +16,10 @@ APPARMOR_SWITCH: Final = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_u
 CLONE_SWITCH: Final = Path("/proc/sys/kernel/unprivileged_userns_clone")
 NAMESPACE_LIMIT: Final = Path("/proc/sys/user/max_user_namespaces")
 
+OUR_PROFILE: Final = Path("/etc/apparmor.d/bwrap-vedette")
+UBUNTUS_PROFILE: Final = Path("/etc/apparmor.d/bwrap-userns-restrict")
+"""Comes with Ubuntu 25.04 and later; in 24.04 among the examples of its package apparmor-profiles."""
+
 APPARMOR_PROFILE: Final = "abi <abi/4.0>,\nprofile bwrap-vedette /usr/bin/bwrap flags=(unconfined) {\n  userns,\n}\n"
 """What components/app_runtime/apparmor/bwrap-vedette says, without its comments."""
 
@@ -26,6 +30,11 @@ _APPARMOR: Final = (
     + APPARMOR_PROFILE.replace("\n", "\\n")
     + "' | sudo tee /etc/apparmor.d/bwrap-vedette && sudo apparmor_parser -r /etc/apparmor.d/bwrap-vedette"
 )
+_TWO_PROFILES: Final = (
+    "two AppArmor profiles are for /usr/bin/bwrap, and the kernel then applies neither; keep Ubuntu's own: "
+    f"sudo apparmor_parser -R {OUR_PROFILE}; sudo rm {OUR_PROFILE}; sudo apparmor_parser -r {UBUNTUS_PROFILE}"
+)
+_UBUNTUS: Final = f"load Ubuntu's own profile for bubblewrap: sudo apparmor_parser -r {UBUNTUS_PROFILE}"
 _CLONE: Final = "allow user namespaces: sudo sysctl -w kernel.unprivileged_userns_clone=1"
 _LIMIT: Final = "allow user namespaces: sudo sysctl -w user.max_user_namespaces=15000"
 _CONTAINER: Final = (
@@ -105,7 +114,9 @@ def _version(text: str) -> tuple[int, ...]:
 def _remedy(said: str, read: Callable[[Path], str | None]) -> str:
     """Choose the remedy by the kernel's switches first: the message alone does not tell AppArmor from a limit."""
     if read(APPARMOR_SWITCH) == "1":
-        return _APPARMOR
+        if read(UBUNTUS_PROFILE) is None:
+            return _APPARMOR
+        return _UBUNTUS if read(OUR_PROFILE) is None else _TWO_PROFILES
     if read(CLONE_SWITCH) == "0":
         return _CLONE
     if read(NAMESPACE_LIMIT) == "0":

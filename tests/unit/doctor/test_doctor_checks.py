@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 
 from vedette.doctor import Check, Probes, State, checks_to_json, run_checks
-from vedette.doctor.bubblewrap import APPARMOR_PROFILE, APPARMOR_SWITCH, CLONE_SWITCH, Bubblewrap, probe_bubblewrap
+from vedette.doctor.bubblewrap import (
+    APPARMOR_PROFILE,
+    APPARMOR_SWITCH,
+    CLONE_SWITCH,
+    OUR_PROFILE,
+    UBUNTUS_PROFILE,
+    Bubblewrap,
+    probe_bubblewrap,
+)
 from vedette.doctor.probes import gpu_software
 from vedette.screens import Card, Port
 
@@ -210,6 +218,15 @@ def test_the_remedys_command_writes_the_profile_that_is_in_the_repository(tmp_pa
     rules = [line for line in profile.read_text().splitlines() if line.strip() and not line.startswith("#")]
     assert written == APPARMOR_PROFILE
     assert [line for line in rules if "local/" not in line] == written.strip().splitlines()
+
+
+def test_a_second_profile_for_bubblewrap_is_not_advised_as_the_kernel_then_applies_neither() -> None:
+    refused = "bwrap: setting up uid map: Permission denied\n"
+    alone = _bwrap(refused, {APPARMOR_SWITCH: "1", UBUNTUS_PROFILE: "profile bwrap"}).remedy
+    assert alone.endswith("sudo apparmor_parser -r /etc/apparmor.d/bwrap-userns-restrict")
+    assert "bwrap-vedette" not in alone
+    both = _bwrap(refused, {APPARMOR_SWITCH: "1", UBUNTUS_PROFILE: "profile bwrap", OUR_PROFILE: "profile ours"}).remedy
+    assert "sudo rm /etc/apparmor.d/bwrap-vedette; sudo apparmor_parser -r" in both
 
 
 def test_a_kernel_without_user_namespaces_is_told_apart() -> None:
