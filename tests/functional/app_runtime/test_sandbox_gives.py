@@ -245,6 +245,16 @@ def test_the_process_id_is_the_applications_own(spec: SandboxSpec, choice: Choic
     assert application_pid(process.pid) is None
 
 
+def test_a_process_without_arguments_yet_or_any_more_is_taken_for_the_application() -> None:
+    # GIVEN one that has ended and is not waited for: like one that is being loaded, it has a name and no arguments
+    process = subprocess.Popen(["/bin/true"])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert Path(f"/proc/{process.pid}/comm").read_text() == "true\n"
+    # THEN it is no application
+    assert application_pid(process.pid) is None
+    process.wait(20)
+
+
 @NEEDS_BUBBLEWRAP
 def test_the_application_ends_when_its_host_is_killed(spec: SandboxSpec) -> None:
     # GIVEN a host process of its own that starts the application and waits

@@ -85,8 +85,10 @@ def wait_for_application(
 
 
 def _is_launcher(pid: int) -> bool:
+    # Nothing stands there while the kernel loads the launcher, nor when the process has ended: no application either.
     try:
-        return _LAUNCHER in Path(f"/proc/{pid}/cmdline").read_bytes()
+        line = Path(f"/proc/{pid}/cmdline").read_bytes()
+        return not line or _LAUNCHER in line
     except OSError:
         return False
 
