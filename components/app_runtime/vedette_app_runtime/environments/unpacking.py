@@ -119,11 +119,11 @@ def unpack_root(
 class _Member(tarfile.TarInfo):
     """A member whose headers are not read into memory at any size: a few kilobytes of an archive can ask for it."""
 
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Member":
-        found = super().frombuf(buf, encoding, errors)
-        if found.type in _HEADERS and found.size > _MAX_HEADER_BYTES:
-            raise tarfile.ReadError(f"a header has {found.size} bytes")
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        # Where every Python decides what to read after a header; frombuf() is passed by by newer ones.
+        if self.type in _HEADERS and self.size > _MAX_HEADER_BYTES:
+            raise tarfile.ReadError(f"a header has {self.size} bytes")
+        found: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
         return found
 
 
