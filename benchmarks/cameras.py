@@ -28,10 +28,9 @@ import processes
 from baselines import SIZE, session
 from end_to_end import unpack_model
 from figures import paired, percentile, table, tell
-from vedette_camera_ingest.ingest import CameraIngest
+from ingest_process import serve
 
-from vedette.bus.memory import MemoryBroker, MemoryBus
-from vedette.messages import REPEAT_S, CameraDemand, CameraSource, CameraStatus
+from vedette.messages import CameraDemand, CameraSource, CameraStatus
 from vedette.rings import Lease, RingReader, connect
 from vedette.rtsp_server import RtspServer
 
@@ -40,34 +39,15 @@ _SETTLE_S = 6.0
 _GRACE_S = 0.002
 
 
-def serve(urls: list[str], max_fps: float | None, work: str, *, hardware: bool) -> None:
+def component_process(urls: list[str], max_fps: float | None, work: str, *, hardware: bool) -> None:
     """Run the component until standard input ends; prints a status line by camera whenever one changes."""
-    broker, stop = MemoryBroker(), threading.Event()
-    host = MemoryBus(broker, "host")
     sources = [CameraSource(name=f"cam{n}", url=url, max_fps=max_fps) for n, url in enumerate(urls)]
-    lock = threading.Lock()
+    demands = [CameraDemand(source=source, instance="benchmark", node=source.name) for source in sources]
 
-    def hear(_topic: str, payload: bytes) -> None:
-        status = CameraStatus.model_validate_json(payload)
-        with lock:
-            sys.stdout.write(json.dumps({"name": status.name, "socket": status.socket, "frames": status.frames}) + "\n")
-            sys.stdout.flush()
+    def told(status: CameraStatus) -> str:
+        return json.dumps({"name": status.name, "socket": status.socket, "frames": status.frames})
 
-    def want() -> None:
-        while not stop.is_set():
-            for source in sources:
-                demand = CameraDemand(source=source, instance="benchmark", node=source.name)
-                host.publish(CameraDemand.topic(source.camera_id), demand.encode())
-            stop.wait(REPEAT_S)
-
-    def end() -> None:
-        sys.stdin.read()
-        stop.set()
-
-    host.subscribe(CameraStatus.topic("+"), hear)
-    for work_of in (want, end):
-        threading.Thread(target=work_of, daemon=True).start()
-    CameraIngest(MemoryBus(broker, "vedette.CameraIngest"), Path(work), stop, hardware=hardware).run()
+    serve(demands, told, work, hardware=hardware)
 
 
 def bare(url: str, seconds: float) -> None:
@@ -239,7 +219,7 @@ def main() -> None:
     parser.add_argument("--bare", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
-        serve(given.serve, given.max_fps or None, str(given.work), hardware=given.hardware)
+        component_process(given.serve, given.max_fps or None, str(given.work), hardware=given.hardware)
         return
     if given.bare:
         bare(given.bare, given.seconds)

@@ -13,7 +13,6 @@ import select
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from statistics import median
@@ -22,43 +21,27 @@ from typing import Any
 import clip
 import processes
 from figures import paired, table, tell
-from vedette_camera_ingest.ingest import CameraIngest
+from ingest_process import serve
 
-from vedette.bus.memory import MemoryBroker, MemoryBus
-from vedette.messages import REPEAT_S, CameraDemand, CameraSource, CameraStatus
+from vedette.messages import CameraDemand, CameraSource, CameraStatus
 from vedette.rings import RingReader, connect
 
 _WARM_UP_FRAMES = 50
 _START_S = 30.0
 
 
-def serve(video: str, work: str) -> None:
+def component_process(video: str, work: str) -> None:
     """Run the component until standard input ends; prints the path of the ring once it is known."""
-    broker, stop, told = MemoryBroker(), threading.Event(), threading.Event()
-    host = MemoryBus(broker, "host")
     source = CameraSource(name="benchmark", url=video, pace="fastest")
-    demand = CameraDemand(source=source, instance="benchmark", node="camera")
+    told: list[str] = []
 
-    def hear(_topic: str, payload: bytes) -> None:
-        status = CameraStatus.model_validate_json(payload)
-        if status.socket and not told.is_set():
-            told.set()
-            sys.stdout.write(status.socket + "\n")
-            sys.stdout.flush()
+    def ring(status: CameraStatus) -> str | None:
+        if told or not status.socket:
+            return None
+        told.append(status.socket)
+        return status.socket
 
-    def want() -> None:
-        while not stop.is_set():
-            host.publish(CameraDemand.topic(source.camera_id), demand.encode())
-            stop.wait(REPEAT_S)
-
-    def end() -> None:
-        sys.stdin.read()
-        stop.set()
-
-    host.subscribe(CameraStatus.topic("+"), hear)
-    for work_of in (want, end):
-        threading.Thread(target=work_of, daemon=True).start()
-    CameraIngest(MemoryBus(broker, "vedette.CameraIngest"), Path(work), stop).run()
+    serve([CameraDemand(source=source, instance="benchmark", node="camera")], ring, work)
 
 
 def component(video: Path, seconds: float) -> dict[str, float]:
@@ -130,7 +113,7 @@ def main() -> None:
     parser.add_argument("--serve", nargs=2, metavar=("VIDEO", "WORK"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
-        serve(*given.serve)
+        component_process(*given.serve)
         return
     given.work.mkdir(parents=True, exist_ok=True)
     video = given.clip or clip.make_1080p(given.work / "street-1080p.mp4")

@@ -22,10 +22,9 @@ import av
 import processes
 from clip import STREET
 from figures import paired, table, tell
-from vedette_camera_ingest.ingest import CameraIngest
+from ingest_process import serve
 
-from vedette.bus.memory import MemoryBroker, MemoryBus
-from vedette.messages import REPEAT_S, CameraDemand, CameraSource, CameraStatus
+from vedette.messages import CameraDemand, CameraSource, CameraStatus
 from vedette.rings import RingReader, connect
 from vedette.rtsp_server import RtspServer
 
@@ -56,33 +55,13 @@ def make(target: Path, size: tuple[int, int], fps: int, bits: int) -> Path:
     return target
 
 
-def serve(kind: str, main: str, sub: str, work: str) -> None:
+def component_process(kind: str, main: str, sub: str, work: str) -> None:
     """Run the component until standard input ends; prints every status."""
-    broker, stop = MemoryBroker(), threading.Event()
-    host = MemoryBus(broker, "host")
     source = CameraSource(name="camera", url=main, sub=None if kind == MAIN_ONLY else sub)
-
-    def hear(_topic: str, payload: bytes) -> None:
-        sys.stdout.write(payload.decode() + "\n")
-        sys.stdout.flush()
-
-    def want() -> None:
-        demands = [CameraDemand(source=source, instance="benchmark", node="camera")]
-        if kind == BOTH:
-            demands.append(CameraDemand(source=source, instance="page", node="page", main=True))
-        while not stop.is_set():
-            for demand in demands:
-                host.publish(CameraDemand.topic(source.camera_id), demand.encode())
-            stop.wait(REPEAT_S)
-
-    def end() -> None:
-        sys.stdin.read()
-        stop.set()
-
-    host.subscribe(CameraStatus.topic("+"), hear)
-    for work_of in (want, end):
-        threading.Thread(target=work_of, daemon=True).start()
-    CameraIngest(MemoryBus(broker, "vedette.CameraIngest"), Path(work), stop, hardware=False).run()
+    demands = [CameraDemand(source=source, instance="benchmark", node="camera")]
+    if kind == BOTH:
+        demands.append(CameraDemand(source=source, instance="page", node="page", main=True))
+    serve(demands, CameraStatus.model_dump_json, work)
 
 
 class Taker(threading.Thread):
@@ -166,7 +145,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.serve:
         kind, main_url, sub_url = given.serve
-        serve(kind, main_url, sub_url, str(given.work))
+        component_process(kind, main_url, sub_url, str(given.work))
         return
     given.work.mkdir(parents=True, exist_ok=True)
     streams = {}

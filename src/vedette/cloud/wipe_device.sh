@@ -39,6 +39,8 @@ done
 step=files
 rm -rf "$prefix/greengrass/v2" "$prefix/var/lib/greengrass" "$prefix/etc/greengrass" "$prefix/run/greengrass"
 rmdir "$prefix/greengrass" 2>/dev/null || true
+# Removing the file alone leaves the profile in the kernel until the machine is started anew.
+if [ -z "$prefix" ] && [ -f /etc/apparmor.d/bwrap-vedette ]; then apparmor_parser -R /etc/apparmor.d/bwrap-vedette 2>/dev/null || true; fi
 rm -f "$prefix/etc/apparmor.d/bwrap-vedette" "$prefix/etc/systemd/system/greengrass.service"
 rm -f "$prefix"/etc/systemd/system/ggl.*.service
 rm -rf "$prefix/home/ggc_user" "$prefix/home/gg_component"
