@@ -16,12 +16,12 @@ from typing import Any, Final
 import psutil
 import pytest
 
+from tests.waiting import eventually
 from vedette.health import HealthDocument
 from vedette.nucleus.control import request
 from vedette.nucleus.errors import ControlError
 
 from .leftovers import Leftovers
-from .waiting import eventually
 
 VEDETTE: Final = Path(sys.executable).with_name("vedette")
 EXAMPLES: Final = Path(__file__).parents[2] / "examples"

@@ -12,13 +12,13 @@ import psutil
 import pytest
 from playwright.sync_api import Browser
 
+from tests.waiting import eventually, wait
 from vedette.rtsp_server import RtspServer
 
 from .cameras import USER, Camera, free_port
 from .report import measured
 from .suite import STREET, Suite
 from .viewer import Viewer, viewing
-from .waiting import eventually, wait
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

@@ -25,12 +25,12 @@ from moto.server import ThreadedMotoServer
 from vedette_device_monitor.configuration import MonitorConfiguration
 from vedette_device_monitor.logs.setup import uploader
 
+from tests.waiting import eventually
 from vedette.cloud_stand_in import StandIn
 from vedette.cloud_stand_in.artifacts import read_from_s3
 from vedette.cloud_stand_in.component_store import Fetch
 
 from .suite import EXAMPLES, STREET, VEDETTE
-from .waiting import eventually
 
 APPLICATIONS = int(os.environ.get("VEDETTE_APPLICATIONS", "2"))
 TELLS = """

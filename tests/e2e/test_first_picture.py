@@ -10,11 +10,12 @@ import psutil
 import pytest
 from playwright.sync_api import Browser
 
+from tests.waiting import eventually, wait
+
 from .cameras import Camera
 from .report import measured
 from .suite import STREET, Suite
 from .viewer import Viewer, viewing
-from .waiting import eventually, wait
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

@@ -9,13 +9,15 @@ processor is emulated (``VEDETTE_VM_ACCELERATOR=tcg``)::
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pytest
+
+from tests import waiting
 
 from .machine.machine import EMULATED, PATIENCE, Machine, missing, overlay
 
@@ -57,11 +59,7 @@ def machine() -> Iterator[Machine]:
         yield running
 
 
-def eventually(holds: Callable[[], bool], what: str, within_s: float = 40.0) -> None:
-    deadline = time.monotonic() + within_s * PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {within_s * PATIENCE:.0f} s: {what}"
-        time.sleep(1.0)
+eventually = partial(waiting.eventually, within_s=40.0 * PATIENCE, every_s=1.0)
 
 
 def near(dot: Any, color: tuple[int, int, int]) -> bool:

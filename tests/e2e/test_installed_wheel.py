@@ -11,10 +11,11 @@ from typing import Final
 import pytest
 from playwright.sync_api import Browser
 
+from tests.waiting import eventually
+
 from .report import measured
 from .suite import Suite
 from .viewer import viewing
-from .waiting import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 

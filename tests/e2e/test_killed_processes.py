@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from tests.waiting import eventually
+
 from .cameras import Camera
 from .report import measured
 from .suite import ROLES, STREET, Suite
 from .viewer import Viewer, viewing
-from .waiting import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

@@ -18,13 +18,13 @@ from vedette_device_monitor.configuration import MonitorConfiguration
 from vedette_device_monitor.logs.setup import uploader
 from vedette_device_monitor.main import Monitor
 
+from tests.waiting import eventually
 from vedette.bus.memory import MemoryBroker, MemoryBus
 from vedette.diagnostics import Source, bundle, log_sources
 from vedette.messages import CameraState, CameraStatus
 
 from .cameras import Camera
 from .suite import EXAMPLES, STREET, VEDETTE, Suite
-from .waiting import eventually
 
 pytestmark = [
     pytest.mark.e2e,

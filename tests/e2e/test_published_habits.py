@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually, wait
+
 from .suite import STREET, VEDETTE, Suite
-from .waiting import eventually, wait
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 

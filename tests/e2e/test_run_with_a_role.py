@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 
+from tests.waiting import eventually
+
 from .suite import Suite
-from .waiting import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 

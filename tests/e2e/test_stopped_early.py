@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually, wait
+
 from .report import measured
 from .suite import STREET, Suite
-from .waiting import eventually, wait
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
+from tests.waiting import eventually
+
 from .cameras import Camera, slow_clip
 from .report import measured
 from .suite import EXAMPLES, STREET, Suite
 from .viewer import viewing
-from .waiting import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually
+
 from .suite import STREET, Suite
-from .waiting import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from .waiting import eventually
+from tests.waiting import eventually
 
 CHROMIUM: Final = shutil.which("chromium")
 NO_CHROMIUM: Final = "chromium is not installed (apt install chromium)"

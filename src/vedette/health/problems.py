@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from vedette.health.conditions import COMPONENTS, SUB_MISSING, Severity, describe
+from vedette.health.conditions import COMPONENTS, SUB_MISSING, Severity, Words, describe
 from vedette.health.document import (
     ApplicationHealth,
     CameraHealth,
@@ -109,18 +109,7 @@ def _of_streams(camera: CameraHealth) -> list[Problem]:
     found = []
     if camera.warning:
         words = describe(SUB_MISSING, {"camera": camera.name}, age_s=0.0, detail=camera.warning)
-        found.append(
-            Problem(
-                severity=words.severity,
-                kind="camera",
-                subject=camera.name,
-                subject_id=camera.camera_id,
-                words=words.short,
-                title=words.title,
-                detail=words.detail,
-                hint=words.hint,
-            )
-        )
+        found.append(_described(words, "camera", camera.name, camera.camera_id))
     main = camera.main
     if main is not None and main.wanted_for and camera.severity.rank < Severity.WARNING.rank:
         found.append(_problem(main, "camera", f"{camera.name}, main stream", camera.camera_id))
@@ -129,13 +118,19 @@ def _of_streams(camera: CameraHealth) -> list[Problem]:
 
 def _of_component(component: ComponentHealth) -> Problem:
     words = describe(COMPONENTS[component.state], {"component": component.name}, age_s=0.0, detail=component.detail)
-    return Problem(
-        severity=words.severity,
-        kind="component",
-        subject=component.name,
-        subject_id=component.name,
-        words=words.short,
-        title=words.title,
-        detail=words.detail,
-        hint=words.hint,
+    return _described(words, "component", component.name, component.name)
+
+
+def _described(words: Words, kind: str, subject: str, subject_id: str) -> Problem:
+    return Problem.model_validate(
+        {
+            "severity": words.severity,
+            "kind": kind,
+            "subject": subject,
+            "subject_id": subject_id,
+            "words": words.short,
+            "title": words.title,
+            "detail": words.detail,
+            "hint": words.hint,
+        }
     )

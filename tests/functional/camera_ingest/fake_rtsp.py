@@ -3,7 +3,7 @@
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 VIDEO_SDP = "v=0\r\ns=-\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:trackID=0\r\n"
 
@@ -12,6 +12,28 @@ def answer(code: int, reason: str = "", body: str = "", headers: str = "") -> by
     """Return a response to the first request of a connection."""
     kind = f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n" if body else ""
     return f"RTSP/1.0 {code} {reason}\r\nCSeq: 1\r\n{headers}{kind}\r\n{body}".encode()
+
+
+@contextlib.contextmanager
+def listening(serve: Callable[[socket.socket], None], *, patience_s: float = 2.0) -> Iterator[int]:
+    """Serve each connection on a thread of its own, on a free port of loopback, which is yielded."""
+
+    def accept(listener: socket.socket) -> None:
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=serve, args=(sock,), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=accept, args=(listener,))
+        thread.start()
+        try:
+            yield int(listener.getsockname()[1])
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join(patience_s)
 
 
 @contextlib.contextmanager
@@ -68,20 +90,8 @@ def dripping_server() -> Iterator[str]:
             while not over.wait(0.005):
                 sock.sendall(b"x")
 
-    def accept(listener: socket.socket) -> None:
-        while True:
-            try:
-                sock, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=drip, args=(sock,), daemon=True).start()
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=accept, args=(listener,))
-        thread.start()
+    with listening(drip, patience_s=30.0) as port:
         try:
-            yield f"rtsp://127.0.0.1:{listener.getsockname()[1]}/x"
+            yield f"rtsp://127.0.0.1:{port}/x"
         finally:
             over.set()
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join(30)

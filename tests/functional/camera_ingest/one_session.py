@@ -5,6 +5,8 @@ import socket
 import threading
 from collections.abc import Iterator
 
+from .fake_rtsp import listening
+
 BUSY = b"RTSP/1.0 453 Not Enough Bandwidth\r\nCSeq: 1\r\n\r\n"
 _CHUNK_BYTES = 65536
 
@@ -55,22 +57,10 @@ def one_session_camera(server_port: int, *, newest_wins: bool) -> Iterator[int]:
         with lock:
             sessions.remove(session)
 
-    def accept(listener: socket.socket) -> None:
-        while True:
-            try:
-                client, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=serve, args=(client,), daemon=True).start()
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=accept, args=(listener,))
-        thread.start()
+    with listening(serve) as port:
         try:
-            yield int(listener.getsockname()[1])
+            yield port
         finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join(2)
             with lock:
                 for session in sessions:
                     for sock in session:

@@ -1,14 +1,13 @@
 """A camera's coded pictures, from its worker to who takes them."""
 
 import socket
-import threading
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests import waiting
 from vedette.coded_video import Coded, CodedOffer, CodedReader, CodedVideoError
 from vedette.coded_video.offer import MOST_TAKERS
 from vedette.coded_video.wire import PIECE_BYTES
@@ -18,12 +17,7 @@ KEY = Coded("H264", b"\x00\x00\x01\x65" + bytes(200_000), True, 1_795_792_420_59
 NEXT = Coded("H264", b"\x00\x00\x01\x41abc", False, 1_795_792_420_698_000_000, 7)
 
 
-def eventually(condition: Callable[[], Any], what: str, timeout_s: float = 20.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(what)
-        threading.Event().wait(0.01)
+eventually = partial(waiting.eventually, within_s=20.0, every_s=0.01)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import numpy as np
 import pytest
 from av.video.frame import PictureType
 
+from tests import waiting
 from vedette.aws_calls import AwsCaller, CredentialsSource
 from vedette.cloud_stand_in.errors import ServiceError
 from vedette.cloud_stand_in.video import VideoStandIn
@@ -37,14 +39,7 @@ PATIENCE_S = 20.0
 FRAME_MS = 100
 
 
-def eventually(condition: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> Any:
-    deadline = time.monotonic() + timeout_s
-    tick = threading.Event()
-    while not (found := condition()):
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {timeout_s} s: {what}")
-        tick.wait(0.02)
-    return found
+eventually = partial(waiting.eventually, within_s=PATIENCE_S, every_s=0.02)
 
 
 class Source:
@@ -405,4 +400,4 @@ def test_a_server_that_says_nothing_is_waited_for_without_end(
         # The first call has time-outs of its own; the process does not wait for its thread.
         assert upload.report().acknowledged == 0
         silent.close()
-        eventually(lambda: not upload.alive, "it ends", 40.0)
+        eventually(lambda: not upload.alive, "it ends", within_s=40.0)
