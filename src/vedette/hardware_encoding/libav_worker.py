@@ -4,8 +4,6 @@ Frames come on standard input, pictures go out on standard output, as ``libav`` 
 takes this process along and nobody else.
 """
 
-import ctypes
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -14,8 +12,8 @@ from typing import Any, BinaryIO, Final
 
 from vedette.hardware_encoding.coded import Coded
 from vedette.hardware_encoding.libav import Messages
+from vedette.parent_process import end_with_parent
 
-_PR_SET_PDEATHSIG: Final = 1
 _OPTIONS: Final[dict[str, dict[str, str]]] = {
     "h264_nvenc": {
         "preset": "p2",
@@ -57,10 +55,7 @@ def _pictures(file: BinaryIO, size: int) -> Iterator[tuple[bool, bytes]]:
 
 def main() -> int:
     """Encode until standard input ends."""
-    parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        return 0
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     import av
     import numpy as np

@@ -110,14 +110,7 @@ def camera_part(heard: HeardCamera, *, silence_s: float, wall: float) -> CameraH
     status = heard.message
     age_s = max(0.0, wall - status.since)
     picture_age_s = _age(status.last_frame_at, wall)
-    facts: dict[str, object] = {
-        "camera": status.name,
-        "picture_age_s": round(age_s if picture_age_s is None else picture_age_s),
-    }
-    if status.codec:
-        facts["codec"] = status.codec
-    if path := urlsplit(status.url).path:
-        facts["path"] = path
+    facts = _stream_facts(status.name, status, age_s if picture_age_s is None else picture_age_s)
     next_try_s = _left(status.next_try_s, silence_s)
     words = describe(CAMERAS[status.state], facts, age_s=age_s, detail=status.detail, retry_s=next_try_s)
     return CameraHealth(
@@ -136,18 +129,20 @@ def camera_part(heard: HeardCamera, *, silence_s: float, wall: float) -> CameraH
     )  # fmt: skip
 
 
-def _main_part(camera: str, status: MainStreamStatus, *, silence_s: float, wall: float) -> MainStreamHealth:
-    """Return how the main stream does. Whatever is wrong with it costs applications nothing: a warning at most."""
-    age_s = max(0.0, wall - status.since)
-    picture_age_s = _age(status.last_frame_at, wall)
-    facts: dict[str, object] = {
-        "camera": camera,
-        "picture_age_s": round(age_s if picture_age_s is None else picture_age_s),
-    }
+def _stream_facts(camera: str, status: CameraStatus | MainStreamStatus, picture_age_s: float) -> dict[str, object]:
+    facts: dict[str, object] = {"camera": camera, "picture_age_s": round(picture_age_s)}
     if status.codec:
         facts["codec"] = status.codec
     if path := urlsplit(status.url).path:
         facts["path"] = path
+    return facts
+
+
+def _main_part(camera: str, status: MainStreamStatus, *, silence_s: float, wall: float) -> MainStreamHealth:
+    """Return how the main stream does. Whatever is wrong with it costs applications nothing: a warning at most."""
+    age_s = max(0.0, wall - status.since)
+    picture_age_s = _age(status.last_frame_at, wall)
+    facts = _stream_facts(camera, status, age_s if picture_age_s is None else picture_age_s)
     next_try_s = _left(status.next_try_s, silence_s)
     barred = status.state is CameraState.PAUSED and bool(status.detail)
     condition = MAIN_BARRED if barred else MAIN_CLOSED if status.state is CameraState.PAUSED else CAMERAS[status.state]

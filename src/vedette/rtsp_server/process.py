@@ -5,29 +5,22 @@ here), one answer on standard output, ``{"port": 8554}`` or ``{"error": "..."}``
 to stop.
 """
 
-import ctypes
 import json
-import os
 import signal
 import ssl
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from vedette.parent_process import end_with_parent
 from vedette.rtsp_server.login import Login
 from vedette.rtsp_server.mounts import FileMount, MountError
 from vedette.rtsp_server.stream_server import StreamServer
 
-_PR_SET_PDEATHSIG: Final = 1
-
 
 def main() -> int:
     """Read the request, serve, return the exit code."""
-    parent = os.getppid()
-    # However the parent dies: a stopped process would never see the end of its input.
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        return 0
+    end_with_parent()
     # Ctrl-C in a terminal reaches the whole group; the parent decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

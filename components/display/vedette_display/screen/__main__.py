@@ -4,7 +4,6 @@ One JSON a line, both ways. The end of the socket is the order to stop.
 """
 
 import argparse
-import ctypes
 import logging
 import os
 import select
@@ -16,6 +15,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from vedette import logs
+from vedette.parent_process import end_with_parent
 from vedette_display.screen.painter import Painter
 from vedette_display.screen.player import Player
 from vedette_display.screen.scene import Report, Scene
@@ -26,7 +26,6 @@ logger = logging.getLogger(__name__)
 TRY_S: Final = 1.0
 WAIT_S: Final = 0.25
 REPORT_S: Final = 1.0
-_PR_SET_PDEATHSIG: Final = 1
 _MOST_LINE: Final = 1 << 20
 
 
@@ -177,20 +176,13 @@ def _readable(descriptors: list[int], timeout_s: float) -> list[int]:
     return [descriptor for descriptor, _ in poller.poll(timeout_s * 1000)]
 
 
-def _die_with_parent() -> None:
-    parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        raise SystemExit(0)
-
-
 def main() -> int:
     """Run until the socket ends."""
     parser = argparse.ArgumentParser(description="Shows scenes on the screen; started by vedette.Display.")
     parser.add_argument("descriptor", type=int, help="of the inherited socket")
     parser.add_argument("--window", action="store_true", help="in a window instead of the whole screen")
     arguments = parser.parse_args()
-    _die_with_parent()
+    end_with_parent()
     # Signals for the whole group are the display's to act on.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
