@@ -103,6 +103,10 @@ class Shelf:
         """Return the recordings, the newest first."""
         found = []
         for path in self.folder.glob("*.json"):
+            # pathlib's patterns match hidden files too: between a recording's last facts and its two renames,
+            # `.name.json` is complete, and nobody could open what it tells of.
+            if not _NAME.fullmatch(path.name):
+                continue
             try:
                 facts = json.loads(path.read_text())
                 size = path.with_suffix(".mp4").stat().st_size

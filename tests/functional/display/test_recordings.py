@@ -76,6 +76,17 @@ def test_recordings_take_more_than_their_quota(tmp_path: Path) -> None:
     assert shelf.list()[0] == Recording("r3", "shop", "cam", "", 3.0, 1.0, 1000)
 
 
+def test_recording_is_listed_or_removed_for_the_quota_before_it_stands_on_the_shelf(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "recordings", 1)
+    shelf.make()
+    facts = {"instance": "shop", "stream": "cam", "reason": "", "at": 1.0, "seconds": 1.0}
+    (shelf.folder / ".r.json").write_text(json.dumps(facts))
+    (shelf.folder / ".r.mp4").write_bytes(b"x" * 1000)
+    assert shelf.list() == []
+    shelf.keep()
+    assert sorted(path.name for path in shelf.folder.iterdir()) == [".r.json", ".r.mp4"]
+
+
 def test_recording_is_lost_or_cannot_be_played_when_the_power_goes(tmp_path: Path) -> None:
     encoder = SoftwareEncoder(320, 240)
     planes = np.full((360, 320), 90, np.uint8)
