@@ -129,13 +129,18 @@ class EventFile(logging.Handler):
 
     def _write(self, line: bytes) -> None:
         # Opened for each: events are few, and a file that somebody removed is there again.
+        if not self._append(line, self._max_bytes):
+            self._path.rename(self._path.with_name(f"{self._path.name}.1"))
+            self._append(line, None)
+
+    def _append(self, line: bytes, most: int | None) -> bool:
+        """Write a line, unless the file would have more than ``most`` bytes; tell whether it was."""
         fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            if os.fstat(fd).st_size + len(line) > self._max_bytes:
-                self._path.rename(self._path.with_name(f"{self._path.name}.1"))
-                os.close(fd)
-                fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            if most is not None and os.fstat(fd).st_size + len(line) > most:
+                return False
             os.write(fd, line)
+            return True
         finally:
             os.close(fd)
 

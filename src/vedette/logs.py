@@ -7,10 +7,12 @@ the level, so a line begins with the level and the logger.
 import logging
 import sys
 import time
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
 
 from vedette.log_events import EventFile, events_path
+from vedette.plain_files import plain_files
 from vedette.redaction import redact
 
 FOLDER: Final = "logs"
@@ -69,6 +71,6 @@ def keep(folder: Path, *, process: str = "", about: str = "") -> None:
 
 def _remove_old(folder: Path) -> None:
     """Remove the events of processes that have not been there for long, as of a camera that was taken away."""
-    for path in folder.glob("events.*.jsonl*"):
-        if time.time() - path.lstat().st_mtime > _OLD_S:
-            path.unlink()
+    for name, status in plain_files(folder):
+        if fnmatch(name, "events.*.jsonl*") and time.time() - status.st_mtime > _OLD_S:
+            (folder / name).unlink(missing_ok=True)

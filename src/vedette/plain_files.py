@@ -1,7 +1,9 @@
-"""Opening a file in a folder that an application may write to: what was a file a moment ago may be anything by now."""
+"""Files in a folder that an application may write to: what was a file a moment ago may be anything by now, or gone."""
 
 import os
 import stat
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,3 +18,19 @@ def open_plain(path: Path) -> BinaryIO:
         os.close(fd)
         raise OSError(f"{path.name} is no plain file")
     return os.fdopen(fd, "rb")
+
+
+def plain_files(folder: Path, most: int | None = None) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield name and status of the plain files that stand in a folder; one that is removed meanwhile is passed over.
+
+    :param most: of what the folder holds, how much is looked at
+    :raises OSError: when the folder cannot be read
+    """
+    with os.scandir(folder) as entries:
+        for entry in islice(entries, most):
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue  # a log was turned over, say: the others are there all the same
+            if stat.S_ISREG(status.st_mode):
+                yield entry.name, status

@@ -6,10 +6,11 @@ great files hold up the host.
 """
 
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from vedette.plain_files import open_plain, plain_files
 
 _MAX_FILES: Final = 200
 _MAX_READ: Final = 5
@@ -47,27 +48,15 @@ class LogFiles:
 
     def _files(self) -> Iterator[_Found]:
         try:
-            with os.scandir(self._folder) as entries:
-                for number, entry in enumerate(entries):
-                    if number >= _MAX_FILES:
-                        return
-                    status = entry.stat(follow_symlinks=False)
-                    if stat.S_ISREG(status.st_mode):
-                        yield _Found(entry.name, status.st_size, status.st_mtime_ns)
+            for name, status in plain_files(self._folder, _MAX_FILES):
+                yield _Found(name, status.st_size, status.st_mtime_ns)
         except OSError:
             return
 
     def _read(self, name: str, start: int) -> str:
         try:
             # It may have become a link or a pipe meanwhile: neither is followed or waited for.
-            fd = os.open(self._folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with open_plain(self._folder / name) as file:
+                return os.pread(file.fileno(), _TAIL_BYTES, start).decode(errors="replace")
         except OSError:
             return ""
-        try:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                return ""
-            return os.pread(fd, _TAIL_BYTES, start).decode(errors="replace")
-        except OSError:
-            return ""
-        finally:
-            os.close(fd)

@@ -6,7 +6,6 @@ end nobody saw (power, a crash) has failed, or succeeded where its effect can be
 
 import json
 import logging
-import os
 import queue
 import threading
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vedette.bus import Bus, BusError, BusLost, Subscription
+from vedette.whole_files import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -77,12 +77,7 @@ class JobLog:
         """
         entries = {**self._entries, key: entry}
         entries = dict(list(entries.items())[-_REMEMBERED:])
-        new = self._path.with_name(f"{self._path.name}.new")
-        with new.open("wb") as file:
-            file.write(json.dumps(entries).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self._path)
+        write_whole(self._path, json.dumps(entries).encode(), synced=True)
         self._entries = entries
 
 

@@ -5,12 +5,12 @@ plain files are opened, links are not followed, nothing blocks, and what is read
 """
 
 import os
-import stat
 import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from vedette.log_events import Event
+from vedette.plain_files import open_plain, plain_files
 from vedette.redaction import redact
 
 CONSOLE: Final = "console_output"
@@ -84,16 +84,14 @@ class ComponentLogs:
         own = component.startswith(APPLICATION) and not name.startswith(CONSOLE)
         path = folder / "application" / name if own else folder / name
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            opened = open_plain(path)
         except OSError as error:
-            raise LogError(f"{name} cannot be read: {error.strerror}") from error
-        with os.fdopen(descriptor, "rb") as file:
-            facts = os.fstat(file.fileno())
-            if not stat.S_ISREG(facts.st_mode):
-                raise LogError(f"{name} is no plain file")
+            raise LogError(f"{name} cannot be read: {error.strerror or error}") from error
+        with opened as file:
+            size = os.fstat(file.fileno()).st_size
             # A file that is shorter than what was read of it was begun anew.
-            asked = after if after is not None and after <= facts.st_size else 0
-            start = max(asked, facts.st_size - MOST_BYTES)
+            asked = after if after is not None and after <= size else 0
+            start = max(asked, size - MOST_BYTES)
             file.seek(start)
             data = file.read(MOST_BYTES)
         if start > asked or (after is None and start > 0):
@@ -125,13 +123,8 @@ def _said(line: str) -> str:
 
 
 def _files(folder: Path, prefix: str = "") -> list[LogFile]:
-    found = []
     try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                facts = entry.stat(follow_symlinks=False)
-                if entry.name.startswith(prefix) and stat.S_ISREG(facts.st_mode):
-                    found.append(LogFile(entry.name, facts.st_size, facts.st_mtime))
+        found = [LogFile(name, facts.st_size, facts.st_mtime) for name, facts in plain_files(folder)]
     except OSError:
         return []
-    return sorted(found, key=lambda file: file.name)
+    return sorted((file for file in found if file.name.startswith(prefix)), key=lambda file: file.name)

@@ -22,10 +22,11 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from vedette import __version__
+from vedette.whole_files import write_whole
 from vedette_display.camera_views import CameraViews
 from vedette_display.encoders import CLOCK_HZ, AccessUnit
 from vedette_display.movie import MovieStream
-from vedette_display.salvage import salvage
+from vedette_display.salvage import facts_text, salvage
 from vedette_display.video import VideoFeeds, VideoVariant
 
 logger = logging.getLogger(__name__)
@@ -131,6 +132,20 @@ class Shelf:
         """Return the path of one of the shelf's files, None when there is none of that name."""
         path = self.folder / name
         return path if _NAME.fullmatch(name) and path.is_file() else None
+
+    def note(self, name: str, **more: object) -> None:
+        """Add to a recording's facts, unless it has made room meanwhile.
+
+        :raises OSError: when the disk does not take it
+        :raises ValueError: when its facts are damaged
+        """
+        path = self.folder / f"{name}.json"
+        with self._lock:  # facts must not come back after keep() has removed them: nobody would count them
+            try:
+                facts = json.loads(path.read_text())
+            except FileNotFoundError:
+                return
+            write_whole(path, facts_text({**facts, **more}))
 
     def keep(self) -> None:
         """Remove the oldest until the quota holds."""
@@ -417,10 +432,7 @@ class _File:
                 os.fdatasync(file.fileno())
 
     def _tell(self, facts: dict[str, Any]) -> None:
-        with self._half_facts.open("w") as file:
-            file.write(json.dumps(facts, indent=2) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        write_whole(self._half_facts, facts_text(facts), synced=True)
 
     def _forget(self) -> None:
         for path in (self._half, self._half_facts):

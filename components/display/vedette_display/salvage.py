@@ -7,8 +7,11 @@ A recording is a fragmented MP4, written and synchronised fragment by fragment, 
 import json
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final
+
+from vedette.whole_files import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -48,13 +51,19 @@ def salvage(folder: Path) -> list[str]:
             for path in (half, facts):
                 path.unlink(missing_ok=True)
             continue
+        # First what is told of the movie: should the power go now, too, the next start finds both.
+        write_whole(facts, facts_text(document), synced=True)
         if half.exists():
             half.replace(movie)
-        facts.write_text(json.dumps(document, indent=2) + "\n")
         facts.replace(folder / f"{name}.json")
         saved.append(name)
         logger.warning("recording %s was interrupted: %.1f s of it are kept", name, document["seconds"])
     return saved
+
+
+def facts_text(facts: Mapping[str, Any]) -> bytes:
+    """Return what the JSON beside a recording holds."""
+    return (json.dumps(facts, indent=2) + "\n").encode()
 
 
 def _mended(path: Path, facts: dict[str, Any]) -> dict[str, Any] | None:

@@ -4,7 +4,6 @@ What was uploaded says so in the JSON beside it (``uploaded``), so that a proces
 this one was. An upload of which no answer came is made again: the same object under the same name.
 """
 
-import json
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -93,7 +92,7 @@ class RecordingUploader:
                 logger.warning("recording %s made room before it was uploaded", recording.name)
                 return
             self._put(path, body)
-        self._note(facts, f"s3://{self._bucket}/{self._folder}/{recording.name}.mp4")
+        self._shelf.note(recording.name, uploaded=f"s3://{self._bucket}/{self._folder}/{recording.name}.mp4")
         logger.info("recording %s is in %s", recording.name, self._bucket)
 
     def _put(self, path: Path, body: bytes) -> None:
@@ -102,16 +101,3 @@ class RecordingUploader:
         # By path, as every name of a bucket bears it, dots too.
         key = quote(f"/{self._bucket}/{self._folder}/{path.name}")
         self._caller.call(_ACTION, body, {"Content-Type": _KINDS[path.suffix]}, method="PUT", path=key)
-
-    def _note(self, facts: Path, address: str) -> None:
-        try:
-            document = json.loads(facts.read_text())
-        except FileNotFoundError:
-            return
-        half = facts.with_name(f".{facts.name}")
-        half.write_text(json.dumps({**document, "uploaded": address}, indent=2) + "\n")
-        # Only in place of what is still there: the oldest may have made room meanwhile.
-        if facts.exists():
-            half.replace(facts)
-        else:
-            half.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from vedette.whole_files import write_whole
 from vedette_model_inference.errors import LoadError
 
 logger = logging.getLogger(__name__)
@@ -93,9 +94,7 @@ class Verdicts:
     def _write(self) -> None:
         newest = sorted(self._verdicts.items(), key=lambda item: item[1].at)[-_MAX_REMEMBERED:]
         self._verdicts = dict(newest)
-        new = self._path.with_name(self._path.name + ".new")
         try:
-            new.write_text(json.dumps({key: verdict.model_dump() for key, verdict in newest}))
-            new.replace(self._path)
+            write_whole(self._path, json.dumps({key: verdict.model_dump() for key, verdict in newest}).encode())
         except OSError as error:
             logger.warning("cannot write %s: %s", self._path, error.strerror)

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vedette.log_events import CAMERA, MODEL, OTA_LOG, OUTPUT, STREAM, Event
+from vedette.whole_files import write_whole
 
 GROUP_PREFIXES: Final = ("/aws/panorama/devices", "/aws/vedette/devices")
 """Where groups may lie: Panorama's own, for scripts and filters of old, or beside them."""
@@ -86,9 +87,7 @@ class LogStreams(BaseModel):
         path = folder / _FILE
         if path.exists() and path.read_bytes() == data:
             return
-        new = path.with_name(f"{_FILE}.new")
-        new.write_bytes(data)
-        new.replace(path)
+        write_whole(path, data)
 
     @classmethod
     def read(cls, folder: Path, component: str) -> "LogStreams":

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from vedette.whole_files import write_whole
+
 _LEFT_OUT: Final = frozenset({"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".git"})
 _LEFT_OUT_SUFFIXES: Final = (".pyc", ".pyo")
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
@@ -60,9 +62,7 @@ def write_if_changed(path: Path, data: bytes) -> bool:
             return False
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_bytes(data)
-    fresh.replace(path)
+    write_whole(path, data)
     return True
 
 

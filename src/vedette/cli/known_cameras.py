@@ -3,13 +3,13 @@
 import fcntl
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from vedette.cli.arguments import read_known_cameras, secrets_file
 from vedette.cli.failure import Failure
+from vedette.whole_files import PRIVATE, write_whole
 
 
 def put_known_camera(name: str, camera: Mapping[str, str], path: Path | None = None) -> Path:
@@ -54,14 +54,7 @@ def _changing(path: Path | None) -> Iterator[tuple[Path, dict[str, dict[str, str
 
 
 def _write(file: Path, text: str) -> None:
-    """Replace the file as a whole. ``mkstemp`` makes it with mode 0600, so nobody else can open it at any moment."""
     try:
-        handle, fresh = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as opened:
-                opened.write(text)
-            Path(fresh).replace(file)
-        finally:
-            Path(fresh).unlink(missing_ok=True)
+        write_whole(file, text.encode(), mode=PRIVATE)
     except OSError as error:
         raise Failure(f"{file} cannot be written: {error.strerror}") from error

@@ -1,16 +1,16 @@
 """``vedette logs``: what components and applications of a running instance wrote."""
 
-import io
+import contextlib
+import os
 import re
-import stat
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
 from vedette.application.log_streams import LogStreams, places
 from vedette.cli.failure import Failure
@@ -18,7 +18,7 @@ from vedette.cli.log_lines import Wanted
 from vedette.cli.session import STATE_FOLDER
 from vedette.log_events import Event
 from vedette.nucleus.instances import find_instances
-from vedette.plain_files import open_plain
+from vedette.plain_files import open_plain, plain_files
 
 _PERIOD_S: Final = 0.3
 _APPLICATION: Final = "vedette.app."
@@ -68,20 +68,19 @@ def show_logs(
     since = None if since_s is None else time.time() - since_s
     wanted = {log: Wanted(level, since) for log in chosen}
     for log in chosen:
-        try:
-            with _opened(log.path) as file:
-                fitting = (text for line in file for text in log.lines_of(line) if wanted[log].takes(text))
-                for text in deque(fitting, maxlen=lines):
-                    sys.stdout.write(f"{log.label:<{width}} {harmless(text)}\n")
-                positions[log] = file.tell()
-        except OSError:  # removed just now, or no file any more
-            positions[log] = 0
+        newest: deque[str] = deque(maxlen=lines)
+        for text in _texts(log, positions, whole=follow):
+            if wanted[log].takes(text):
+                newest.append(text)
+        for text in newest:
+            sys.stdout.write(f"{log.label:<{width}} {harmless(text)}\n")
     sys.stdout.flush()
     stop = threading.Event()
     while follow:
-        for log, text in _added(chosen, positions):
-            if wanted[log].takes(text):
-                sys.stdout.write(f"{log.label:<{width}} {harmless(text)}\n")
+        for log in chosen:
+            for text in _texts(log, positions, whole=True):
+                if wanted[log].takes(text):
+                    sys.stdout.write(f"{log.label:<{width}} {harmless(text)}\n")
         sys.stdout.flush()
         stop.wait(_PERIOD_S)
     return 0
@@ -111,8 +110,9 @@ def find_logs(root: Path) -> list[Log]:
         if console.is_file():
             found.append(Log(f"{instance}/console", console, _line))
         # The folder is the application's: a link there may lead to anything of whoever reads.
-        own = [path for path in (work / "logs" / "application").glob("*") if stat.S_ISREG(path.lstat().st_mode)]
-        found += [Log(f"{instance}/{path.name}", path, _line) for path in own]
+        own = work / "logs" / "application"
+        with contextlib.suppress(OSError):  # it has written none
+            found += [Log(f"{instance}/{name}", own / name, _line) for name, _ in plain_files(own)]
         found += _of_nodes(root, work.name, LogStreams.read(work / "logs", work.name))
     return sorted(found, key=lambda log: (log.label, str(log.path)))
 
@@ -122,10 +122,9 @@ def _of_nodes(root: Path, component: str, streams: LogStreams) -> Iterator[Log]:
     for source in _OF_NODES:
         for path in sorted((root / "work" / source / "logs").glob("events*.jsonl")):
             for node in sorted(nodes | set(streams.outputs.values())):
-                lines_of = _about(source, component, streams, node)
-                with path.open(encoding="utf-8", errors="replace") as file:
-                    if any(lines_of(line) for line in file):
-                        yield Log(f"{streams.instance}/{node}", path, lines_of)
+                log = Log(f"{streams.instance}/{node}", path, _about(source, component, streams, node))
+                if any(_texts(log, {}, whole=True)):
+                    yield log
 
 
 def _about(source: str, component: str, streams: LogStreams, node: str) -> Callable[[str], list[str]]:
@@ -148,27 +147,26 @@ def harmless(text: str) -> str:
     return f"{kept}\x1b[0m" if "\x1b" in kept else kept
 
 
-def _opened(path: Path) -> TextIO:
-    return io.TextIOWrapper(open_plain(path), encoding="utf-8", errors="replace")
-
-
 def _line(line: str) -> list[str]:
-    return [line.rstrip()]
+    return line.rstrip().split("\r")
 
 
-def _added(logs: Sequence[Log], positions: dict[Log, int]) -> Iterator[tuple[Log, str]]:
-    for log in logs:
-        try:
-            size = log.path.lstat().st_size
-            if size < positions[log]:
-                positions[log] = 0  # rotated: what is there now is new
-            if size == positions[log]:
-                continue
-            with _opened(log.path) as file:
-                file.seek(positions[log])
-                for line in file:
-                    for text in log.lines_of(line):
-                        yield log, text
-                positions[log] = file.tell()
-        except OSError:  # removed, or no file any more
-            positions[log] = 0
+def _texts(log: Log, positions: dict[Log, int], *, whole: bool) -> Iterator[str]:
+    """Yield what stands in the file behind its position, which goes along.
+
+    :param whole: a last line without an end is left for the next time: whoever writes it is in the midst of it
+    """
+    position = positions.get(log, 0)
+    try:
+        with open_plain(log.path) as file:
+            if os.fstat(file.fileno()).st_size < position:
+                position = 0  # turned over: what is there now is new
+            file.seek(position)
+            for line in file:
+                if whole and not line.endswith(b"\n"):
+                    break
+                position += len(line)
+                yield from log.lines_of(line.decode(errors="replace"))
+    except OSError:  # removed, or no file any more
+        position = 0
+    positions[log] = position

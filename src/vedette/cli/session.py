@@ -22,6 +22,7 @@ from vedette.nucleus.events import Event
 from vedette.nucleus.instances import new_run_id, registry_folder
 from vedette.nucleus.nucleus import Nucleus
 from vedette.nucleus.token_exchange import Lend
+from vedette.whole_files import PRIVATE, write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -103,10 +104,8 @@ class Session:
 
     def keep_secrets(self, secrets: Mapping[str, Mapping[str, str]]) -> None:
         """Give components these secrets from now on: a file that only its owner reads, gone with the run."""
-        fresh = self._secrets_file.with_suffix(".new")
-        fresh.touch(mode=0o600)
-        fresh.write_text(json.dumps({name: {"secretString": json.dumps(value)} for name, value in secrets.items()}))
-        fresh.replace(self._secrets_file)
+        document = {name: {"secretString": json.dumps(value)} for name, value in secrets.items()}
+        write_whole(self._secrets_file, json.dumps(document).encode(), mode=PRIVATE)
 
     def deploy(self, applications: Mapping[str, ComponentDeployment], suite: Mapping[str, Mapping[str, Any]]) -> None:
         """Start applications and the components they need, these configured by ``suite`` (component -> configuration).

@@ -14,8 +14,6 @@ docs/ref/compile.md explains each, key by key.
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -30,6 +28,7 @@ from vedette.compiler.deployment import Target, create_deployment, device_docume
 from vedette.compiler.needed_secrets import needed_secrets
 from vedette.compiler.writing import WrittenComponent, write_components
 from vedette.documents.model_files import sha256_of
+from vedette.whole_files import PRIVATE, write_whole
 
 INDEX_FILE: Final = "compiled.json"
 _SCHEMA: Final = "vedette.compiled/1"
@@ -77,15 +76,7 @@ def write_secrets(secrets: Mapping[str, Mapping[str, str]], path: Path) -> None:
     :raises OSError: if it cannot be written
     """
     text = json.dumps({name: dict(secrets[name]) for name in sorted(secrets)}, indent=2, ensure_ascii=False) + "\n"
-    # Made with mode 0600 beside its place, so that nobody else can open it at any moment.
-    handle, fresh = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(fresh).replace(path)
-    except BaseException:
-        Path(fresh).unlink(missing_ok=True)
-        raise
+    write_whole(path, text.encode(), mode=PRIVATE)
 
 
 def _documents(compiled: Compiled, target: Target | None) -> dict[str, Any]:

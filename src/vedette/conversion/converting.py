@@ -110,7 +110,7 @@ class Converter:
         began = time.monotonic()
         document = self._make(model, wanted, work, progress)
         document["seconds"] = round(time.monotonic() - began, 1)
-        self._keep(work / "model.onnx", document, place)
+        self._keep(work / "model.onnx", document, place, anew=fresh)
         made = self._read(place)
         if made is None:
             raise ConversionFailed(f"the result cannot be kept in {place}")
@@ -277,16 +277,21 @@ class Converter:
         good = isinstance(document, dict) and document.get("schema") == SCHEMA and model.is_file()
         return Converted(model, record, document, cached=True) if good else None
 
-    @staticmethod
-    def _keep(model: Path, document: dict[str, Any], place: Path) -> None:
+    @classmethod
+    def _keep(cls, model: Path, document: dict[str, Any], place: Path, *, anew: bool) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=".new-", dir=place.parent))
         try:
             shutil.copyfile(model, fresh / "model.onnx")
             (fresh / "model.onnx.json").write_text(json.dumps(document, indent=2) + "\n")
-            if place.exists():
-                shutil.rmtree(place)
-            os.rename(fresh, place)  # noqa: PTH104 - one step, a folder is whole or not there
+            try:
+                os.rename(fresh, place)  # noqa: PTH104 - one step, a folder is whole or not there
+            except OSError:
+                # Another process was faster: its result is as good, and may be in use.
+                if not anew and cls._read(place) is not None:
+                    return
+                shutil.rmtree(place, ignore_errors=True)
+                os.rename(fresh, place)  # noqa: PTH104
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
 

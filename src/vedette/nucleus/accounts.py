@@ -4,6 +4,7 @@ Source: the Java nucleus's ``util/platforms/unix/UnixPlatform.java``: ``user``, 
 and artifact folders belong to the component's user.
 """
 
+import contextlib
 import grp
 import os
 import pwd
@@ -62,7 +63,8 @@ class Account:
             self._own(folder)
             for parent, names, files in os.walk(folder):
                 for name in (*names, *files):
-                    self._own(Path(parent) / name)
+                    with contextlib.suppress(FileNotFoundError):  # what ran before may still be ending
+                        self._own(Path(parent) / name)
 
     def _own(self, path: Path) -> None:
         status = path.lstat()

@@ -2,10 +2,10 @@
 
 import json
 import logging
-import os
 from pathlib import Path
 
 from vedette.nucleus.plan import ComponentPlan
+from vedette.whole_files import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -45,10 +45,8 @@ class Bootstrapped:
     def _write(self) -> None:
         if self._path is None:
             return
-        fresh = self._path.with_name(f".{self._path.name}.new")
         try:
             self._path.parent.mkdir(mode=0o700, exist_ok=True)
-            fresh.write_text(json.dumps(self._done))
-            os.replace(fresh, self._path)  # noqa: PTH105 -- says better what happens to an existing file
+            write_whole(self._path, json.dumps(self._done).encode())
         except OSError as error:
             logger.warning("%s cannot be written: %s", self._path, error.strerror)

@@ -4,7 +4,6 @@ It is written after each deployment and at the end; nothing is ever read from it
 """
 
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import yaml
 
 from vedette.nucleus.configuration import ConfigurationStore
 from vedette.nucleus.plan import ComponentPlan
+from vedette.whole_files import PRIVATE, write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -46,12 +46,9 @@ def write_effective_config(
     system = {"certificateFilePath": "", "privateKeyPath": "", "rootCaPath": "", "rootpath": str(root)}
     document = {"services": services, "system": {**system, "thingName": thing_name}}
     path = root / "config" / "effectiveConfig.yaml"
-    fresh = path.with_name(f".{path.name}.new")
+    text = yaml.safe_dump(document, explicit_start=True)
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            yaml.safe_dump(document, file, explicit_start=True)
-        os.replace(fresh, path)  # noqa: PTH105 -- says better what happens to an existing file
+        write_whole(path, text.encode(), mode=PRIVATE)
     except OSError as error:
         logger.warning("%s cannot be written: %s", path, error.strerror)

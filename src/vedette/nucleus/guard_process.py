@@ -138,13 +138,20 @@ def remove_tree(path: str) -> None:
     """Delete a folder; follows no symbolic links and enters no mounted file systems."""
     try:
         device = os.lstat(path).st_dev
-        for entry in list(os.scandir(path)):
+        entries = list(os.scandir(path))
+    except OSError:
+        return
+    for entry in entries:
+        try:
             status = entry.stat(follow_symlinks=False)
             if stat.S_ISDIR(status.st_mode):
                 if status.st_dev == device:
                     remove_tree(entry.path)
             else:
                 os.unlink(entry.path)  # noqa: PTH108
+        except OSError:
+            pass  # a command that cleans up after this run as well may be faster
+    try:
         os.rmdir(path)  # noqa: PTH106
     except OSError:
         pass
@@ -181,11 +188,15 @@ def remove_groups(run_id: str, root: str = "/sys/fs/cgroup") -> None:
 
 def _remove_sockets_of(folder: str) -> None:
     try:
-        for entry in list(os.scandir(folder)):
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        try:
             if stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode):
                 os.unlink(entry.path)  # noqa: PTH108
-    except OSError:
-        pass
+        except OSError:
+            pass  # as above
 
 
 def clean_up(run_id: str, run_folder: str, work: str, sessions: "dict[int, int]", grace_s: float) -> None:

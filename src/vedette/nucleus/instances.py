@@ -17,6 +17,7 @@ from typing import Final
 
 from vedette.nucleus import guard_process
 from vedette.nucleus.errors import NucleusError
+from vedette.whole_files import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -92,9 +93,7 @@ def register(run_id: str, root: Path, thing_name: str) -> Instance:
         folder=folder,
     )
     document = {key: value for key, value in asdict(instance).items() if key != "folder"}
-    fresh = folder / f"{_FILE}.new"
-    fresh.write_text(json.dumps(document), encoding="utf-8")
-    fresh.replace(folder / _FILE)
+    write_whole(folder / _FILE, json.dumps(document).encode())
     return instance
 
 

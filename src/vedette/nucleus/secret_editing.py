@@ -8,6 +8,7 @@ from typing import Any
 
 from vedette.nucleus.errors import NucleusError
 from vedette.nucleus.secrets import SecretStore, SecretStoreError
+from vedette.whole_files import PRIVATE, write_whole
 
 
 def set_secret(path: Path | None, name: str, value: str) -> None:
@@ -25,7 +26,7 @@ def set_secret(path: Path | None, name: str, value: str) -> None:
             store.check()
             document: dict[str, Any] = json.loads(path.read_bytes()) if path.exists() else {}
             document[name] = {**document.get(name, {}), "secretString": value}
-            _replace(path, document)
+            write_whole(path, json.dumps(document).encode(), mode=PRIVATE, synced=True)
         finally:
             os.close(folder)
     except OSError as error:
@@ -42,14 +43,3 @@ def list_secrets(path: Path | None) -> list[dict[str, str]]:
         {"name": secret.name, "arn": secret.arn, "versionId": secret.version_id}
         for secret in sorted(store.all(), key=lambda secret: secret.name)
     ]
-
-
-def _replace(path: Path, document: dict[str, Any]) -> None:
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(document, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path)  # noqa: PTH105 -- says better than Path.replace what happens to an existing file

@@ -21,6 +21,7 @@ from vedette.nucleus.ipc.shadow_service import ShadowService, topic_prefix
 from vedette.nucleus.shadow_document import SECTIONS
 from vedette.nucleus.shadow_merge import ABSENT, merged, patch
 from vedette.nucleus.shadows import ShadowStore
+from vedette.whole_files import write_whole
 
 __all__ = ["ShadowSync"]
 
@@ -284,10 +285,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, document: Mapping[str, Any]) -> None:
-    fresh = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        fresh.write_text(json.dumps(document))
-        os.replace(fresh, path)  # noqa: PTH105 -- says better what happens to an existing file
+        write_whole(path, json.dumps(document).encode())
     except OSError as error:
         _log.warning("%s cannot be written: %s", path, error.strerror)

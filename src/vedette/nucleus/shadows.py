@@ -1,13 +1,13 @@
 """Where device shadows are kept: in memory, and in a folder of JSON files when one is given."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from vedette.nucleus.errors import NucleusError
 from vedette.nucleus.shadow_document import SECTIONS, ShadowDocument
+from vedette.whole_files import write_whole
 
 __all__ = ["CLASSIC", "ShadowStore", "ShadowStoreError"]
 
@@ -94,10 +94,8 @@ def _sections(content: Any) -> Mapping[str, dict[str, Any]]:
 def _write(path: Path, document: ShadowDocument) -> None:
     # Renamed into place: a killed process leaves the old file or the new one. Not synced: only a power cut could lose
     # the last update, and a sync would hold up every component for as long as the disk takes.
-    fresh = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(json.dumps(document.plain(), ensure_ascii=False))
-        os.replace(fresh, path)  # noqa: PTH105 -- says better than Path.replace what happens to an existing file
+        write_whole(path, json.dumps(document.plain(), ensure_ascii=False).encode())
     except OSError as error:
         raise ShadowStoreError(f"shadow file {path} cannot be written: {error.strerror}") from error

@@ -14,7 +14,6 @@ names it.
 
 import json
 import logging
-import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -23,6 +22,7 @@ from typing import Any, BinaryIO, Final
 
 from vedette.nucleus.errors import NucleusError
 from vedette.nucleus.ipc.deployment_desk import DeploymentRecord
+from vedette.whole_files import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -186,19 +186,9 @@ class StateStore:
             raise self._unusable(name, error) from error
 
     def _write(self, name: str, document: Any) -> None:
-        fresh = self._folder / f".{name}.new"
         try:
             self._folder.mkdir(mode=0o700, exist_ok=True)
-            with fresh.open("wb") as file:
-                file.write(json.dumps(document).encode())
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(fresh, self._folder / name)  # noqa: PTH105 -- says better what happens to an existing file
-            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            write_whole(self._folder / name, json.dumps(document).encode(), synced=True)
         except OSError as error:
             raise NucleusError(f"{self._folder / name} cannot be written: {error.strerror}") from error
 

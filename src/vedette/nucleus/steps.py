@@ -151,7 +151,8 @@ class StepRunner:
         # As on a device: a component's work folder is its user's alone, now that others may enter the one above it.
         for folder in plan.work_folder.parent.iterdir():
             if folder.is_dir() and not folder.is_symlink():
-                folder.chmod(0o700)
+                with contextlib.suppress(FileNotFoundError):  # of a component that is just being removed
+                    folder.chmod(0o700)
         account.take_over((plan.work_folder, *plan.artifact_folders))
         for folder in (*self._reached, plan.work_folder):
             closed = account.first_closed(folder)

@@ -20,8 +20,9 @@ from typing import Final
 
 from vedette.nucleus.errors import RecipeError, StoreError
 from vedette.nucleus.recipe import Artifact, Recipe, Version, read_recipe
-from vedette.nucleus.store_copy import RECIPE_SUFFIXES, copy_into, write_atomically
+from vedette.nucleus.store_copy import RECIPE_SUFFIXES, copy_into
 from vedette.nucleus.unpacking import unpack
+from vedette.whole_files import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -142,7 +143,8 @@ class ComponentStore:
             return set()
 
     def _write_added(self, added: Collection[tuple[str, str]]) -> None:
-        write_atomically(json.dumps(sorted(added)).encode(), self.packages / _ADDED)
+        self.packages.mkdir(parents=True, exist_ok=True)
+        write_whole(self.packages / _ADDED, json.dumps(sorted(added)).encode())
 
     def _try_prepare(self, name: str, version: str, artifact: Artifact) -> tuple[str, Sequence[str]]:
         try:

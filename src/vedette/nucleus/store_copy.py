@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from vedette.nucleus.errors import RecipeError, StoreError
 from vedette.nucleus.next_patch import NEXT_PATCH, pin
 from vedette.nucleus.recipe import Recipe, parse_recipe
+from vedette.whole_files import write_whole
 
 RECIPE_SUFFIXES: Final = (".yaml", ".yml", ".json")
 
@@ -47,9 +48,11 @@ def copy_into(
                 if len(parts) > 1 and parts[1] == NEXT_PATCH:
                     parts[1] = pinned.get(parts[0], NEXT_PATCH)
                 _copy(path, store.artifacts.joinpath(*parts))
+    if incoming:
+        store.recipes.mkdir(parents=True, exist_ok=True)
     for found in incoming:
         stem = f"{found.recipe.component_name}-{found.recipe.component_version}"
-        write_atomically(found.data, store.recipes / f"{stem}{found.suffix}")
+        write_whole(store.recipes / f"{stem}{found.suffix}", found.data)
         for suffix in RECIPE_SUFFIXES:
             if suffix != found.suffix:
                 (store.recipes / f"{stem}{suffix}").unlink(missing_ok=True)
@@ -91,11 +94,3 @@ def _copy(source: Path, target: Path) -> None:
     fresh = target.with_name(f".{target.name}.new")
     shutil.copy2(source, fresh)
     os.replace(fresh, target)  # noqa: PTH105 -- says better than Path.replace what happens to an existing file
-
-
-def write_atomically(data: bytes, target: Path) -> None:
-    """Write a file beside its place and rename it: a process that is killed leaves the old one or the new one."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = target.with_name(f".{target.name}.new")
-    fresh.write_bytes(data)
-    os.replace(fresh, target)  # noqa: PTH105 -- as above

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from vedette.nucleus.errors import StoreError
+from vedette.whole_files import write_whole
 
 _CHUNK: Final = 1 << 20
 
@@ -43,9 +44,7 @@ def unpack(archive: Path, folder: Path, *, executable: bool = False) -> tuple[st
         "mtime_ns": status.st_mtime_ns,
         "files": _files(target) if changed else known["files"],
     }
-    fresh = marker.with_suffix(".new")
-    fresh.write_text(json.dumps(document), encoding="utf-8")
-    fresh.replace(marker)
+    write_whole(marker, json.dumps(document).encode())
     return digest, changed
 
 

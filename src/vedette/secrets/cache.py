@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from vedette.whole_files import PRIVATE, write_whole
+
 logger = logging.getLogger(__name__)
 
 KEEP_S: Final = 7 * 86400.0
@@ -48,7 +50,7 @@ class SecretCache:
             nonce = os.urandom(_NONCE_BYTES)
             sealed = nonce + AESGCM(self._key()).encrypt(nonce, plain, secret_id.encode())
             entries = {**self._entries(), _name(secret_id): base64.b64encode(sealed).decode()}
-            _write(self._path, json.dumps(entries).encode())
+            write_whole(self._path, json.dumps(entries).encode(), mode=PRIVATE, synced=True)
         except OSError as error:
             logger.warning("secrets cannot be kept in %s: %s", self._path, error.strerror)
 
@@ -78,7 +80,7 @@ class SecretCache:
             seed = b""
         if len(seed) != 32:
             seed = os.urandom(32)
-            _write(self._key_path, seed)
+            write_whole(self._key_path, seed, mode=PRIVATE, synced=True)
         try:
             machine = self._machine_id.read_bytes().strip()
         except OSError:
@@ -95,14 +97,3 @@ class SecretCache:
 
 def _name(secret_id: str) -> str:
     return hashlib.sha256(secret_id.encode()).hexdigest()
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, for this user alone."""
-    new = path.with_name(f"{path.name}.new")
-    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(fd)
-    new.replace(path)

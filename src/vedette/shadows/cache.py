@@ -2,9 +2,10 @@
 
 import json
 import logging
-import os
 from pathlib import Path
 from typing import Any
+
+from vedette.whole_files import PRIVATE, write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -24,15 +25,9 @@ def load_desired(path: Path) -> dict[str, Any] | None:
 def store_desired(path: Path, desired: object) -> None:
     """Write it whole or not at all, for this user alone; a disk that is full costs the copy, nothing else."""
     data = json.dumps(desired if isinstance(desired, dict) else {}).encode()
-    new = path.with_name(f"{path.name}.new")
     try:
         if path.exists() and path.read_bytes() == data:
             return
-        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(fd)
-        new.replace(path)
+        write_whole(path, data, mode=PRIVATE, synced=True)
     except OSError as error:
         logger.warning("the settings cannot be kept in %s: %s", path, error.strerror)

@@ -1,6 +1,8 @@
 """Recordings that an application asks for: what is on them, and what becomes of them."""
 
+import contextlib
 import json
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from moto.server import ThreadedMotoServer
 from vedette_display.encoders import Shot, SoftwareEncoder
 from vedette_display.machine import device_name
 from vedette_display.movie import MovieStream
-from vedette_display.recordings import Recording, Shelf, wish_of
+from vedette_display.recordings import Recording, Shelf, _File, wish_of
 from vedette_display.salvage import salvage
 from vedette_display.uploading import RecordingUploader
 
@@ -215,3 +217,44 @@ def test_recording_in_the_bucket_is_not_the_one_of_the_page(
     status, headers, body = fetch(display, "/recordings/kept.mp4", {"Range": "bytes=4-11"})
     assert (status, headers["Content-Range"], body) == (206, "bytes 4-11/4000", b"keptkept")
     assert fetch(display, "/recordings/kept.mp4", {"Range": "bytes=9999-"})[0] == 416
+
+
+@contextlib.contextmanager
+def full_disk() -> Iterator[None]:
+    """No byte more can be written to a file."""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limit[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+
+
+def test_recording_is_lost_when_its_facts_cannot_be_written(tmp_path: Path) -> None:
+    encoder = SoftwareEncoder(320, 240)
+    planes = np.full((360, 320), 90, np.uint8)
+    shelf = Shelf(tmp_path / "recordings", 10_000_000)
+    shelf.make()
+    file = _File(shelf, "r", {"instance": "shop", "stream": "cam", "reason": "", "at": 1.0})
+    for number in range(60):
+        for unit in encoder.encode(planes, Shot(number * 6000, 0), key=number % 10 == 0):
+            file.add(unit)
+    # At its last step, and at the first of the process after that.
+    with full_disk(), pytest.raises(OSError, match="large"):
+        file._tell({"instance": "shop", "stream": "cam", "reason": "", "at": 1.0, "seconds": 4.0})
+    shelf.make()
+    with full_disk(), pytest.raises(OSError, match="large"):
+        salvage(shelf.folder)
+    shelf.make()
+    assert salvage(shelf.folder) == ["r"]
+    assert [recording.name for recording in shelf.list()] == ["r"]
+    assert sorted(path.name for path in shelf.folder.iterdir()) == ["r.json", "r.mp4"]
+
+
+def test_recording_that_made_room_during_its_upload_leaves_its_facts_for_ever(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "recordings", 0)
+    shelf.make()
+    put(shelf, "r", 1.0)
+    shelf.keep()
+    shelf.note("r", uploaded="s3://clips/r.mp4")
+    assert not list(shelf.folder.iterdir())

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from vedette_app_runtime.log_files import LogFiles
 
+from tests.unit.folder_listings import removing_while_listing
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -64,3 +66,12 @@ def test_a_folder_that_is_gone_ends_the_host(tmp_path: Path) -> None:
     files = LogFiles(tmp_path / "none")
     files.begin()
     assert files.new_lines() == {}
+
+
+def test_a_log_that_is_turned_over_hides_the_reason_in_another(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = LogFiles(folder)
+    files.begin()
+    for number in range(3):
+        (folder / f"app.log.{number}").write_text(f"line {number}\n")
+    removing_while_listing(monkeypatch, folder / "app.log.1")
+    assert files.new_lines() == {"app.log.0": ["line 0"], "app.log.2": ["line 2"]}

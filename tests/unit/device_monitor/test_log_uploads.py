@@ -24,6 +24,7 @@ from vedette_device_monitor.logs.reading import split
 from vedette_device_monitor.logs.times import Now
 from vedette_device_monitor.logs.uploader import Uploader
 
+from tests.unit.folder_listings import removing_while_listing
 from vedette.application.log_streams import LogStreams
 from vedette.aws_calls import Denied, NoCredentials, OutcomeUnknown, Rejected, Unreachable
 from vedette.bus.version import note_version
@@ -684,3 +685,40 @@ def test_an_event_file_grows_for_ever_or_is_in_the_way(tmp_path: Path) -> None:
     log.warning("nowhere")
     log.removeHandler(handler)
     assert handler.lost == 1
+
+
+def test_an_event_file_that_cannot_be_turned_over_closes_what_another_thread_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler = EventFile(tmp_path / "events.jsonl", max_bytes=300)
+    record = logging.makeLogRecord({"msg": "x" * 200})
+    handler.emit(record)
+    opened: list[int] = []
+    os_open = os.open
+
+    def second_fails(path: Any, flags: int, mode: int = 0o777) -> int:
+        opened.append(os_open(os.devnull, os.O_RDONLY) if opened else os_open(path, flags, mode))
+        if len(opened) > 1:
+            raise OSError(28, "No space left on device")
+        return opened[0]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", second_fails)
+        handler.emit(record)
+    assert handler.lost == 1
+    os.close(opened[1])  # of the other thread, which has got the number of the file before
+
+
+def test_files_that_come_and_go_cost_the_lines_of_another(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    device.write(device.files / "app.log", "one\n")
+    device.pass_s(2)
+    device.write(device.files / "app.log", "two\n")
+    device.backlog.look()
+    for _ in (1, 2):  # what is missed twice counts as removed
+        (device.files / "scratch").write_text("")
+        with monkeypatch.context() as patch:
+            removing_while_listing(patch, device.files / "scratch", before_others=True)
+            device.backlog.look()
+    device.pass_s(10)
+    assert device.service.texts("code_node") == ["one", "two"]
+    assert device.backlog.lost_bytes == 0

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from vedette_display.application_log import MOST_BYTES, ComponentLogs, LogError
 
+from tests.unit.folder_listings import removing_while_listing
 from vedette.log_events import Event
 
 
@@ -77,3 +78,13 @@ def test_events_of_a_component_are_shown_as_json_or_others_as_components(tmp_pat
     for name in ("vedette.CameraIngest/..", "aws.greengrass.Nucleus", ""):
         with pytest.raises(LogError):
             reading.files(name)
+
+
+def test_log_that_is_turned_over_takes_the_others_off_the_page(
+    tmp_path: Path, logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        (logs / "application" / f"app.log.{number}").write_text("x\n")
+    removing_while_listing(monkeypatch, logs / "application" / "app.log.1")
+    names = {file.name for file in ComponentLogs(tmp_path).files("vedette.app.shop")}
+    assert names == {"console_output", "app.log.0", "app.log.2"}

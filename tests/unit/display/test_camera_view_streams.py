@@ -97,7 +97,7 @@ def test_a_snapshot_waits_for_what_has_failed(
 ) -> None:
     monkeypatch.setattr(camera_views, "READY_S", 1e9)
     world.main = {"since": 0, **main}
-    asyncio.run(asyncio.wait_for(views.ready(VIEW), 5))
+    asyncio.run(asyncio.wait_for(views.ready(VIEW), 20))
 
 
 def test_a_demand_is_not_sent_withdrawn_or_sent_for_nobody(views: CameraViews, broker: MemoryBroker) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from vedette.whole_files import write_whole
 from vedette_app_runtime.environments.environment import Environment
 from vedette_app_runtime.environments.errors import EnvironmentFailed
 
@@ -55,7 +56,7 @@ class Store:
 
     def select(self, key: str) -> None:
         """Make ``key`` the one that :meth:`selected` returns; remove what is no longer needed."""
-        _write(self.cache / _SELECTED, key + "\n")
+        write_whole(self.cache / _SELECTED, f"{key}\n".encode(), synced=True)
         os.utime(self.cache / key)
         others = [
             path for path in self.cache.iterdir() if path.is_dir() and (path / _RECORD).exists() and path.name != key
@@ -84,7 +85,7 @@ class Store:
             "warnings": list(warnings),
             "files": _digest(folder / "venv"),
         }
-        _write(folder / _RECORD, json.dumps(record, indent=1))
+        write_whole(folder / _RECORD, json.dumps(record, indent=1).encode(), synced=True)
         os.sync()  # a rename must not outlive the files' contents when the power goes
         target = self.cache / key
         if target.exists():
@@ -150,12 +151,3 @@ def _digest(venv: Path) -> str:
             path = os.path.join(folder, name)  # noqa: PTH118 - thousands of files at every start
             digest.update(f"{os.path.relpath(path, venv)}\0{os.lstat(path).st_size}\n".encode())
     return digest.hexdigest()
-
-
-def _write(path: Path, text: str) -> None:
-    beside = path.with_name(f"{path.name}.new")
-    with beside.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)

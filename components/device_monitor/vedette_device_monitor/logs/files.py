@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from vedette.application.log_streams import CONSOLE_OUTPUT, LogStreams
+from vedette.plain_files import plain_files
 
 logger = logging.getLogger(__name__)
 
@@ -121,21 +122,10 @@ class LogFolders:
         self, kind: Kind, component: str, folder: Path, *, under: str = "", only: str | None = None
     ) -> Iterator[LogFile]:
         try:
-            with os.scandir(folder / under) as entries:
-                for entry in entries:
-                    if only is not None and entry.name != only:
-                        continue
-                    status = entry.stat(follow_symlinks=False)
-                    if stat.S_ISREG(status.st_mode):
-                        yield LogFile(
-                            kind,
-                            component,
-                            folder,
-                            under + entry.name,
-                            status.st_ino,
-                            status.st_size,
-                            status.st_mtime,
-                        )
+            for name, status in plain_files(folder / under):
+                if only is None or name == only:
+                    path = under + name
+                    yield LogFile(kind, component, folder, path, status.st_ino, status.st_size, status.st_mtime)
         except FileNotFoundError:
             return
         except OSError as error:
