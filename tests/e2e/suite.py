@@ -28,6 +28,8 @@ EXAMPLES: Final = Path(__file__).parents[2] / "examples"
 STREET: Final = EXAMPLES / "media" / "street.mp4"
 _FIRST_PICTURE_S: Final = 120.0
 """The first run on a machine downloads what the application requires."""
+AT_MOST_S: Final = 15.0
+"""For an end, on a machine that others keep busy: seconds, and far less than waiting for somebody would take."""
 
 ROLES: Final[Mapping[str, str]] = {
     "camera worker": "-m vedette_camera_ingest.worker ",
@@ -201,7 +203,7 @@ class Suite:
         self.note_what_could_be_left()
         began = time.monotonic()
         self.process.send_signal(number)
-        self.process.wait(15.0)
+        self.process.wait(30.0)
         return time.monotonic() - began
 
     def close(self) -> None:
@@ -209,9 +211,9 @@ class Suite:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(8.0)
+                self.process.wait(20.0)
             except subprocess.TimeoutExpired:
                 for process in self.tree():
                     process.kill()
                 self.process.kill()
-                self.process.wait(5.0)
+                self.process.wait(20.0)

@@ -17,7 +17,7 @@ from vedette.rtsp_server import RtspServer
 
 from .cameras import USER, Camera, free_port
 from .report import measured
-from .suite import STREET, Suite
+from .suite import AT_MOST_S, STREET, Suite
 from .viewer import Viewer, viewing
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -180,7 +180,7 @@ def test_good_camera_was_disturbed_by_the_others(suite: Suite, viewer: Viewer) -
     came = viewer.arrivals_since(viewer.began, "steady")
     longest = max(later - earlier for earlier, later in itertools.pairwise(came))
     measured("longest pause of the good camera through all faults", f"{longest:.1f} s")
-    assert longest < 3.0
+    assert longest < 10.0
     health = eventually(
         lambda: found if not (found := suite.health()).problems else None,
         f"no problem is left: {suite.health().problems}",
@@ -204,7 +204,7 @@ def test_suite_cannot_end_while_a_camera_hangs(suite: Suite, site: Site) -> None
     finally:
         site.victim.server.resume()
     measured("Ctrl-C until everything is gone (5 cameras, one hangs)", f"{took:.1f} s")
-    assert took < 5.0
+    assert took < AT_MOST_S
     assert suite.leftovers.found() == []
 
 

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser
 from tests.waiting import eventually
 
 from .report import measured
-from .suite import Suite
+from .suite import AT_MOST_S, Suite
 from .viewer import viewing
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
@@ -101,7 +101,7 @@ def test_demo_needs_the_checkout(
     assert suite.root.is_relative_to(home)
     assert not [command for command in suite.commands().values() if str(REPOSITORY) in command]
     took = suite.interrupt()
-    assert took < 5.0
+    assert took < AT_MOST_S
     assert suite.process.returncode == 0, suite.talk
     assert suite.leftovers.found() == []
 

@@ -63,7 +63,10 @@ def test_video_stays_away_after_a_kill_of(role: str, attempt: str, suite: Suite,
     assert victim.pid not in after[role]
     assert {other for other in ROLES if before[other] != after[other]} == {role} | TAKEN_ALONG.get(role, set())
     viewer.wait_for_chip("camera_node", "LIVE")
-    assert {component.state for component in suite.health().components} <= {"RUNNING", "FINISHED"}
+    eventually(
+        lambda: {component.state for component in suite.health().components} <= {"RUNNING", "FINISHED"},
+        f"every component runs: {suite.health().components}",
+    )
 
 
 def test_health_still_complains_or_a_log_holds_a_traceback(suite: Suite) -> None:

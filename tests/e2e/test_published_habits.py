@@ -12,7 +12,7 @@ import pytest
 
 from tests.waiting import eventually, wait
 
-from .suite import STREET, VEDETTE, Suite
+from .suite import AT_MOST_S, STREET, VEDETTE, Suite
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -45,7 +45,7 @@ def test_application_without_cameras_and_outputs_is_waited_for(
     eventually(lambda: "RuntimeError: asked to fail at application.py:" in suite.talk, "the reason is told")
     assert "(says its app.log), exit 0" in suite.talk
     eventually(lambda: suite.health().applications[0].restarts == 1, "it runs again")
-    assert suite.interrupt() < 5.0
+    assert suite.interrupt() < AT_MOST_S
     assert suite.leftovers.found() == []
 
 
@@ -100,4 +100,4 @@ def test_camera_that_waits_for_its_signal_delivers_or_is_called_broken(
         within_s=30,
     )
     assert suite.health().applications[0].restarts == 0
-    assert suite.interrupt() < 5.0
+    assert suite.interrupt() < AT_MOST_S

@@ -12,7 +12,7 @@ from moto.server import ThreadedMotoServer
 
 from tests.waiting import eventually
 
-from .suite import Suite
+from .suite import AT_MOST_S, Suite
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -69,7 +69,7 @@ def test_role_of_a_run_gives_nothing_or_the_developers_own_keys(
     assert found["role"] == ROLE
     assert found["region"] == "eu-west-3"
     assert found["key"] != KEY
-    assert suite.interrupt() < 5.0
+    assert suite.interrupt() < AT_MOST_S
     written = b"".join(path.read_bytes() for path in project.rglob("*") if path.is_file())
     assert SECRET.encode() not in written
 

@@ -11,7 +11,7 @@ import pytest
 from tests.waiting import eventually, wait
 
 from .report import measured
-from .suite import STREET, Suite
+from .suite import AT_MOST_S, STREET, Suite
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -32,7 +32,7 @@ def test_run_cannot_be_stopped_while_it_starts(starting: Suite, number: signal.S
     took = starting.interrupt(number)
     measured(f"{number.name} at the very start: everything gone after", f"{took:.1f} s")
     assert starting.process.returncode == 0, starting.talk
-    assert took < 5.0
+    assert took < AT_MOST_S
     assert starting.leftovers.found() == []
     assert "Traceback" not in starting.talk
     assert "error" not in starting.talk
@@ -46,7 +46,7 @@ def test_environment_that_is_being_made_holds_up_the_end(starting: Suite) -> Non
     )
     took = starting.interrupt()
     measured("Ctrl-C during an installation: everything gone after", f"{took:.1f} s")
-    assert took < 5.0
+    assert took < AT_MOST_S
     assert starting.leftovers.found() == []
 
 
@@ -57,8 +57,8 @@ def test_second_ctrl_c_breaks_the_stop_off(starting: Suite) -> None:
     for _ in range(5):
         starting.process.send_signal(signal.SIGINT)
         wait(0.05)
-    starting.process.wait(15.0)
-    assert time.monotonic() - began < 5.0
+    starting.process.wait(30.0)
+    assert time.monotonic() - began < AT_MOST_S
     assert starting.process.returncode == 0, starting.talk
     assert starting.leftovers.found() == []
     assert "Traceback" not in starting.talk

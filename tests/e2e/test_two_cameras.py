@@ -13,7 +13,7 @@ from tests.waiting import eventually
 
 from .cameras import Camera, slow_clip
 from .report import measured
-from .suite import EXAMPLES, STREET, Suite
+from .suite import AT_MOST_S, EXAMPLES, STREET, Suite
 from .viewer import viewing
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -58,7 +58,7 @@ def test_override_leaves_a_camera_out(
         assert sizes == {"LOBBY": (768, 576), "GATE": (640, 480)}
         looks = viewer.look()
         assert looks["LOBBY"]["sum"] != looks["GATE"]["sum"]
-    assert suite.interrupt() < 5.0
+    assert suite.interrupt() < AT_MOST_S
     assert suite.leftovers.found() == []
 
 

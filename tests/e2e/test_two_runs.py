@@ -7,7 +7,7 @@ import pytest
 
 from tests.waiting import eventually
 
-from .suite import STREET, Suite
+from .suite import AT_MOST_S, STREET, Suite
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -42,5 +42,5 @@ def test_second_run_takes_what_is_the_first_ones(
     frames = first.health().cameras[0].frames
     eventually(lambda: first.health().cameras[0].frames > frames + 10, "the first run goes on")
     assert first.health().problems == []
-    assert first.interrupt() < 5.0
+    assert first.interrupt() < AT_MOST_S
     assert first.leftovers.found() == []

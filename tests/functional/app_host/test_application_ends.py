@@ -27,7 +27,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def gone(pid: int, timeout_s: float = 5) -> bool:
+def gone(pid: int, timeout_s: float = 20) -> bool:
     deadline = time.monotonic() + timeout_s
     while alive(pid):
         if time.monotonic() > deadline:

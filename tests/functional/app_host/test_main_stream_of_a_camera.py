@@ -82,6 +82,6 @@ def test_main_frame_does_not_come_or_nobody_says_who_wants_it(rig: Rig, camera: 
     assert rig.said("main", timeout_s=30) == [[360, 640, 3]]
     assert rig.said("later") == [True]
     assert rig.said("again") == [True]
-    seen = [CameraStatus.model_validate_json(heard.get(timeout=5)[1]) for _ in range(heard.qsize())]
+    seen = [CameraStatus.model_validate_json(heard.get(timeout=20)[1]) for _ in range(heard.qsize())]
     opened = [status.main for status in seen if status.main and status.main.state is CameraState.LIVE]
     assert opened[0].wanted_for == [f"application {rig.configuration['instance']}"]

@@ -50,7 +50,7 @@ WITHOUT = """
 import json, socket, panoramasdk
 def tried(family, address):
     with socket.socket(family) as sock:
-        sock.settimeout(5)
+        sock.settimeout(20)
         try:
             sock.connect(address)
         except OSError as error:

@@ -53,7 +53,7 @@ def test_an_absent_camera_is_not_named(rig: Rig) -> None:
     rig.start()
     status = rig.status(lambda s: s.state == ApplicationState.WAITING and "10.0.0.7" in s.detail)
     assert status.detail == "waiting for the first picture of camera door (unreachable: no answer of 10.0.0.7:554)"
-    topic, payload = demands.get(timeout=5)
+    topic, payload = demands.get(timeout=20)
     assert topic == CameraDemand.topic(camera.source.camera_id)
     demand = CameraDemand.model_validate_json(payload)
     assert (demand.source, demand.instance, demand.node, demand.wanted) == (camera.source, "test-app", "front", True)
@@ -158,7 +158,7 @@ def test_a_model_that_loads_or_is_restarted_loses_calls(rig: Rig) -> None:
     rig.start()
     status = rig.status(lambda s: s.state == ApplicationState.WAITING and "reading" in s.detail)
     assert status.detail == "waiting for model model_node (loading: reading the file)"
-    demand = ModelDemand.model_validate_json(demands.get(timeout=5)[1])
+    demand = ModelDemand.model_validate_json(demands.get(timeout=20)[1])
     assert demand.path == str(rig.work.parent / "vedette.model.model_node/current/model.onnx")
     model.start()
     rig.said("answered", count=20)

@@ -149,10 +149,10 @@ def victim() -> Iterator[int]:
         if process.pid > 50:
             break
         process.kill()
-        process.wait(5)
+        process.wait(20)
     yield process.pid
     process.kill()
-    process.wait(5)
+    process.wait(20)
 
 
 def test_processes_of_the_host_are_neither_seen_nor_signalled(tried: Tried, victim: int) -> None:

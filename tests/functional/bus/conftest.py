@@ -34,7 +34,7 @@ class NucleusProcess:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(5)
+        self.process.wait(20)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def nucleus_process() -> Iterator[NucleusProcess]:
         environments = json.loads(process.stdout.readline())
         yield NucleusProcess(process, environments)
         process.kill()
-        process.communicate(timeout=5)
+        process.communicate(timeout=20)
 
 
 @pytest.fixture

@@ -148,7 +148,7 @@ def server(clips: dict[str, Path]) -> Iterator[RtspServer]:
         yield running
 
 
-def take(reader: RingReader, count: int, timeout_s: float = 5.0) -> list[Lease]:
+def take(reader: RingReader, count: int, timeout_s: float = 20.0) -> list[Lease]:
     """Receive and release ``count`` frames."""
     leases = []
     for _ in range(count):
@@ -159,7 +159,7 @@ def take(reader: RingReader, count: int, timeout_s: float = 5.0) -> list[Lease]:
     return leases
 
 
-def reconnect(stand: Stand, timeout_s: float = 15.0) -> RingReader:
+def reconnect(stand: Stand, timeout_s: float = 30.0) -> RingReader:
     """Return a reader of the ring as soon as one can be had."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:

@@ -47,7 +47,7 @@ class Worker:
 
     def close(self) -> None:
         self.process.kill()
-        self.process.wait(5)
+        self.process.wait(20)
         self.sock.close()
 
 
@@ -137,7 +137,7 @@ def test_main_process_killed(tmp_path: Path) -> None:
             assert _alive(pid)
         finally:
             main.kill()
-        deadline = time.monotonic() + 3
+        deadline = time.monotonic() + 20
         while _alive(pid) and time.monotonic() < deadline:
             threading.Event().wait(0.02)
         assert not _alive(pid)

@@ -61,5 +61,5 @@ def command_line_file(bench: Any) -> Path:
 
 
 def _connected(socket: Path, token: str) -> GreengrassCoreIPCClientV2:
-    raw = connect(ipc_socket=str(socket), authtoken=token, timeout=5)
+    raw = connect(ipc_socket=str(socket), authtoken=token, timeout=20)
     return GreengrassCoreIPCClientV2(raw, executor=ThreadPoolExecutor(max_workers=1))

@@ -64,7 +64,7 @@ def test_a_component_that_ignores_sigterm_holds_up_the_stop(bench: Bench) -> Non
     stubborn_bench(bench)
     bench.deploy("meek")
     bench.heard.line("stubborn")
-    bench.nucleus.wait_running(timeout_s=10)
+    bench.nucleus.wait_running(timeout_s=20)
     begun = time.monotonic()
     bench.nucleus.stop()
     assert time.monotonic() - begun < 20.0
@@ -191,7 +191,7 @@ def test_a_stranger_with_a_reused_number_is_killed() -> None:
 def test_an_instance_cannot_be_asked(bench: Bench) -> None:
     bench.recipe("a", {"run": "echo up; exec sleep 1000"})
     bench.deploy("a")
-    bench.nucleus.wait_running(timeout_s=10)
+    bench.nucleus.wait_running(timeout_s=20)
     (instance,) = find_instances()
     assert (instance.root, instance.thing_name, instance.pid) == (str(bench.root), "bench", os.getpid())
     assert instance.control_socket.stat().st_mode & 0o777 == 0o600
@@ -205,7 +205,7 @@ def test_an_instance_cannot_be_asked(bench: Bench) -> None:
     ):
         request(instance.control_socket, "dance")
     request(instance.control_socket, "stop")
-    assert bench.nucleus.stop_requested.wait(1)
+    assert bench.nucleus.stop_requested.wait(20)
     bench.nucleus.stop()
     with pytest.raises(ControlError, match="does not answer"):
         request(instance.control_socket, "health")

@@ -82,7 +82,7 @@ def test_a_deployment_does_not_mend_a_broken_component(bench: Bench) -> None:
     bench.heard.state("a", "BROKEN")
     bench.recipe("a", {"run": SLEEPS})
     bench.deploy("a")
-    bench.nucleus.wait_running(["a"], timeout_s=10)
+    bench.nucleus.wait_running(["a"], timeout_s=20)
 
 
 def test_a_step_runs_longer_than_its_time_limit(bench: Bench) -> None:
@@ -95,10 +95,10 @@ def test_a_component_that_ends_by_itself_is_started_again(bench: Bench) -> None:
     bench.recipe("a", {"run": "echo once"})
     bench.recipe("b", {"run": SLEEPS}, needs={"a": "HARD"})
     bench.deploy("b")
-    bench.nucleus.wait_running(timeout_s=10)
+    bench.nucleus.wait_running(timeout_s=20)
     bench.heard.state("a", "FINISHED")
     bench.deploy("b")
-    bench.nucleus.wait_running(timeout_s=10)
+    bench.nucleus.wait_running(timeout_s=20)
     assert bench.heard.states("a") == ["INSTALLED", "STARTING", "RUNNING", "FINISHED"]
     assert bench.heard.states("b") == ["INSTALLED", "STARTING", "RUNNING"]
 
@@ -172,11 +172,11 @@ def test_a_second_deployment_restarts_what_has_not_changed(bench: Bench) -> None
     bench.recipe("text", {"run": "echo {configuration:/port}; exec sleep 1000"}, configuration=configuration)
     bench.recipe("gone", {"run": SLEEPS})
     bench.deploy("plain", "text", "gone")
-    bench.nucleus.wait_running(timeout_s=10)
+    bench.nucleus.wait_running(timeout_s=20)
     assert bench.heard.line("text") == "1"
     before = {name: bench.pid(name) for name in ("plain", "text")}
     bench.deploy("plain", "text", plain={"level": "DEBUG", "list": [3]}, text={"port": 2})
-    bench.nucleus.wait_running(timeout_s=10)
+    bench.nucleus.wait_running(timeout_s=20)
     assert bench.pid("plain") == before["plain"]
     assert bench.pid("text") != before["text"]
     assert bench.heard.line("text", count=2) == "2"
@@ -194,10 +194,10 @@ def test_a_new_version_does_not_replace_the_old_one(bench: Bench) -> None:
     bench.recipe("a", {"install": "echo one", "run": SLEEPS})
     bench.recipe("b", {"run": SLEEPS}, needs={"a": "HARD"})
     bench.deploy("b")
-    bench.nucleus.wait_running(timeout_s=10)
+    bench.nucleus.wait_running(timeout_s=20)
     bench.recipe("a", {"install": "echo two", "run": SLEEPS}, version="1.1.0")
     bench.deploy("b")
-    bench.nucleus.wait_running(timeout_s=10)
+    bench.nucleus.wait_running(timeout_s=20)
     assert bench.heard.line("a", "two")
     assert {view.name: view.version for view in bench.nucleus.components()} == {"a": "1.1.0", "b": "1.0.0"}
     assert bench.heard.states("b").count("RUNNING") == 2
@@ -210,7 +210,7 @@ def test_a_new_version_does_not_replace_the_old_one(bench: Bench) -> None:
 def test_a_bad_deployment_changes_something(bench: Bench) -> None:
     bench.recipe("a", {"run": SLEEPS})
     bench.deploy("a")
-    bench.nucleus.wait_running(timeout_s=10)
+    bench.nucleus.wait_running(timeout_s=20)
     bench.recipe("b", {"run": SLEEPS}, needs={"lost": "HARD", "lost2": "SOFT"})
     with pytest.raises(NucleusError) as caught:
         bench.deploy("a", "b", a={"x": 1})
@@ -258,13 +258,13 @@ def test_startup_holds_up_the_deployment_though_the_component_reported(bench: Be
     bench.heard.line("a")
     assert next(view.state.value for view in bench.nucleus.components()) == "STARTING"
     bench.nucleus.with_shadows(lambda _: bench.nucleus._running().supervisor.report("a", ComponentState.RUNNING))
-    bench.nucleus.wait_running(["a"], timeout_s=5)
+    bench.nucleus.wait_running(["a"], timeout_s=20)
 
 
 def test_what_startup_leaves_running_outlives_the_stop(bench: Bench) -> None:
     bench.recipe("a", {"startup": "setsid sleep 1004 & echo ok"})
     bench.deploy("a")
-    bench.nucleus.wait_running(["a"], timeout_s=5)
+    bench.nucleus.wait_running(["a"], timeout_s=20)
     wait_until(lambda: len(bench.left()) == 1)
     bench.nucleus.stop()
     assert bench.left() == []

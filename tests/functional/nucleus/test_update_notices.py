@@ -73,15 +73,15 @@ def test_deployment_does_not_wait_for_who_asked_for_time(bench: Bench, component
     events = events_of(component.subscribe_to_component_updates)
     wanted = deployment()
     deploying = Deploying(bench, wanted)
-    notice = events.get(timeout=5).pre_update_event
+    notice = events.get(timeout=20).pre_update_event
     assert (notice.deployment_id, notice.is_ggc_restarting) == (wanted.deployment_id, False)
     begun = time.monotonic()
     component.defer_component_update(deployment_id=wanted.deployment_id, message="busy", recheck_after_ms=600)
-    assert events.get(timeout=5).pre_update_event.deployment_id == wanted.deployment_id
+    assert events.get(timeout=20).pre_update_event.deployment_id == wanted.deployment_id
     assert time.monotonic() - begun >= 0.6
     assert "other" not in {view.name for view in bench.nucleus.components()}
     component.defer_component_update(deployment_id=wanted.deployment_id, recheck_after_ms=0)
-    assert events.get(timeout=5).post_update_event.deployment_id == wanted.deployment_id
+    assert events.get(timeout=20).post_update_event.deployment_id == wanted.deployment_id
     deploying.done()
     assert "other" in {view.name for view in bench.nucleus.components()}
 
@@ -90,7 +90,7 @@ def test_silent_component_holds_a_deployment_for_ever(bench: Bench, component: A
     events = events_of(component.subscribe_to_component_updates)
     wanted = deployment(notify_s=0.3)
     deploying = Deploying(bench, wanted)
-    events.get(timeout=5)
+    events.get(timeout=20)
     deploying.done()
     with refused(ServiceError, "Time limit to respond to PreComponentUpdateEvent exceeded"):
         component.defer_component_update(deployment_id=wanted.deployment_id, recheck_after_ms=0)
@@ -113,7 +113,7 @@ def test_rejected_configuration_is_set(bench: Bench, component: Any) -> None:
     events = events_of(component.subscribe_to_validate_configuration_updates)
     wanted = deployment(fps=99)
     deploying = Deploying(bench, wanted)
-    asked = events.get(timeout=5).validate_configuration_update_event
+    asked = events.get(timeout=20).validate_configuration_update_event
     assert asked.configuration == {"fps": 99}
     assert asked.deployment_id == wanted.deployment_id
     report = ConfigurationValidityReport(status="REJECTED", deployment_id=asked.deployment_id, message="too fast")
@@ -129,7 +129,7 @@ def test_rejected_configuration_is_set(bench: Bench, component: Any) -> None:
 def test_accepted_configuration_is_not_set(bench: Bench, component: Any) -> None:
     events = events_of(component.subscribe_to_validate_configuration_updates)
     deploying = Deploying(bench, deployment(fps=12))
-    asked = events.get(timeout=5).validate_configuration_update_event
+    asked = events.get(timeout=20).validate_configuration_update_event
     report = ConfigurationValidityReport(status="ACCEPTED", deployment_id=asked.deployment_id)
     component.send_configuration_validity_report(configuration_validity_report=report)
     deploying.done()
@@ -140,7 +140,7 @@ def test_accepted_configuration_is_not_set(bench: Bench, component: Any) -> None
 def test_component_that_does_not_answer_gets_the_configuration_all_the_same(bench: Bench, component: Any) -> None:
     events = events_of(component.subscribe_to_validate_configuration_updates)
     deploying = Deploying(bench, deployment(fps=12, validation_s=0.3))
-    events.get(timeout=5)
+    events.get(timeout=20)
     deploying.done()
     assert "own did not say within 0.3 s" in str(deploying.error)
     assert bench.nucleus.configuration.get("own") == {"fps": 10}
@@ -162,7 +162,7 @@ def test_the_components_bus_holds_a_deployment_up_or_hears_nothing_of_it(bench: 
     bus.watch_updates(lambda deployment_id, begins: heard.put((deployment_id, begins)))
     wanted = deployment(notify_s=60.0)
     Deploying(bench, wanted).done()  # within 20 s: nobody waits for an answer
-    assert [heard.get(timeout=5), heard.get(timeout=5)] == [
+    assert [heard.get(timeout=20), heard.get(timeout=20)] == [
         (wanted.deployment_id, True),
         (wanted.deployment_id, False),
     ]

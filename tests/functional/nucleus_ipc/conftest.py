@@ -113,7 +113,7 @@ def client(nucleus: Nucleus) -> Iterator[Client]:
         component: str, access: dict[str, Any] | None = None, *, token: str | None = None, **configuration: Any
     ) -> GreengrassCoreIPCClientV2:
         token = token or nucleus.token(component, access, **configuration)
-        raw = connect(ipc_socket=str(nucleus.socket_path), authtoken=token, timeout=5)
+        raw = connect(ipc_socket=str(nucleus.socket_path), authtoken=token, timeout=20)
         made = GreengrassCoreIPCClientV2(raw, executor=ThreadPoolExecutor(max_workers=1))
         clients.append(made)
         return made

@@ -60,8 +60,8 @@ def test_update_goes_unnoticed(client: Client) -> None:
     own.update_configuration(
         key_path=["camera"], timestamp=now(), value_to_merge={"fps": 12, "name": "front", "new": {"a": True}}
     )
-    assert [mine.get(timeout=5) for _ in range(2)] == [["camera", "fps"], ["camera", "new", "a"]]
-    assert [theirs.get(timeout=5) for _ in range(2)] == [["camera", "fps"], ["camera", "new", "a"]]
+    assert [mine.get(timeout=20) for _ in range(2)] == [["camera", "fps"], ["camera", "new", "a"]]
+    assert [theirs.get(timeout=20) for _ in range(2)] == [["camera", "fps"], ["camera", "new", "a"]]
     assert own.get_configuration(key_path=["camera"]).value == {**CAMERA, "fps": 12, "new": {"a": True}}
     assert elsewhere.empty()
 
@@ -92,7 +92,7 @@ def test_deployment_does_not_reach_the_component(client: Client, nucleus: Any) -
     changes = watch(client("own", camera=CAMERA), ["camera", "fps"])
     nucleus.configuration.apply("own", {"camera": {"fps": 9, "name": "back"}})
     nucleus.configuration.apply("own", None, ["/camera"])
-    assert [changes.get(timeout=5) for _ in range(2)] == [["camera", "fps"]] * 2
+    assert [changes.get(timeout=20) for _ in range(2)] == [["camera", "fps"]] * 2
 
 
 def test_state_report_is_lost(client: Client, nucleus: Any) -> None:

@@ -44,13 +44,13 @@ def test_message_does_not_come_back_whole(client: Client) -> None:
         content_type="text/plain",
         payload_format="1",
     )
-    message = received.get(timeout=5)
+    message = received.get(timeout=20)
     assert (message.topic_name, message.payload, message.retain) == ("a/b/x", b"\x00\xff", False)
     assert [(item.key, item.value) for item in message.user_properties] == [("k", "v")]
     assert (message.correlation_data, message.response_topic) == (b"c", "a/answer")
     assert (message.message_expiry_interval_seconds, message.content_type) == (7, "text/plain")
     assert message.payload_format == "1"
-    later = subscribe(client("later", access("a/*")), "a/#").get(timeout=5)
+    later = subscribe(client("later", access("a/*")), "a/#").get(timeout=20)
     assert (later.topic_name, later.payload, later.retain) == ("a/b/x", b"\x00\xff", True)
 
 
@@ -60,7 +60,7 @@ def test_iot_core_topics_reach_local_subscribers(client: Client, nucleus: Any) -
     own = client("own", access("a/*"))
     received = subscribe(own, "a/#")
     own.publish_to_iot_core(topic_name="a/b", qos="1", payload=b"")
-    received.get(timeout=5)
+    received.get(timeout=20)
     assert heard == []
 
 

@@ -33,19 +33,19 @@ def test_published_update_changes_nothing(client: Client) -> None:
     own = client("own")
     received = listen(own)
     publish(own, "/name/cfg/update", b'{"state": {"desired": {"fps": 5}}, "clientToken": "t"}')
-    assert [received.get(timeout=5)[0] for _ in range(3)] == [
+    assert [received.get(timeout=20)[0] for _ in range(3)] == [
         "/name/cfg/update/delta",
         "/name/cfg/update/documents",
         "/name/cfg/update/accepted",
     ]
     publish(own, "/name/cfg/get")
-    topic, document = received.get(timeout=5)
+    topic, document = received.get(timeout=20)
     assert topic == "/name/cfg/get/accepted"
     assert document["state"] == {"desired": {"fps": 5}, "delta": {"fps": 5}}
     assert json.loads(own.get_thing_shadow(thing_name="bench-1", shadow_name="cfg").payload)["version"] == 1
-    assert received.get(timeout=5)[0] == "/name/cfg/get/accepted"
+    assert received.get(timeout=20)[0] == "/name/cfg/get/accepted"
     publish(own, "/name/cfg/delete")
-    assert received.get(timeout=5)[0] == "/name/cfg/delete/accepted"
+    assert received.get(timeout=20)[0] == "/name/cfg/delete/accepted"
 
 
 def test_json_message_is_no_update(client: Client) -> None:
@@ -53,22 +53,22 @@ def test_json_message_is_no_update(client: Client) -> None:
     received = listen(own)
     message = PublishMessage(json_message=JsonMessage(message={"state": {"reported": {"fps": 5}}}))
     own.publish_to_topic(topic=f"{PREFIX}/update", publish_message=message)
-    assert received.get(timeout=5)[0] == "/update/documents"
-    assert received.get(timeout=5)[1]["state"] == {"reported": {"fps": 5.0}}
+    assert received.get(timeout=20)[0] == "/update/documents"
+    assert received.get(timeout=20)[1]["state"] == {"reported": {"fps": 5.0}}
 
 
 def test_refusal_is_silent(client: Client) -> None:
     own = client("own")
     received = listen(own)
     publish(own, "/get")
-    topic, document = received.get(timeout=5)
+    topic, document = received.get(timeout=20)
     assert (topic, document["code"], document["message"]) == (
         "/get/rejected",
         404,
         "No shadow exists with name: Unnamed Shadow",
     )
     publish(own, "/update", b'{"state": {"desired": 5}}')
-    topic, document = received.get(timeout=5)
+    topic, document = received.get(timeout=20)
     assert (topic, document["code"]) == ("/update/rejected", 400)
 
 
@@ -78,5 +78,5 @@ def test_answers_are_taken_for_requests(client: Client) -> None:
     publish(own, "/get/accepted", b"{}")
     publish(own, "/name/get")
     publish(own, "/get")
-    assert received.get(timeout=5)[0] == "/get/rejected"
+    assert received.get(timeout=20)[0] == "/get/rejected"
     assert received.empty()

@@ -49,7 +49,7 @@ class Camera:
 def writer_of(node: Any, stream: str) -> Any:
     """Return the ring of an output once it is there."""
     sink = node.outputs.video_out._sink("video_out", stream)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while sink._writer is None:
         assert time.monotonic() < deadline
     return sink._writer
@@ -121,11 +121,11 @@ class Host:
         node, cameras = self.started(*names)
         for index, camera in enumerate(cameras):
             camera.show(1)
-            while len(node.inputs.video_in.get(timeout=5)) <= index:
+            while len(node.inputs.video_in.get(timeout=20)) <= index:
                 pass
         return node, cameras
 
-    def said(self, wanted: Callable[[Any], Any], timeout_s: float = 5) -> Any:
+    def said(self, wanted: Callable[[Any], Any], timeout_s: float = 20) -> Any:
         """Wait for a packet from the application."""
         with self._changed:
             found = self._changed.wait_for(lambda: [p for p in self.heard if wanted(p)], timeout_s)
@@ -135,7 +135,7 @@ class Host:
     def look(self, port: str, stream: str) -> Any:
         """Read what the application puts; it has to have put once."""
         with self._changed:
-            assert self._changed.wait_for(lambda: (port, stream) in self._rings, 5)
+            assert self._changed.wait_for(lambda: (port, stream) in self._rings, 20)
         reader = RingReader(connect(self._rings[port, stream]), credit=4)
         self._closing.insert(0, reader.close)
         return reader

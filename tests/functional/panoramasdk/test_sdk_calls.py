@@ -89,7 +89,7 @@ def test_a_media_is_no_input(host: Host) -> None:
     node, [camera] = host.started("door")
     host.serve_model("m", [TensorSpec("x", "uint8", (1, -1, -1, 3))], lambda arrays: [np.float32(arrays["x"].shape)])
     camera.show(1)
-    [media] = node.inputs.video_in.get(timeout=5)
+    [media] = node.inputs.video_in.get(timeout=20)
     assert node.call(media, "m", 5)[0].tolist() == [1, 48, 64, 3]
     assert node.call({"x": media}, "m", 5)[0].tolist() == [1, 48, 64, 3]
 
@@ -167,7 +167,7 @@ def test_a_slow_model_is_waited_for_too_long(host: Host) -> None:
     free = threading.Event()
 
     def slow(arrays: dict[str, Any]) -> list[Any]:
-        free.wait(10)
+        free.wait(60)
         return sums(arrays)
 
     host.models = ["m"]
@@ -176,9 +176,9 @@ def test_a_slow_model_is_waited_for_too_long(host: Host) -> None:
     start = time.monotonic()
     with pytest.raises(TimeoutError, match=r"model 'm' gave no answer within 0\.2 s"):
         panoramasdk.node().call(np.zeros(1), "m", time_out=0.2)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 30
     free.set()
-    assert panoramasdk.node().call(np.ones(1), "m", 10)[0].tolist() == [1.0], "the late answer went to the next call"
+    assert panoramasdk.node().call(np.ones(1), "m", 30)[0].tolist() == [1.0], "the late answer went to the next call"
 
 
 def test_the_server_is_restarted_during_a_call(host: Host) -> None:

@@ -17,7 +17,7 @@ from .conftest import HEIGHT, WIDTH, Host, grey
 def test_image_is_not_a_writable_bgr_array_of_its_own(host: Host) -> None:
     node, [camera] = host.started("door")
     camera.show(3)
-    [media] = node.inputs.video_in.get(timeout=5)
+    [media] = node.inputs.video_in.get(timeout=20)
     image = media.image
     assert (image.shape, image.dtype, image.flags.writeable) == ((HEIGHT, WIDTH, 3), np.uint8, True)
     assert (image == grey(3)).all()
@@ -31,7 +31,7 @@ def test_frames_that_are_kept_change(host: Host) -> None:
     kept = []
     for number in range(1, 13):
         camera.show(number)
-        [media] = node.inputs.video_in.get(timeout=5)
+        [media] = node.inputs.video_in.get(timeout=20)
         kept.append((number, media, media.image if number % 2 else None))
         if number % 4 == 0 and media.image is not None:
             media.image[:] = 250
@@ -44,10 +44,10 @@ def test_frames_that_are_kept_change(host: Host) -> None:
 def test_a_frame_that_was_never_looked_at_is_gone_later(host: Host) -> None:
     node, [camera] = host.started("door")
     camera.show(1)
-    first = node.inputs.video_in.get(timeout=5)
+    first = node.inputs.video_in.get(timeout=20)
     for number in range(2, 9):
         camera.show(number)
-        node.inputs.video_in.get(timeout=5)
+        node.inputs.video_in.get(timeout=20)
     assert (first[0].image == grey(1)).all()
 
 
@@ -57,7 +57,7 @@ def test_frames_that_nobody_keeps_are_copied(host: Host, monkeypatch: pytest.Mon
     node, [camera] = host.started("door")
     for number in (1, 2, 3):
         camera.show(number)
-        node.inputs.video_in.get(timeout=5)  # the list is dropped at once
+        node.inputs.video_in.get(timeout=20)  # the list is dropped at once
         gc.collect()
     assert not copies
 
@@ -65,11 +65,11 @@ def test_frames_that_nobody_keeps_are_copied(host: Host, monkeypatch: pytest.Mon
 def test_a_cached_media_is_another_picture(host: Host) -> None:
     node, cameras = host.started("a", "b")
     cameras[0].show(1)
-    streams = node.inputs.video_in.get(timeout=5)
+    streams = node.inputs.video_in.get(timeout=20)
     streams[0].image[0, 0] = (9, 8, 7)
     streams[0].add_label("old", 0, 0)
     cameras[1].show(2)
-    cached, _ = node.inputs.video_in.get(timeout=5)
+    cached, _ = node.inputs.video_in.get(timeout=20)
     assert cached.is_cached
     assert tuple(cached.image[0, 0]) == (9, 8, 7), "what was drawn is gone while the picture stands"
     assert cached.image[1, 1, 0] == grey(1)
@@ -79,19 +79,19 @@ def test_a_cached_media_is_another_picture(host: Host) -> None:
 def test_a_cached_media_nobody_touched_is_black(host: Host) -> None:
     node, cameras = host.started("a", "b")
     cameras[0].show(1)
-    node.inputs.video_in.get(timeout=5)
+    node.inputs.video_in.get(timeout=20)
     for number in range(2, 9):
         cameras[1].show(number)
-        cached, _ = node.inputs.video_in.get(timeout=5)
+        cached, _ = node.inputs.video_in.get(timeout=20)
     assert (cached.image == grey(1)).all()
 
 
 def test_the_size_changes_while_frames_are_kept(host: Host) -> None:
     node, [camera] = host.started("door")
     camera.show(1)
-    [small] = node.inputs.video_in.get(timeout=5)
+    [small] = node.inputs.video_in.get(timeout=20)
     camera.show(2, 320, 240)
-    [large] = node.inputs.video_in.get(timeout=5)
+    [large] = node.inputs.video_in.get(timeout=20)
     assert (small.image.shape, large.image.shape) == ((HEIGHT, WIDTH, 3), (240, 320, 3))
     assert (small.image == grey(1)).all()
     assert (large.image == grey(2)).all()
@@ -100,7 +100,7 @@ def test_the_size_changes_while_frames_are_kept(host: Host) -> None:
 def test_the_setter_takes_what_is_no_picture(host: Host) -> None:
     node, [camera] = host.started("door")
     camera.show(1)
-    [media] = node.inputs.video_in.get(timeout=5)
+    [media] = node.inputs.video_in.get(timeout=20)
     replacement = np.zeros((10, 20, 3), np.uint8)
     media.image = replacement
     assert media.image is replacement
@@ -121,7 +121,7 @@ def test_the_setter_takes_what_is_no_picture(host: Host) -> None:
 def test_rectangles_leave_the_picture(host: Host, given: tuple[float, ...], kept: list[float]) -> None:
     node, [camera] = host.started("door")
     camera.show(1)
-    [media] = node.inputs.video_in.get(timeout=5)
+    [media] = node.inputs.video_in.get(timeout=20)
     assert media.add_rect(*given) is None
     assert media.add_label(12, given[0], given[1]) is None
     assert media._annotations.rects == [kept]
@@ -132,7 +132,7 @@ def test_rectangles_leave_the_picture(host: Host, given: tuple[float, ...], kept
 def test_a_coordinate_that_is_no_number_is_taken(host: Host) -> None:
     node, [camera] = host.started("door")
     camera.show(1)
-    [media] = node.inputs.video_in.get(timeout=5)
+    [media] = node.inputs.video_in.get(timeout=20)
     with pytest.raises(TypeError, match="a coordinate is str, expected a number between 0 and 1"):
         media.add_rect("left", 0, 1, 1)
 

@@ -91,7 +91,7 @@ def test_reader_killed_while_holding_keeps_its_slot(writer: RingWriter, socket_p
     assert holder.stdout is not None
     assert holder.stdout.readline() == "holding 1\n"
     holder.send_signal(signal.SIGKILL)
-    holder.communicate(timeout=5)
+    holder.communicate(timeout=20)
     other = RingReader(connect(socket_path), credit=3)
     sequences = []
     for sequence in range(2, 12):
@@ -121,7 +121,7 @@ def test_writer_killed_leaves_reader_waiting(tmp_path: Path) -> None:
     reader = RingReader(connect(path))
     lease = take(reader)
     process.kill()
-    process.communicate(timeout=5)
+    process.communicate(timeout=20)
     assert bytes(lease.buffer) == b"123456789"  # what is leased outlives its writer
     with pytest.raises(RingClosed):
         reader.receive(5.0)

@@ -36,7 +36,7 @@ def run(main: object, bus: MemoryBus | None = None, **settings: object) -> tuple
 def test_signal_ends_with_a_failure(number: signal.Signals) -> None:
     def main(_bus: Bus, stop: threading.Event) -> None:
         os.kill(os.getpid(), number)
-        assert stop.wait(5)
+        assert stop.wait(20)
 
     before = signal.getsignal(number)
     code, bus = run(main)
@@ -81,7 +81,7 @@ def test_what_a_component_logs_is_not_kept_or_with_a_login(tmp_path: Path, monke
 def test_lost_bus_ends_with_another_code() -> None:
     def main(bus: Bus, stop: threading.Event) -> None:
         bus.lost.set()
-        assert stop.wait(5)
+        assert stop.wait(20)
 
     assert run(main)[0] == 3
 
@@ -138,9 +138,9 @@ def test_good_work_is_not_reported_or_reported_twice() -> None:
             reported.set()
 
     def main(_bus: Bus, _stop: threading.Event) -> None:
-        assert reported.wait(5)
+        assert reported.wait(20)
         os.kill(os.getpid(), signal.SIGTERM)
-        assert _stop.wait(5)
+        assert _stop.wait(20)
 
     code, bus = run(main, Reporting(), good_work_s=0.0)
     assert code == 0
@@ -157,8 +157,8 @@ def test_hanging_main_is_waited_for() -> None:
 
     def main(bus: Bus, stop: threading.Event) -> None:
         bus.lost.set()
-        assert stop.wait(5)
-        assert ended.wait(5)
+        assert stop.wait(20)
+        assert ended.wait(20)
 
     run(main, shutdown_s=0.05, exit_now=exit_now)
     assert exits == [3]
