@@ -6,7 +6,6 @@ graph, an MXNet symbol with its parameters, and so on. They are unpacked file by
 
 import hashlib
 import shutil
-import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -14,6 +13,7 @@ from typing import Final
 
 from vedette.conversion.errors import UnknownModel
 from vedette.conversion.frameworks import SUFFIXES, WORDS, Framework
+from vedette.tar_archives import UNREADABLE, members, open_tar
 
 _MAX_MEMBERS: Final = 10_000
 _MAX_BYTES: Final = 8 << 30
@@ -87,8 +87,8 @@ def unpack(archive: Path, target: Path) -> None:
     """
     total = 0
     try:
-        with tarfile.open(archive, "r:*") as tar:
-            for count, member in enumerate(tar, start=1):
+        with open_tar(archive) as tar:
+            for count, member in enumerate(members(tar), start=1):
                 total += member.size
                 if count > _MAX_MEMBERS or total > _MAX_BYTES:
                     raise UnknownModel(f"{archive.name} holds over {_MAX_MEMBERS} files or {_MAX_BYTES >> 30} GiB")
@@ -102,7 +102,7 @@ def unpack(archive: Path, target: Path) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with path.open("wb") as sink:
                     shutil.copyfileobj(source, sink, _CHUNK)
-    except (OSError, EOFError, tarfile.TarError, ValueError) as error:
+    except UNREADABLE as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)[:120]
         raise UnknownModel(f"{archive.name} cannot be unpacked: {reason}", "is it whole? download it again") from error
 

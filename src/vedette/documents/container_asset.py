@@ -1,12 +1,12 @@
 """A package's container asset: the root file system that ``docker export`` wrote, as an archive in assets/."""
 
 import struct
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from vedette.documents.model_files import ModelFileError
+from vedette.tar_archives import UNREADABLE, members, stream_tar
 
 _MACHINES: Final = {0x3E: "x86_64", 0xB7: "aarch64", 0x28: "armv7l", 0x03: "i686", 0xF3: "riscv64"}
 _FOLDERS: Final = frozenset({"bin", "usr/bin", "usr/local/bin", "lib64", "usr/lib64"})
@@ -29,8 +29,8 @@ def architecture_of(path: Path) -> str:
     :raises ModelFileError: if it cannot be read as an archive
     """
     try:
-        with tarfile.open(path, "r|*") as archive:
-            for count, member in enumerate(archive):
+        with path.open("rb") as file, stream_tar(file) as archive:
+            for count, member in enumerate(members(archive)):
                 if count > _MAX_MEMBERS:
                     break
                 place = PurePosixPath(member.name)
@@ -41,6 +41,6 @@ def architecture_of(path: Path) -> str:
                 if head[:4] == b"\x7fELF":
                     order = "<" if head[5] == 1 else ">"
                     return _MACHINES.get(struct.unpack_from(f"{order}H", head, 18)[0], "unknown")
-    except (OSError, EOFError, tarfile.TarError, ValueError) as error:
+    except UNREADABLE as error:
         raise ModelFileError(f"{path.name} is not an archive that can be read: {error}") from error
     return "unknown"

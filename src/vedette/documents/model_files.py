@@ -2,13 +2,14 @@
 
 import hashlib
 import shutil
-import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO, Final, Literal
+
+from vedette.tar_archives import DAMAGED, members, open_tar
 
 ModelFormat = Literal["onnx", "tflite"]
 FORMATS: Final[dict[str, ModelFormat]] = {".onnx": "onnx", ".tflite": "tflite"}
@@ -48,12 +49,13 @@ class ModelFile:
                 with self.path.open("rb") as opened:
                     yield opened
                 return
-            with tarfile.open(self.path, "r:*") as archive:
-                stream = archive.extractfile(self.member)
+            with open_tar(self.path) as archive:
+                named = [member for member in members(archive) if member.name == self.member and member.isfile()]
+                stream = archive.extractfile(named[-1]) if named else None
                 if stream is None:
                     raise ModelFileError(f"{self.path.name}: {self.member} is not a file")
                 yield stream
-        except (OSError, EOFError, tarfile.TarError, KeyError) as error:
+        except DAMAGED as error:
             raise ModelFileError(f"{self.path.name} cannot be read: {_reason(error)}") from error
 
     def copy_to(self, target: Path) -> None:
@@ -102,14 +104,14 @@ def archive_members(path: Path) -> list[str]:
     names: list[str] = []
     total = 0
     try:
-        with tarfile.open(path, "r:*") as archive:
-            for count, member in enumerate(archive, start=1):
+        with open_tar(path) as archive:
+            for count, member in enumerate(members(archive), start=1):
                 total += member.size
                 if count > _MAX_MEMBERS or total > _MAX_BYTES:
                     raise ModelFileError(f"{path.name} holds more than {_MAX_MEMBERS} files or {_MAX_BYTES >> 30} GiB")
                 if member.isfile():
                     names.append(member.name)
-    except (OSError, EOFError, tarfile.TarError, ValueError) as error:
+    except DAMAGED as error:
         raise ModelFileError(f"{path.name} is not a tar archive: {_reason(error)}") from error
     return names
 

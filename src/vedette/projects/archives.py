@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
 from vedette.projects.errors import ProjectError
+from vedette.tar_archives import UNREADABLE, is_tar, members, open_tar
 
 _MAX_MEMBERS: Final = 100_000
 _MAX_BYTES: Final = 64 << 30
@@ -29,7 +30,7 @@ class _Member:
 
 def is_archive(path: Path) -> bool:
     """Tell whether a file is a ZIP or tar archive."""
-    return path.is_file() and (zipfile.is_zipfile(path) or tarfile.is_tarfile(path))
+    return path.is_file() and (zipfile.is_zipfile(path) or is_tar(path))
 
 
 def unpack_project(archive: Path, out: Path) -> Path:
@@ -44,11 +45,11 @@ def unpack_project(archive: Path, out: Path) -> Path:
     new = out.with_name(f".{out.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     try:
-        with _members(archive) as members:
-            _write(archive, members, new)
+        with _members(archive) as found:
+            _write(archive, found, new)
         root = _root(archive, new)
         root.replace(out)
-    except (OSError, EOFError, RuntimeError, tarfile.TarError, zipfile.BadZipFile) as error:  # RuntimeError: encrypted
+    except (*UNREADABLE, RuntimeError, zipfile.BadZipFile) as error:  # RuntimeError: encrypted
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)[:120]
         raise ProjectError(f"{archive.name} cannot be unpacked: {reason}", "is it whole? copy it again") from error
     finally:
@@ -56,9 +57,9 @@ def unpack_project(archive: Path, out: Path) -> Path:
     return out
 
 
-def _write(archive: Path, members: Iterator[_Member], new: Path) -> None:
+def _write(archive: Path, found: Iterator[_Member], new: Path) -> None:
     total = 0
-    for count, member in enumerate(members, start=1):
+    for count, member in enumerate(found, start=1):
         total += member.size
         if count > _MAX_MEMBERS or total > _MAX_BYTES:
             raise ProjectError(f"{archive.name} holds over {_MAX_MEMBERS} files or {_MAX_BYTES >> 30} GiB")
@@ -79,8 +80,10 @@ def _members(archive: Path) -> Iterator[Iterator[_Member]]:
         with zipfile.ZipFile(archive) as opened:
             yield (_zipped(opened, info) for info in opened.infolist() if not _is_folder_or_link(info))
         return
-    with tarfile.open(archive, "r:*") as tar:
-        yield (_Member(m.name, m.size, bool(m.mode & stat.S_IXUSR), _tarred(tar, m)) for m in tar if m.isfile())
+    with open_tar(archive) as tar:
+        yield (
+            _Member(m.name, m.size, bool(m.mode & stat.S_IXUSR), _tarred(tar, m)) for m in members(tar) if m.isfile()
+        )
 
 
 def _is_folder_or_link(info: zipfile.ZipInfo) -> bool:

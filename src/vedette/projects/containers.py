@@ -6,11 +6,11 @@ Docker or Podman does the work; without either, an archive that was exported els
 import gzip
 import shutil
 import subprocess
-import tarfile
 from pathlib import Path
 from typing import IO, Final
 
 from vedette.projects.errors import ProjectError
+from vedette.tar_archives import UNREADABLE, members, open_tar
 
 ENGINES: Final = ("docker", "podman")
 _BUILD_S: Final = 3600.0
@@ -83,8 +83,8 @@ def pack_exported(archive: Path, target: Path) -> None:
     :raises ProjectError: if it is no tar archive
     """
     try:
-        with tarfile.open(archive, "r:*") as opened:
-            if opened.next() is None:
+        with open_tar(archive) as opened:
+            if next(members(opened), None) is None:
                 raise ProjectError(f"{archive.name} is an empty archive")
         with archive.open("rb") as source:
             packed = source.read(2) == b"\x1f\x8b"
@@ -94,7 +94,7 @@ def pack_exported(archive: Path, target: Path) -> None:
                     shutil.copyfileobj(source, sink, _CHUNK)
             else:
                 _pack(source, target)
-    except (OSError, EOFError, tarfile.TarError) as error:
+    except UNREADABLE as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is no tar archive"
         raise ProjectError(f"{archive} cannot be used: {reason}", "expected what `docker export` wrote") from error
 

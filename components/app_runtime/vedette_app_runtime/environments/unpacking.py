@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from vedette.tar_archives import members, stream_tar
 from vedette_app_runtime.environments.errors import ContainerUnusable
 
 MAX_BYTES: Final = 40 << 30
@@ -30,11 +31,6 @@ _RESERVE_BYTES: Final = 256 << 20
 """Room on the disk that unpacking leaves to others."""
 _LOOK_BYTES: Final = 64 << 20
 """So much of one file is written before it is seen whether there is room for more."""
-_HEADERS: Final = (
-    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
-    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
-)
-_MAX_HEADER_BYTES: Final = 1 << 20
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PROGRESS_S: Final = 2.0
 
@@ -82,8 +78,8 @@ def unpack_root(
         with archive.open("rb") as raw:
             hashing = _Hashing(raw)
             try:
-                with tarfile.open(fileobj=hashing, mode="r|*", errorlevel=1, tarinfo=_Member) as opened:
-                    for member in opened:
+                with stream_tar(hashing) as opened:
+                    for member in members(opened):
                         if stop.is_set():
                             raise ContainerUnusable("stopped while the container asset was being unpacked")
                         found.members += 1
@@ -114,17 +110,6 @@ def unpack_root(
     finally:
         os.close(root)
     return found
-
-
-class _Member(tarfile.TarInfo):
-    """A member whose headers are not read into memory at any size: a few kilobytes of an archive can ask for it."""
-
-    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
-        # Where every Python decides what to read after a header; frombuf() is passed by by newer ones.
-        if self.type in _HEADERS and self.size > _MAX_HEADER_BYTES:
-            raise tarfile.ReadError(f"a header has {self.size} bytes")
-        found: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
-        return found
 
 
 class _Hashing(io.RawIOBase):
