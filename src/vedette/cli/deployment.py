@@ -138,14 +138,18 @@ def _request(options: CreateOptions) -> dict[str, Any]:
             )
         add[name] = version or "*"
     if options.document is not None:
-        said = (add, options.remove, options.update_config, options.group, options.run_with, options.system_limits)
+        said = (add, options.remove, options.group, options.run_with, options.system_limits)
         if any(said):
             raise Failure(
                 "--document says all that its target has",
-                hint="leave out --merge, --remove, --update-config, --group, --run-with and --system-limits",
+                hint="leave out --merge, --remove, --group, --run-with and --system-limits",
                 exit_code=EXIT_USAGE,
             )
-        return {"document": _document(options.document), **_folders(options)}
+        return {
+            "document": _document(options.document),
+            "configuration": _configuration(options.update_config),
+            **_folders(options),
+        }
     request = {
         "add": add,
         "remove": list(options.remove),

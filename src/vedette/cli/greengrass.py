@@ -243,6 +243,8 @@ def deployment_create(  # noqa: PLR0917 -- typer reads the options off the signa
     vedette deployment create --recipe-dir recipes --artifact-dir artifacts --merge com.example.Hello=1.0.0
 
     vedette deployment create --update-config '{"com.example.Hello": {"MERGE": {"name": "you"}}}'
+
+    vedette deployment create --document deployment.json --update-config @of-this-machine.json
     """
     from vedette.cli.deployment import CreateOptions, create
     from vedette.cli.terminal import Terminal

@@ -153,6 +153,28 @@ def _compare(at: KeyPath, before: Any, after: Any, changed: list[KeyPath], gone:
 _NOTHING = object()
 
 
+def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what merging ``first`` and then ``second`` into a configuration merges: lists are replaced whole."""
+    result = dict(first)
+    for key, value in second.items():
+        before = result.get(key)
+        both = isinstance(before, Mapping) and isinstance(value, Mapping)
+        result[key] = merged(before, value) if both else value
+    return result
+
+
+def without(values: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
+    """Return the values but those at ``path`` and below; none where it is empty."""
+    if not path:
+        return {}
+    key, *rest = path
+    result = {each: value for each, value in values.items() if each != key}
+    inner = values.get(key)
+    if rest and key in values:
+        result[key] = without(inner, rest) if isinstance(inner, Mapping) else inner
+    return result
+
+
 def parse_pointer(pointer: str) -> KeyPath:
     """Return the keys of a JSON pointer (RFC 6901); ValueError when it is none."""
     if pointer == "":

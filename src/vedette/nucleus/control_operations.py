@@ -100,17 +100,13 @@ def stop(nucleus: "Nucleus", name: str) -> None:
 
 def create(nucleus: "Nucleus", request: Mapping[str, Any]) -> str:
     """Queue a local deployment; return its id."""
-    changes = request.get("configuration") or {}
     if request.get("document") is not None:
         return _create(nucleus, _from_document(request))
     try:
         wanted = LocalDeploymentRequest(
             add=dict(request.get("add") or {}),
             remove=tuple(request.get("remove") or ()),
-            configuration={
-                name: ConfigurationChange(merge=change.get("MERGE") or {}, reset=tuple(change.get("RESET") or ()))
-                for name, change in changes.items()
-            },
+            configuration=_changes(request),
             group=request.get("group") or "",
             recipe_folder=request.get("recipe_folder"),
             artifact_folder=request.get("artifact_folder"),
@@ -126,9 +122,23 @@ def create(nucleus: "Nucleus", request: Mapping[str, Any]) -> str:
 def _from_document(request: Mapping[str, Any]) -> LocalDeploymentRequest:
     try:
         read = read_document(request["document"])
+        # What this machine alone has otherwise comes after what the document says of its whole target.
+        configuration = dict(read.configuration)
+        for name, change in _changes(request).items():
+            configuration[name] = configuration.get(name, ConfigurationChange()).then(change)
     except NucleusError as error:
         raise ControlError(str(error)) from error
-    return replace(read, recipe_folder=request.get("recipe_folder"), artifact_folder=request.get("artifact_folder"))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ControlError(f"the deployment cannot be read: {error}") from error
+    folders = {key: request.get(key) for key in ("recipe_folder", "artifact_folder")}
+    return replace(read, configuration=configuration, **folders)
+
+
+def _changes(request: Mapping[str, Any]) -> dict[str, ConfigurationChange]:
+    return {
+        name: ConfigurationChange(merge=change.get("MERGE") or {}, reset=tuple(change.get("RESET") or ()))
+        for name, change in (request.get("configuration") or {}).items()
+    }
 
 
 def _create(nucleus: "Nucleus", wanted: LocalDeploymentRequest) -> str:

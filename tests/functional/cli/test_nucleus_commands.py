@@ -176,6 +176,23 @@ def test_option_s_user_is_not_the_component_s(running: Shell) -> None:
     assert state["deployed"]["run_with"] == {NAME: {"posix_user": "0:0", "memory_kb": 100_000, "cpus": 0.0}}
 
 
+def test_what_this_machine_has_otherwise_is_refused_or_lost_beside_a_document(own: Shell) -> None:
+    document = own.folder / "deployment.json"
+    update = {"merge": json.dumps({"name": "all", "volume": 1})}
+    document.write_text(
+        json.dumps({"components": {NAME: {"componentVersion": "1.0.0", "configurationUpdate": update}}})
+    )
+    here = json.dumps({NAME: {"MERGE": {"name": "this one"}}})
+    done = own("deployment", "create", "--document", str(document), "--update-config", here)
+    assert done.returncode == 0, done.stderr
+    found = own.json("component", "details", NAME)["component"]["configuration"]
+    assert found == {"name": "this one", "volume": 1}
+    wrong = own("deployment", "create", "--document", str(document), "--update-config", '{"x": {"MERGE": 7}}')
+    assert (wrong.returncode, "error: the deployment cannot be read" in wrong.stderr) == (1, True)
+    both = own("deployment", "create", "--document", str(document), "--merge", NAME)
+    assert (both.returncode, "--document says all" in both.stderr) == (2, True)
+
+
 def test_failed_deployment_ends_with_0(own: Shell) -> None:
     failed = own("deployment", "create", *own.project("2.0.0", "echo no good; exit 7"))
     assert failed.returncode == 1

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from vedette.nucleus.configuration import ConfigurationStore
 from vedette.nucleus.deployment_document import read_document
 from vedette.nucleus.errors import NucleusError
 from vedette.nucleus.ipc.deployment_desk import ConfigurationChange, LocalDeploymentRequest
@@ -86,3 +87,28 @@ def test_input_of_create_deployment_is_read_otherwise() -> None:
 def test_broken_document_is_taken(document: Any, words: str) -> None:
     with pytest.raises(NucleusError, match=words):
         read_document(document)
+
+
+@pytest.mark.parametrize(
+    ("said", "here"),
+    [
+        (ConfigurationChange(), ConfigurationChange({"fps": 9})),
+        (ConfigurationChange({"fps": 5}), ConfigurationChange({"fps": 9})),
+        (ConfigurationChange({"camera": {"name": "a", "size": [1]}}), ConfigurationChange({"camera": {"size": [3]}})),
+        (ConfigurationChange({"camera": {"size": [1]}}, ("/fps",)), ConfigurationChange({}, ("/camera/size",))),
+        (ConfigurationChange({"camera": {"name": "a"}, "fps": 5}), ConfigurationChange({"fps": 7}, ("",))),
+        (ConfigurationChange({"a/b": 1, "a": 2}), ConfigurationChange({}, ("/a~1b", "/camera/nothing"))),
+    ],
+)  # fmt: skip
+def test_what_this_machine_has_otherwise_does_not_come_after_the_document(
+    said: ConfigurationChange, here: ConfigurationChange
+) -> None:
+    found = []
+    for changes in ((said, here), (said.then(here),)):
+        store = ConfigurationStore()
+        store.set_defaults("A", {"fps": 1, "camera": {"name": "default", "size": [0]}})
+        store.apply("A", {"fps": 2, "left": True})
+        for change in changes:
+            store.apply("A", change.merge, change.reset)
+        found.append(store.get("A"))
+    assert found[0] == found[1]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from vedette.nucleus.configuration_tree import merged, parse_pointer, without
 from vedette.nucleus.run_with import RunWithChange
 
 __all__ = ["ConfigurationChange", "DeploymentDesk", "DeploymentRecord", "LocalDeploymentRequest"]
@@ -15,6 +16,16 @@ class ConfigurationChange:
 
     merge: Mapping[str, Any] = field(default_factory=dict)
     reset: Sequence[str] = ()
+
+    def then(self, later: "ConfigurationChange") -> "ConfigurationChange":
+        """Return the one change that does what this and then ``later`` do.
+
+        :raises ValueError: if what ``later`` resets is no JSON pointer
+        """
+        merge = self.merge
+        for pointer in later.reset:
+            merge = without(merge, parse_pointer(pointer))
+        return ConfigurationChange(merged(merge, later.merge), (*self.reset, *later.reset))
 
 
 @dataclass(frozen=True)
