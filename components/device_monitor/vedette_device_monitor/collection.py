@@ -5,7 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from vedette.messages import TTL_S, ApplicationState, ApplicationStatus, CameraState, CameraStatus, ModelStatus
+from vedette.messages import (
+    TTL_S,
+    ApplicationState,
+    ApplicationStatus,
+    CameraState,
+    CameraStatus,
+    DisplayStatus,
+    ModelStatus,
+)
 from vedette.metrics import APPLICATION_ERRORS, DEVICE_ACTIVE, METRICS, Group
 from vedette_device_monitor.counters import Counters
 from vedette_device_monitor.datum import Datum, of_samples
@@ -31,7 +39,7 @@ _MOST_SAMPLES = 150
 _AWAITED_S = 3600.0
 
 
-StatusT = TypeVar("StatusT", CameraStatus, ModelStatus, ApplicationStatus)
+StatusT = TypeVar("StatusT", CameraStatus, ModelStatus, ApplicationStatus, DisplayStatus)
 
 
 @dataclass
@@ -68,6 +76,7 @@ class Collection:
         self._cameras: dict[str, _Heard[CameraStatus]] = {}
         self._models: dict[str, _Heard[ModelStatus]] = {}
         self._applications: dict[str, _Heard[ApplicationStatus]] = {}
+        self._displays: dict[str, _Heard[DisplayStatus]] = {}
 
     def hear_camera(self, status: CameraStatus) -> None:
         """Take in the state of a camera."""
@@ -84,6 +93,10 @@ class Collection:
         heard = self._put(self._applications, status.instance, status)
         heard.sample("CallLatency", status.model_ms)
         heard.sample("FramesPerSecond", status.fps)
+
+    def hear_display(self, status: DisplayStatus) -> None:
+        """Take in the state of the display, which uploads video."""
+        self._put(self._displays, "", status)
 
     def panorama(self) -> list[Datum]:
         """Return Panorama's two metrics for the minute that ends now."""
@@ -125,6 +138,8 @@ class Collection:
             data += self._model_data()
         if "applications" in groups:
             data += self._application_data()
+        if "video" in groups:
+            data += self._video_data()
         for model in self._models.values():
             model.samples.clear()
         for application in self._applications.values():
@@ -215,6 +230,27 @@ class Collection:
             data += self._sampled(heard, at, "FramesPerSecond", "CallLatency")
         return data
 
+    def _video_data(self) -> list[Datum]:
+        data: list[Datum] = []
+        for _, heard in self._fresh(self._displays):
+            status = heard.status
+            for upload in status.uploads:
+                if not upload.stream:
+                    continue  # not begun, as another one has its stream
+                at = (("StreamName", upload.stream),)
+                data.append(self._datum("VideoUp", at, not upload.last_error))
+                for metric, count in (
+                    ("VideoFragments", upload.acknowledged),
+                    ("VideoBytes", upload.acknowledged_bytes),
+                    ("VideoFragmentsLost", upload.lost),
+                    ("VideoErrors", upload.errors),
+                ):
+                    # Of one process, an upload ends and begins anew with the application that it is for.
+                    owner = f"{status.pid} {upload.began_at}"
+                    added = self._counters.added(f"{metric} {upload.stream}", owner, count or 0)
+                    data.append(self._datum(metric, at, added))
+        return data
+
     def _sampled(
         self, heard: "_Heard[ModelStatus] | _Heard[ApplicationStatus]", at: Dimensions, *names: str
     ) -> list[Datum]:
@@ -245,6 +281,7 @@ class Collection:
         """Drop what is silent: at once for cameras and models, after an hour for an application that should run."""
         self._drop_silent(self._cameras, TTL_S)
         self._drop_silent(self._models, TTL_S)
+        self._drop_silent(self._displays, TTL_S)
         self._drop_silent(self._applications, _AWAITED_S)
 
     def _drop_silent(self, shelf: "dict[str, _Heard[StatusT]]", after_s: float) -> None:

@@ -404,6 +404,8 @@ class Monitor:
                     self._collection.hear_model(ModelStatus.model_validate_json(payload))
                 elif topic.startswith("vedette/application/"):
                     self._collection.hear_application(ApplicationStatus.model_validate_json(payload))
+                elif topic == DisplayStatus.topic():
+                    self._collection.hear_display(DisplayStatus.model_validate_json(payload))
             except ValidationError:
                 self._malformed += 1  # the book has said so
 

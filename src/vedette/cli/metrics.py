@@ -19,6 +19,7 @@ def metrics(
     cameras: Annotated[int, typer.Option(min=0, help="Cameras of each device.")] = 1,
     models: Annotated[int, typer.Option(min=0, help="Models of each device.")] = 1,
     applications: Annotated[int, typer.Option(min=0, help="Application instances of each device.")] = 1,
+    streams: Annotated[int, typer.Option(min=0, help="Streams of each device in Kinesis Video Streams.")] = 0,
     interval: Annotated[
         int, typer.Option(min=60, max=3600, metavar="SECONDS", help="intervalS of vedette.DeviceMonitor.")
     ] = 60,
@@ -70,7 +71,7 @@ def metrics(
                 f"{each.name:{width}}  {each.unit:12}  {each.namespace} by {', '.join(each.dimensions)}: {each.meaning}"
             )
         return
-    fleet = Fleet(devices, cameras, models, applications, interval, chosen)
+    fleet = Fleet(devices, cameras, models, applications, interval, chosen, streams=streams)
     found = estimate(fleet)
     if as_json:
         out.json(

@@ -32,6 +32,11 @@ class UploadReport(NamedTuple):
     sent: int
     """Fragments, with those sent again."""
     acknowledged: int
+    acknowledged_bytes: int
+    errors: int
+    """Requests that failed."""
+    began_at: float
+    """Unix time at which these counts were 0, s."""
     dropped: int
     """Fragments that had to make room, or that AWS does not take."""
     waiting_bytes: int

@@ -95,8 +95,9 @@ class Session:
         self._clock = clock
         self.track: Track = first.track
         self.opened_at = clock()
-        self.acknowledged = 0
+        self.acknowledged = self.acknowledged_bytes = 0
         self.sent = 0
+        self._lengths: dict[int, int] = {}
         self._heard_at = self._sent_at = self.opened_at
         self._acknowledgements = AcknowledgementReader()
         self._checked = False
@@ -127,6 +128,7 @@ class Session:
             whole = self._stream.write(data)
         except Unreachable as error:
             raise Temporary(str(error)) from error
+        self._lengths[fragment.start_ms] = len(data)
         self.sent += 1
         self._sent_at = self._clock()
         self.hear(0.0)
@@ -153,8 +155,10 @@ class Session:
                 raise of_acknowledgement(each._replace(timecode_ms=self._ours(each)), self._subject)
             start_ms = self._ours(each)
             final = AckEvent.PERSISTED if self._keeps else AckEvent.RECEIVED
-            if each.event is final and start_ms is not None and self._backlog.release(start_ms):
-                self.acknowledged += 1
+            if each.event is final and start_ms is not None:
+                if self._backlog.release(start_ms):
+                    self.acknowledged += 1
+                    self.acknowledged_bytes += self._lengths.pop(start_ms, 0)
         if answer.ended:
             raise StaleEndpoint("AWS has ended the connection")
         if self._backlog.unacknowledged and self._clock() - max(self._heard_at, self.opened_at) > SILENCE_S:

@@ -20,4 +20,8 @@ def status_of(what: str, report: UploadReport) -> UploadStatus:
         waiting=report.waiting_bytes,
         lost=report.dropped,
         acknowledged=report.acknowledged,
+        acknowledged_bytes=report.acknowledged_bytes,
+        stream=report.stream,
+        errors=report.errors,
+        began_at=report.began_at,
     )

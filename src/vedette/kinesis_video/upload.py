@@ -100,9 +100,9 @@ class VideoUpload:
         self._endpoint: tuple[str, bool] | None = None
         self._state = UploadState.IDLE
         self._error = ""
-        self._since = wall()
+        self._since = self._began_at = wall()
         self._success_at: float | None = None
-        self._sent = self._acknowledged = 0
+        self._sent = self._acknowledged = self._acknowledged_bytes = self._errors = 0
         self._failures = 0
         self._told_at = -LOST_EVERY_S
 
@@ -145,6 +145,9 @@ class VideoUpload:
             self._error,
             self._sent,
             self._acknowledged,
+            self._acknowledged_bytes,
+            self._errors,
+            self._began_at,
             self._backlog.dropped,
             self._backlog.waiting_bytes,
         )
@@ -164,6 +167,7 @@ class VideoUpload:
                 self._failures = 0
 
     def _failed(self, error: KinesisVideoError) -> None:
+        self._errors += 1
         self._backlog.again()
         self._tell_lost()
         if not self._stop.is_set():
@@ -254,7 +258,8 @@ class VideoUpload:
         if not session.acknowledged:
             return
         self._acknowledged += session.acknowledged
-        session.acknowledged = 0
+        self._acknowledged_bytes += session.acknowledged_bytes
+        session.acknowledged = session.acknowledged_bytes = 0
         self._success_at = self._wall()
         self._failures = 0
         if self._error:

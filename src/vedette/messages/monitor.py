@@ -23,6 +23,10 @@ class UploadStatus(BaseModel):
     waiting: int = Field(default=0, description="bytes of logs or video, minutes of metrics")
     lost: int = Field(default=0, description="of these (of video: fragments), what was given up since the start")
     acknowledged: int | None = Field(default=None, description="fragments of video that AWS has, since the start")
+    acknowledged_bytes: int | None = Field(default=None, description="of these")
+    errors: int | None = Field(default=None, description="requests with video that failed, since the start")
+    stream: str | None = Field(default=None, description="name of the stream of video")
+    began_at: float | None = Field(default=None, description="Unix time of the start, s")
 
 
 class InterfaceStatus(BaseModel):

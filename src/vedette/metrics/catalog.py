@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Group = Literal["device", "cameras", "models", "applications"]
-GROUPS: Final[tuple[Group, ...]] = ("device", "cameras", "models", "applications")
+Group = Literal["device", "cameras", "models", "applications", "video"]
+GROUPS: Final[tuple[Group, ...]] = ("device", "cameras", "models", "applications", "video")
 DEFAULT_GROUPS: Final[tuple[Group, ...]] = ("device", "applications")
 """Enough for every alarm and graph of infra/ but that of one model; those of cameras cost most and are asked for."""
 
@@ -15,7 +15,7 @@ NAMESPACE: Final = "Vedette"
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric; a device sends it once for each camera, model or application of its group."""
+    """One metric; a device sends it once for each camera, model, application or stream of its group."""
 
     name: str
     unit: str
@@ -86,5 +86,14 @@ METRICS: Final[tuple[Metric, ...]] = (
         ("FramesPerSecond", "Count/Second", "put() a second"),
         ("CallLatency", "Milliseconds", "median of node.call as the application sees it, once a second"),
         ("Restarts", "Count", "since the last value"),
+    ),
+    *_of(
+        "video",
+        ("DeviceName", "StreamName"),
+        ("VideoUp", "None", "1 while nothing keeps video from the stream in Kinesis Video Streams, 0 otherwise"),
+        ("VideoFragments", "Count", "fragments that AWS has acknowledged since the last value"),
+        ("VideoBytes", "Bytes", "of these"),
+        ("VideoFragmentsLost", "Count", "that made room or that AWS does not take, since the last value"),
+        ("VideoErrors", "Count", "requests that failed since the last value"),
     ),
 )

@@ -14,7 +14,7 @@ _DAYS: Final = 30.4
 
 @dataclass(frozen=True)
 class Fleet:
-    """What is monitored; cameras, models and applications are those of one device."""
+    """What is monitored; cameras, models, applications and streams are those of one device."""
 
     devices: int
     cameras: int
@@ -23,6 +23,8 @@ class Fleet:
     interval_s: int = 60
     groups: tuple[Group, ...] = DEFAULT_GROUPS
     temperature: bool = True
+    streams: int = 0
+    """In Kinesis Video Streams."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,13 @@ class Estimate:
 
 def estimate(fleet: Fleet) -> Estimate:
     """Return what a fleet sends and about what it costs."""
-    times = {"device": 1, "cameras": fleet.cameras, "models": fleet.models, "applications": fleet.applications}
+    times = {
+        "device": 1,
+        "cameras": fleet.cameras,
+        "models": fleet.models,
+        "applications": fleet.applications,
+        "video": fleet.streams,
+    }
     by_group = {"panorama": 1 * (DEVICE_ACTIVE.group is None) + fleet.applications * (APPLICATION_ERRORS.group is None)}
     for group in fleet.groups:
         count = sum(metric.group == group for metric in METRICS) - (group == "device" and not fleet.temperature)

@@ -106,8 +106,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., VideoUpload
     for upload in begun:
         upload.end()
     for upload in begun:
-        upload.join()
-        assert not upload.alive
+        eventually(lambda ending=upload: not ending.alive, "the upload ends")
 
 
 def put(upload: VideoUpload, source: Source, seconds: int = 1) -> None:
@@ -136,10 +135,11 @@ def test_what_arrives_is_not_what_was_encoded(aws: VideoStandIn, start: Callable
     assert all(fragment.blocks[0].key and len(fragment.blocks) == 10 for fragment in stream.fragments)
     upload.end()
     eventually(lambda: len(stream.fragments) == 4, "the last pictures arrive when the component stops")
-    upload.join()
-    assert not upload.alive
+    eventually(lambda: not upload.alive, "the upload ends")
     assert aws.calls == ["DescribeStream", "GetDataEndpoint", "PutMedia"]
     report = upload.report()
+    assert report.errors == 0
+    assert report.acknowledged_bytes == sum(len(fragment.raw) for fragment in stream.fragments)
     assert (report.state, report.dropped, report.waiting_bytes, report.last_error) == (UploadState.IDLE, 0, 0, "")
     aws.patience_s = 0.2
     # What somebody gets who asks AWS for it, by AWS's own client.
@@ -240,6 +240,7 @@ def test_one_error_costs_more_than_its_fragment(
     put(upload, source, 4)
     eventually(lambda: len({f.producer_ms for f in stream.fragments}) == arrive, "the others arrive")
     eventually(lambda: not upload.report().last_error, "it is well again")
+    assert upload.report().errors
     assert upload.report().dropped == 3 - arrive
 
 

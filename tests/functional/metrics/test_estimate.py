@@ -16,7 +16,16 @@ from vedette_device_monitor.configuration import MonitorConfiguration
 from vedette_device_monitor.main import Clocks, Monitor
 
 from vedette.bus.memory import MemoryBus
-from vedette.messages import ApplicationState, ApplicationStatus, CameraState, CameraStatus, ModelState, ModelStatus
+from vedette.messages import (
+    ApplicationState,
+    ApplicationStatus,
+    CameraState,
+    CameraStatus,
+    DisplayStatus,
+    ModelState,
+    ModelStatus,
+    UploadStatus,
+)
 from vedette.metrics import DEFAULT_GROUPS, GROUPS, Group
 from vedette.metrics.estimate import Fleet, estimate
 
@@ -79,12 +88,14 @@ def test_an_hour_has_other_calls_or_metrics_than_estimated(
                 heard(ApplicationStatus.topic(application.instance), application.encode())
             model = ModelStatus(model_id="a" * 16, name="m", state=ModelState.READY, since=0.0, latency_ms=3.0, pid=1)
             heard(ModelStatus.topic(model.model_id), model.encode())
+            uploads = [UploadStatus(what=f"video s{n}", stream=f"s{n}", since=0.0) for n in range(2)]
+            heard(DisplayStatus.topic(), DisplayStatus(page="", uploads=uploads).encode())
             monitor.take_minute()
             monitor.sender.run_once()
             clock["now"] += 60.0
         monitor.spool.close()
     warm = any(metric[0] == "Temperature" for metric in cloud.metrics)
-    found = estimate(Fleet(1, 3, 1, 2, interval_s, groups, temperature=warm))
+    found = estimate(Fleet(1, 3, 1, 2, interval_s, groups, temperature=warm, streams=2))
     assert cloud.calls == found.calls_a_device_and_day / 24
     assert len(cloud.metrics) == found.metrics_a_device
 

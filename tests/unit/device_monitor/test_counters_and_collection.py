@@ -11,7 +11,16 @@ from vedette_device_monitor.datum import Datum, of_samples, pack, unpack
 from vedette_device_monitor.machine import Figures, Machine
 from vedette_device_monitor.put_metric_data import encode
 
-from vedette.messages import ApplicationState, ApplicationStatus, CameraState, CameraStatus, ModelState, ModelStatus
+from vedette.messages import (
+    ApplicationState,
+    ApplicationStatus,
+    CameraState,
+    CameraStatus,
+    DisplayStatus,
+    ModelState,
+    ModelStatus,
+    UploadStatus,
+)
 from vedette.metrics import GROUPS, METRICS
 
 FIGURES = Figures(12.5, 40.0, 4_000_000_000, 55.0, 9_000_000_000, None)
@@ -31,6 +40,11 @@ class Rig:
     def camera(self, name: str = "door", camera_id: str = "door-1", **fields: Any) -> None:
         given = {"state": CameraState.LIVE, "pid": 7, **fields}
         self.collection.hear_camera(CameraStatus(camera_id=camera_id, name=name, since=0.0, **given))
+
+    def video(self, *streams: dict[str, Any], pid: int = 7) -> None:
+        given: dict[str, Any] = {"what": "video", "since": 0.0, "began_at": 1.0}
+        uploads = [UploadStatus(**{**given, **stream}) for stream in streams]
+        self.collection.hear_display(DisplayStatus(page="http://shop-7/", pid=pid, uploads=uploads))
 
     def minute(self) -> dict[str, list[Datum]]:
         data = [*self.collection.panorama(), *self.collection.own(GROUPS, FIGURES, wall=1_000.0)]
@@ -125,8 +139,37 @@ def test_percentiles_are_lost() -> None:
     assert len(of_samples("x", "None", (), [n * 1.7 for n in range(140)]).values) <= 150
 
 
+def test_video_of_an_upload_is_counted_twice_or_not_at_all() -> None:
+    rig = Rig()
+    told = []
+    for pid, began_at, sent in ((7, 1.0, 3), (7, 1.0, 5), (7, 9.0, 6), (8, 9.5, 6)):
+        # An upload is begun anew in the same process, and by another one.
+        rig.video({"stream": "a", "acknowledged": sent, "acknowledged_bytes": sent * 10, "began_at": began_at}, pid=pid)
+        minute = rig.minute()
+        told.append((minute["VideoFragments"][0].values[0], minute["VideoBytes"][0].values[0]))
+    assert told == [(3, 30), (2, 20), (6, 60), (6, 60)]
+
+
+def test_video_that_does_not_arrive_looks_well() -> None:
+    rig = Rig()
+    rig.video(
+        {"stream": "good", "acknowledged": 4},
+        {"stream": "bad", "last_error": "the role may not", "errors": 2, "lost": 3},
+        {"last_error": "stream good is that of another"},
+    )
+    minute = rig.minute()
+    up = {dict(each.dimensions)["StreamName"]: each.values[0] for each in minute["VideoUp"]}
+    assert up == {"good": 1.0, "bad": 0.0}
+    bad = (("DeviceName", "shop-7"), ("StreamName", "bad"))
+    assert [minute[name][1].values for name in ("VideoErrors", "VideoFragmentsLost")] == [(2.0,), (3.0,)]
+    assert minute["VideoErrors"][1].dimensions == bad
+    rig.now += 60.0  # a display that says nothing any more
+    assert "VideoUp" not in rig.minute()
+
+
 def test_a_metric_is_not_in_the_catalogue() -> None:
     rig = Rig()
+    rig.video({"stream": "a"})
     rig.application(fps=5.0, model_ms=20.0)
     rig.camera(last_frame_at=990.0)
     rig.collection.hear_model(
