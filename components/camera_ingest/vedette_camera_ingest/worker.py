@@ -4,7 +4,6 @@ The descriptor is the worker's end of a socket pair; everything else, the passwo
 ends when it is told to, when the main process is gone, and in any case within a second of that.
 """
 
-import ctypes
 import logging
 import os
 import resource
@@ -20,6 +19,7 @@ import av
 from vedette import logs
 from vedette.coded_video import CodedOffer
 from vedette.log_events import CAMERA
+from vedette.parent_process import end_with_parent
 from vedette.rings import RingError, RingWriter, listen
 from vedette_camera_ingest.board import StatusBoard
 from vedette_camera_ingest.capture import Capture
@@ -29,7 +29,6 @@ from vedette_camera_ingest.link import Link
 
 _log = logging.getLogger("camera_ingest.worker")
 
-_PR_SET_PDEATHSIG: Final = 1
 _END_S: Final = 0.7
 # Every wait of the capture's loop is far shorter; a decoder that is stuck is ended and started again.
 _STUCK_S: Final = 20.0
@@ -40,7 +39,7 @@ _MOST_MEMORY_BYTES: Final = 3 * 1024**3
 
 def main() -> int:
     """Serve one camera; return the exit code."""
-    _die_with_parent()
+    end_with_parent()
     # A core file would hold the password and the pictures.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # What a hostile stream makes libav ask for: the worker ends and is started again, the device goes on.
@@ -86,10 +85,6 @@ def main() -> int:
     ring.close()
     _leave(0)
     return 0
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _stop_on_signals(stop: threading.Event) -> None:

@@ -1,21 +1,19 @@
 """The process that ``verification`` starts: request on standard input, reason on standard output, else code 0."""
 
-import ctypes
 import json
 import os
 import resource
-import signal
 import sys
 from pathlib import Path
 
 from vedette.messages import Tensor
+from vedette.parent_process import end_with_parent
 from vedette_model_inference.configuration import Configuration
 from vedette_model_inference.engines import open_session
 from vedette_model_inference.errors import LoadError
 from vedette_model_inference.providers import has_nvidia
 from vedette_model_inference.session import RunError, zeros
 
-_PR_SET_PDEATHSIG = 1
 _NO_MEMORY = ("Failed to allocate", "bad_alloc", "bad allocation", "MemoryError")
 _LEAST_BYTES = 2 << 30
 
@@ -43,9 +41,7 @@ def main() -> int:
 
 def _become_expendable(parent: int) -> None:
     """Die with the parent, before it when memory runs out, without a core file, and behind the calls that run."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        raise SystemExit("the parent is gone")
+    end_with_parent(parent)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.nice(5)
     if not has_nvidia():

@@ -155,10 +155,9 @@ class Session:
                 raise of_acknowledgement(each._replace(timecode_ms=self._ours(each)), self._subject)
             start_ms = self._ours(each)
             final = AckEvent.PERSISTED if self._keeps else AckEvent.RECEIVED
-            if each.event is final and start_ms is not None:
-                if self._backlog.release(start_ms):
-                    self.acknowledged += 1
-                    self.acknowledged_bytes += self._lengths.pop(start_ms, 0)
+            if each.event is final and start_ms is not None and self._backlog.release(start_ms):
+                self.acknowledged += 1
+                self.acknowledged_bytes += self._lengths.pop(start_ms, 0)
         if answer.ended:
             raise StaleEndpoint("AWS has ended the connection")
         if self._backlog.unacknowledged and self._clock() - max(self._heard_at, self.opened_at) > SILENCE_S:
