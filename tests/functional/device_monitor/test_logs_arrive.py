@@ -12,6 +12,7 @@ import pytest
 from vedette_device_monitor.configuration import MonitorConfiguration
 from vedette_device_monitor.main import Clocks, Monitor
 
+from tests.waiting import eventually
 from vedette.application.log_streams import LogStreams
 from vedette.bus.memory import MemoryBroker, MemoryBus
 from vedette.health import HealthBook
@@ -90,14 +91,6 @@ def lines(aws_url: str, group: str, stream: str) -> list[str]:
     return [event["message"] for event in found]
 
 
-def eventually(what: Callable[[], Any], why: str) -> Any:
-    deadline = time.monotonic() + WITHIN_S
-    while not (found := what()):
-        assert time.monotonic() < deadline, why
-        time.sleep(0.05)
-    return found
-
-
 def test_lines_do_not_reach_the_stream_that_scripts_read(
     started: Callable[..., Running], aws_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -107,10 +100,11 @@ def test_lines_do_not_reach_the_stream_that_scripts_read(
     (running.logs / "console_output").write_text("printed\n")
     group = f"{GROUP}/applications/counter"
     found = eventually(
-        lambda: sorted(lines(aws_url, group, "code_node"))[1:] and lines(aws_url, group, "code_node"), ""
+        lambda: sorted(lines(aws_url, group, "code_node"))[1:] and lines(aws_url, group, "code_node"),
+        "both arrive",
     )
     assert sorted(found) == ["from app.log", "from second.log"]
-    eventually(lambda: lines(aws_url, group, "console_output") == ["printed"], "the console does not arrive")
+    eventually(lambda: lines(aws_url, group, "console_output") == ["printed"], "the console arrives")
     (kept,) = client(aws_url).describe_log_groups(logGroupNamePrefix=group)["logGroups"]
     assert kept["retentionInDays"] == 30
     assert running.status(lambda upload: upload.last_success_age_s is not None).state == "sent"
@@ -128,7 +122,7 @@ def test_credentials_that_come_late_cost_lines(
     assert upload.waiting == 4
     token_exchange.down = False
     group = "/aws/panorama/devices/late-1/applications/counter"
-    eventually(lambda: lines(aws_url, group, "code_node") == ["one"], "nothing was sent afterwards")
+    eventually(lambda: lines(aws_url, group, "code_node") == ["one"], "it is sent afterwards")
     assert running.status(lambda upload: upload.state == "sent").waiting == 0
 
 

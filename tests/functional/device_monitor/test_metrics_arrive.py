@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 from vedette_device_monitor.configuration import MonitorConfiguration
 from vedette_device_monitor.main import Clocks, Monitor
 
+from tests.waiting import eventually
 from vedette.bus.memory import MemoryBroker, MemoryBus
 from vedette.messages import ApplicationState, ApplicationStatus, CameraState, CameraStatus
 from vedette.metrics import GROUPS
@@ -68,14 +69,6 @@ def running(tmp_path: Path, environ: dict[str, str]) -> Iterator[Running]:
     made.close()
 
 
-def eventually(what: Callable[[], Any], why: str) -> Any:
-    deadline = time.monotonic() + WITHIN_S
-    while not (found := what()):
-        assert time.monotonic() < deadline, why
-        time.sleep(0.05)
-    return found
-
-
 def cloudwatch(aws_url: str) -> Any:
     return boto3.client(
         "cloudwatch", "eu-west-1", endpoint_url=aws_url, aws_access_key_id="x", aws_secret_access_key="y"
@@ -91,7 +84,7 @@ def test_metrics_do_not_arrive(running: Running, aws_url: str, caplog: pytest.Lo
     caplog.set_level(logging.DEBUG)
     running.errors = 3
     running.start()
-    eventually(lambda: running.monitor.sender.last_success_at and not running.monitor.spool.size, "nothing was sent")
+    eventually(lambda: running.monitor.sender.last_success_at and not running.monitor.spool.size, "all is sent")
     panorama = metrics(aws_url, "PanoramaDeviceMetrics")
     assert panorama["DeviceActive"] == {"DeviceId": "shop-7", "DeviceName": "shop-7"}
     assert panorama["ApplicationErrors"] == {
@@ -122,23 +115,23 @@ def test_nothing_is_kept_while_there_are_no_credentials(
 ) -> None:
     token_exchange.down = True
     running.start()
-    eventually(lambda: running.monitor.spool.size >= 2, "nothing was spooled")
-    eventually(lambda: "gives no credentials" in running.monitor.sender.last_error, "the reason is not told")
+    eventually(lambda: running.monitor.spool.size >= 2, "minutes are spooled")
+    eventually(lambda: "gives no credentials" in running.monitor.sender.last_error, "the reason is told")
     token_exchange.down = False
-    eventually(lambda: running.monitor.sender.last_success_at, "nothing was sent")
+    eventually(lambda: running.monitor.sender.last_success_at, "all is sent")
     assert SECRET_KEY.encode() not in (tmp_path / "spool.db").read_bytes()
 
 
 def test_the_health_of_the_device_is_not_told(running: Running) -> None:
     heard = running.probe.record("vedette/health")
     running.start()
-    eventually(lambda: b'"door"' in heard.get(timeout=WITHIN_S)[1], "the topic does not tell of the camera")
+    eventually(lambda: b'"door"' in heard.get(timeout=WITHIN_S)[1], "the topic tells of the camera")
 
     def reported() -> dict[str, Any]:
         document = running.probe.get_shadow("shop-7", "vedette:health") or {}
         found: dict[str, Any] = document.get("state", {}).get("reported", {})
         return found
 
-    eventually(lambda: [camera["name"] for camera in reported().get("cameras", [])] == ["door"], "nor does the shadow")
+    eventually(lambda: [camera["name"] for camera in reported().get("cameras", [])] == ["door"], "so does the shadow")
     assert reported()["device"]["nucleus"] == "2.18.2"
     assert reported()["applications"][0]["state"] == "running"

@@ -31,24 +31,13 @@ from vedette.messages import (
 )
 from vedette.rings import BGR24, I420, FrameHeader, RingWriter, frame_bytes, listen
 
-PATIENCE_S = 15.0
+PATIENCE_S = 40.0
 CHROMIUM = shutil.which("chromium")
 NO_CHROMIUM = "chromium is not installed (apt install chromium)"
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-
-
-def eventually(condition: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> Any:
-    """Wait until the condition gives something; fail with ``what`` was expected."""
-    deadline = time.monotonic() + timeout_s
-    tick = threading.Event()
-    while not (found := condition()):
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {timeout_s} s: {what}")
-        tick.wait(0.05)
-    return found
 
 
 class FakeApplication:

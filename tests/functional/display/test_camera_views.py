@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 from vedette_camera_ingest.ingest import CameraIngest
 
+from tests.waiting import eventually
 from vedette.bus.memory import MemoryBroker, MemoryBus
 from vedette.messages import REPEAT_S, CameraDemand, CameraSource, CameraState, CameraStatus
 from vedette.rtsp_server import RtspServer
 
-from .conftest import CHROMIUM, NO_CHROMIUM, eventually, wait_for_text
+from .conftest import CHROMIUM, NO_CHROMIUM, wait_for_text
 
 SMALL, MAIN = (320, 180), (1280, 720)
 LONG = pytest.mark.skipif("VEDETTE_TEST_SUBSTREAMS" not in os.environ, reason="takes long; VEDETTE_TEST_SUBSTREAMS=1")
@@ -62,7 +63,7 @@ class Yard:
         return newest
 
     def until(self, test: Callable[[CameraStatus], bool], what: str) -> CameraStatus:
-        found: CameraStatus = eventually(lambda: (s := self.status()) and test(s) and s, what, timeout_s=30)
+        found: CameraStatus = eventually(lambda: (s := self.status()) and test(s) and s, what)
         return found
 
     def close(self) -> None:
@@ -146,7 +147,7 @@ def test_picture_clip_or_stream_of_a_camera_is_its_small_one_or_leaves_the_main_
     yard = start_yard()
     known(display)
     # A machine that is very busy may show the small stream at first.
-    jpeg = eventually(lambda: picture(display, "main"), "a picture of the main stream", timeout_s=40)
+    jpeg = eventually(lambda: picture(display, "main"), "a picture of the main stream")
     assert size_of(jpeg) == MAIN
     yard.until(lambda s: main_of(s) is CameraState.PAUSED, "the main stream is closed again")
     port = int(eventually(lambda: rtsp_port(display), "the display serves RTSP"))
@@ -171,7 +172,7 @@ def test_picture_clip_or_stream_of_a_camera_is_its_small_one_or_leaves_the_main_
 def test_camera_whose_main_stream_is_missing_shows_nothing(display: Any, start_yard: Callable[..., Yard]) -> None:
     yard = start_yard("gone")
     known(display)
-    jpeg = eventually(lambda: picture(display, "sub"), "a picture of the small stream", timeout_s=40)
+    jpeg = eventually(lambda: picture(display, "sub"), "a picture of the small stream")
     assert size_of(jpeg) == SMALL
     assert sizes_of(get(display, "/cameras/yard.mp4?seconds=1")[1]) == {SMALL}
     (camera,) = json.loads(get(display, "/api/health")[1])["cameras"]
@@ -187,7 +188,7 @@ def test_recording_has_the_small_stream_alone_or_leaves_the_main_one_open(
     yard = start_yard()
     known(display)
     application = start_application("counter", "yard", size=SMALL, camera_id=yard.source.camera_id)
-    eventually(lambda: display.status().encoded > 5, "something is held", timeout_s=30)
+    eventually(lambda: display.status().encoded > 5, "something is held")
     wish = {"id": "7", "reason": "fall", "before": 0, "after": 4}
     application.overlays = {**application.overlays, "clip": wish}
 
@@ -195,7 +196,7 @@ def test_recording_has_the_small_stream_alone_or_leaves_the_main_one_open(
         answer = json.loads(get(display, "/api/recordings?instance=counter")[1])["recordings"]
         return {recording["stream"]: recording for recording in answer}
 
-    found = eventually(lambda: len(recordings()) == 2 and recordings(), "both are on the shelf", timeout_s=40)
+    found = eventually(lambda: len(recordings()) == 2 and recordings(), "both are on the shelf")
     sizes = {stream: sizes_of(get(display, f"/recordings/{each['name']}.mp4")[1]) for stream, each in found.items()}
     assert sizes == {"yard": {SMALL}, "yard, main stream": {MAIN}}
     yard.until(lambda s: main_of(s) is CameraState.PAUSED, "the main stream is closed again")

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from websockets.sync.client import connect
 
-from .conftest import eventually
+from tests.waiting import eventually
 
 
 def fetch(

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from awsiot.greengrasscoreipc import connect
 from awsiot.greengrasscoreipc.clientv2 import GreengrassCoreIPCClientV2
 from awsiot.greengrasscoreipc.model import BinaryMessage, PublishMessage
 
+from tests.waiting import eventually
 from vedette.messages import CameraState, CameraStatus, DisplayStatus
 from vedette.nucleus.configuration import ConfigurationStore
 from vedette.nucleus.ipc import IpcServer
@@ -115,13 +116,6 @@ def page_of(client: GreengrassCoreIPCClientV2) -> str:
     return DisplayStatus.model_validate_json(heard.get(timeout=20)).page
 
 
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    deadline, tick = time.monotonic() + 15, threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, f"not within 15 s: {what}"
-        tick.wait(0.1)
-
-
 def test_display_hears_nothing_with_its_own_permissions(nucleus: Nucleus, process: "subprocess.Popen[str]") -> None:
     client = nucleus.client()
     page = page_of(client)
@@ -135,7 +129,7 @@ def test_display_hears_nothing_with_its_own_permissions(nucleus: Nucleus, proces
             document = json.load(answer)
         return bool(document["summary"]["words"] == "1 problem: dock, wrong password")
 
-    wait_for(told, "the camera's wrong password in the health document")
+    eventually(told, "the camera's wrong password in the health document")
     client.close()
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=20)[0]

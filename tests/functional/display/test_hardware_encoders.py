@@ -18,9 +18,9 @@ import pytest
 import vedette_display.main
 from vedette_display.encoders import Encoders, HardwareEncoder, Shot
 
+from tests.waiting import eventually
 from vedette.hardware_encoding import Carrier, EncoderFailed, Way, libav, prove
 
-from .conftest import eventually
 from .test_display_controls import fetch, known
 from .test_output_streams import addresses
 

@@ -17,10 +17,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from tests.waiting import eventually
 from vedette.messages import CameraState
 from vedette.rings import BGR24, I420
-
-from .conftest import eventually
 
 HEAD = struct.Struct("<BBHIdHH")
 NOBODY_VOUCHES = ssl.create_default_context()

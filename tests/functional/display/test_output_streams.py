@@ -11,7 +11,8 @@ import pytest
 from av.error import FFmpegError
 from vedette_display.certificate import own_certificate
 
-from .conftest import eventually
+from tests.waiting import eventually
+
 from .test_display_controls import known
 from .test_live_pictures import open_page
 
@@ -43,7 +44,7 @@ def test_opencv_cannot_play_an_output(display: Any, start_application: Any, monk
     assert frames[-1].shape == (360, 640, 3)
     assert red_at_the_left_line(frames[-1])
     assert len({frame.tobytes() for frame in frames}) > 6, "the picture moves"
-    eventually(lambda: application.ring.readers == 0, "nothing is read any more", timeout_s=30)
+    eventually(lambda: application.ring.readers == 0, "nothing is read any more")
 
 
 def test_stream_without_overlays_has_them_or_time_stands_still(display: Any, start_application: Any) -> None:

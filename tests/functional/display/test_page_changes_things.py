@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
+from tests.waiting import eventually
 from vedette.log_events import Event
 from vedette.messages import DeploymentState, DeploymentStatus
 
-from .conftest import CHROMIUM, NO_CHROMIUM, eventually, wait_for_text
+from .conftest import CHROMIUM, NO_CHROMIUM, wait_for_text
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
 

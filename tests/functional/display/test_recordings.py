@@ -19,10 +19,10 @@ from vedette_display.recordings import Recording, Shelf, _File, wish_of
 from vedette_display.salvage import salvage
 from vedette_display.uploading import RecordingUploader
 
+from tests.waiting import eventually
 from vedette.aws_calls import AwsCaller, CredentialsSource, OutcomeUnknown, Response
 from vedette.aws_calls.transport import send
 
-from .conftest import eventually
 from .test_display_controls import fetch, known
 
 
@@ -38,11 +38,11 @@ def test_recording_lacks_what_came_before_or_cannot_be_opened(
     application = start_application()
     other = start_application("ppe-check", "yard")
     known(display, application)
-    eventually(lambda: display.status().encoded > 40, "some seconds are held", timeout_s=40)
+    eventually(lambda: display.status().encoded > 40, "some seconds are held")
     assert other.ring.readers == 0, "who is not recorded is not encoded"
     wish = {"id": "7", "reason": "fall\x07", "before": 2, "after": 1.5}
     application.overlays = {**application.overlays, "clip": wish}
-    eventually(lambda: listed(display), "it is on the shelf", timeout_s=40)
+    eventually(lambda: listed(display), "it is on the shelf")
     [recording] = listed(display)
     assert recording["reason"] == "fall "
     # The key frame before the moment, and what a busy machine does to the end.

@@ -12,13 +12,12 @@ from av.bitstream import BitStreamFilterContext
 from vedette_camera_ingest.ingest import CameraIngest
 
 from tests.functional.camera_ingest.camera_clips import write_clip
+from tests.waiting import eventually
 from vedette.bus.memory import MemoryBroker, MemoryBus
 from vedette.cloud_stand_in.video import VideoStandIn
 from vedette.kinesis_video.avc import nals_of
 from vedette.messages import CameraDemand, CameraSource
 from vedette.rtsp_server import FileMount, StreamServer
-
-from .conftest import eventually
 
 SLICES = (1, 5)
 
@@ -57,7 +56,7 @@ def test_a_camera_is_decoded_or_encoded_to_be_uploaded(
             streams = aws.streams.all()
             return streams and streams[0].fragments
 
-        eventually(arrived, "it arrives", timeout_s=40)
+        eventually(arrived, "it arrives")
         (stream,) = aws.streams.all()
         fragment = stream.fragments[0]
         status = eventually(lambda: [u for u in display.status().uploads if u.acknowledged], "it is told")[0]

@@ -7,9 +7,9 @@ from typing import Any
 import av
 import pytest
 
+from tests.waiting import eventually
 from vedette.cloud_stand_in.video import VideoStandIn
 
-from .conftest import eventually
 from .test_display_controls import known
 
 
@@ -33,7 +33,7 @@ def test_an_output_is_uploaded_unasked_or_without_its_boxes(
     application = start_application()
     other = start_application("ppe-check", "yard")
     known(display, application)
-    eventually(lambda: aws.streams.all() and aws.streams.all()[0].fragments, "it arrives", timeout_s=40)
+    eventually(lambda: aws.streams.all() and aws.streams.all()[0].fragments, "it arrives")
     (stream,) = aws.streams.all()
     assert (stream.name, stream.facts["DataRetentionInHours"]) == ("people-counter-lobby", 24)
     assert other.ring.readers == 0, "who is not uploaded is not encoded"

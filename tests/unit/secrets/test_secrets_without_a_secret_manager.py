@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import eventually
 from vedette.aws_calls import AwsError, Denied, NoCredentials, Rejected, Unreachable
 from vedette.bus import NotFound, NotSupported
 from vedette.bus.memory import MemoryBus
@@ -92,7 +93,7 @@ def test_a_rotated_password_waits_for_a_deployment(rig: Rig) -> None:
 
 def test_a_start_without_a_connection_has_no_passwords(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     rig.reader.get("cam")
-    eventually_stored(rig.path)
+    eventually(rig.path.exists, "the secret is kept")
     rig.aws.error = Unreachable("no route to host")
     rig.restart()
     assert rig.reader.get("cam") == PLANTED
@@ -118,7 +119,7 @@ def test_a_secret_that_was_taken_away_is_used_on(rig: Rig, error: AwsError) -> N
 
 def test_the_password_lies_on_the_disk(rig: Rig) -> None:
     rig.reader.get("cam")
-    eventually_stored(rig.path)
+    eventually(rig.path.exists, "the secret is kept")
     for file in rig.path.parent.iterdir():
         assert PLANTED.encode() not in file.read_bytes()
         assert b"cam" not in file.read_bytes()
@@ -189,15 +190,6 @@ def test_a_secret_manager_that_is_there_is_passed_by(tmp_path: Path) -> None:
 def test_no_credentials_are_not_told(tmp_path: Path) -> None:
     with Lite() as bus, pytest.raises(NoCredentials, match="TokenExchangeService"):
         SecretReader(bus, tmp_path / "secrets", environ={}).get("cam")
-
-
-def eventually_stored(path: Path) -> None:
-    wait = threading.Event()
-    for _ in range(600):
-        if path.exists():
-            return
-        wait.wait(0.05)
-    raise AssertionError("the secret was not kept")
 
 
 def test_a_camera_of_another_groups_application_has_no_login(tmp_path: Path) -> None:

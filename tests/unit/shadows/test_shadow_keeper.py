@@ -2,13 +2,13 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.waiting import eventually
 from vedette.application.desired import merged
 from vedette.bus.memory import MemoryBroker, MemoryBus
 from vedette.shadows import ShadowKeeper, ShadowState
@@ -98,14 +98,6 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
     yield made
     made.stop()
     made.bus.close()
-
-
-def eventually(what: Callable[[], object], why: str) -> None:
-    deadline = time.monotonic() + 30
-    pause = threading.Event()
-    while not what():
-        assert time.monotonic() < deadline, why
-        pause.wait(0.02)
 
 
 def test_an_edit_in_the_cloud_is_not_heard(rig: Rig) -> None:
