@@ -95,6 +95,15 @@ if [ -z "$prefix" ]; then
   fi
 fi
 
+step=python
+python=
+for version in 3.13 3.12 3.11 3.10; do
+  for each in "$prefix/usr/bin/python$version" "$prefix/usr/local/bin/python$version"; do if [ -x "$each" ]; then python=$each; fi; done
+  if [ -z "$prefix" ] && command -v "python$version" >/dev/null; then python=$version; fi
+done
+# Ubuntu 20.04 and JetPack 5 bring 3.8. The nucleus does not mind; vedette.Runtime would say so at the first deployment.
+[ -n "$python" ] || say "note: there is no Python 3.10 to 3.13, which the components need: install one beside the system's (python3.10 to python3.13 on the path)"
+
 step=keys
 mkdir -p "$prefix$root"
 # Components' users pass through both; what is secret in there has its own mode.

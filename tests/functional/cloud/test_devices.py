@@ -207,6 +207,26 @@ def test_an_installation_leaves_keys_behind_or_cannot_be_repeated(account: Aws, 
     assert "step 'keys' failed with exit code 1" in left
 
 
+def test_the_first_deployment_finds_that_the_python_is_too_old(account: Aws, tmp_path: Path, tools: Path) -> None:
+    made = provision(account.cloud(), Provisioning("shop-01"))
+    folder, image = tmp_path / "vedette-shop-01", tmp_path / "image"
+    folder.mkdir()
+    nucleus = tmp_path / "greengrass-nucleus-2.18.2.zip"
+    with zipfile.ZipFile(nucleus, "w") as archive:
+        archive.writestr("lib/Greengrass.jar", "")
+    for name, content in bundle_files("us-east-1", Provisioning("shop-01", nucleus_file=nucleus), made, WHERE).items():
+        (folder / name).write_bytes(content)
+    (folder / "install.sh").chmod(0o700)
+    programs = image / "usr/bin"
+    programs.mkdir(parents=True)
+    # As on Ubuntu 20.04, and then with one that somebody put beside.
+    for version, noted in (("3.8", True), ("3.12", False)):
+        (programs / f"python{version}").touch(mode=0o755)
+        done = install(folder, image, tools)
+        assert done.returncode == 0, done.stderr
+        assert ("no Python 3.10 to 3.13" in done.stderr) == noted
+
+
 def test_a_claim_makes_no_devices_or_lasts_for_ever(account: Aws, tmp_path: Path, tools: Path) -> None:
     cloud = account.cloud()
     until = datetime(2026, 5, 31, 12, 0, tzinfo=timezone.utc)
