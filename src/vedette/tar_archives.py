@@ -4,12 +4,13 @@ Some kilobytes of an archive can ask for gigabytes: by one header, by many befor
 that follow, and because ``tarfile`` remembers each member with its headers.
 """
 
+import io
 import lzma
 import tarfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, cast
 
 MAX_HEADER_BYTES: Final = 1 << 20
 """Of what stands before one member, and of what holds for all that follow. Names and times take hundreds."""
@@ -71,13 +72,13 @@ def open_tar(archive: Path) -> tarfile.TarFile:
         raise tarfile.ReadError(str(error)) from error
 
 
-def stream_tar(file: IO[bytes]) -> tarfile.TarFile:
+def stream_tar(file: IO[bytes] | io.RawIOBase) -> tarfile.TarFile:
     """Read an archive, packed or not, from its beginning to its end.
 
     :raises DAMAGED: if it is none
     """
     try:
-        return _Archive.open(fileobj=file, mode="r|*")
+        return _Archive.open(fileobj=cast("IO[bytes]", file), mode="r|*")
     except ValueError as error:
         raise tarfile.ReadError(str(error)) from error
 

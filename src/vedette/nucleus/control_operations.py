@@ -130,8 +130,12 @@ def _from_document(request: Mapping[str, Any]) -> LocalDeploymentRequest:
         raise ControlError(str(error)) from error
     except (AttributeError, TypeError, ValueError) as error:
         raise ControlError(f"the deployment cannot be read: {error}") from error
-    folders = {key: request.get(key) for key in ("recipe_folder", "artifact_folder")}
-    return replace(read, configuration=configuration, **folders)
+    return replace(
+        read,
+        configuration=configuration,
+        recipe_folder=request.get("recipe_folder"),
+        artifact_folder=request.get("artifact_folder"),
+    )
 
 
 def _changes(request: Mapping[str, Any]) -> dict[str, ConfigurationChange]:

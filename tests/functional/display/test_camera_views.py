@@ -63,8 +63,7 @@ class Yard:
         return newest
 
     def until(self, test: Callable[[CameraStatus], bool], what: str) -> CameraStatus:
-        found: CameraStatus = eventually(lambda: (s := self.status()) and test(s) and s, what)
-        return found
+        return eventually(lambda: s if (s := self.status()) and test(s) else None, what)
 
     def close(self) -> None:
         self._stop.set()
@@ -196,7 +195,7 @@ def test_recording_has_the_small_stream_alone_or_leaves_the_main_one_open(
         answer = json.loads(get(display, "/api/recordings?instance=counter")[1])["recordings"]
         return {recording["stream"]: recording for recording in answer}
 
-    found = eventually(lambda: len(recordings()) == 2 and recordings(), "both are on the shelf")
+    found = eventually(lambda: r if len(r := recordings()) == 2 else None, "both are on the shelf")
     sizes = {stream: sizes_of(get(display, f"/recordings/{each['name']}.mp4")[1]) for stream, each in found.items()}
     assert sizes == {"yard": {SMALL}, "yard, main stream": {MAIN}}
     yard.until(lambda s: main_of(s) is CameraState.PAUSED, "the main stream is closed again")

@@ -86,53 +86,58 @@ def painted(application: Any, color: tuple[int, int, int]) -> Any:
     return application
 
 
+def told(display: Any) -> tuple[str, int, int]:
+    """Return whose the screen is, and its size, as the display tells it: after it is shown."""
+    screen = display.status().screen
+    return screen.owner, screen.width, screen.height
+
+
 def test_screen_shows_nothing_or_the_wrong_application(
     start_display: Callable[..., Any], start_application: Any, screen: Screen
 ) -> None:
     display = start_display(screen="on")
-    eventually(lambda: display.status().screen.state == "no-screen", "nothing is connected yet", SLOW_S)
+    eventually(lambda: display.status().screen.state == "no-screen", "nothing is connected yet", within_s=SLOW_S)
     screen.plug_in()
     # The test pattern: seven bars above, words in the middle.
-    eventually(lambda: near(screen.look()[20, 20], (191, 191, 191)), "white bar of the test pattern", SLOW_S)
+    eventually(lambda: near(screen.look()[20, 20], (191, 191, 191)), "white bar of the test pattern", within_s=SLOW_S)
     assert near(screen.look()[20, WIDTH - 20], (191, 0, 0))
     assert (screen.look()[HEIGHT // 3 : 2 * HEIGHT // 3].min(axis=2) > 220).sum() > 200, "words"
 
     first = painted(start_application("first", "lobby"), BLUE)
     corner = (HEIGHT - 20, WIDTH - 20)
-    eventually(lambda: near(screen.look()[corner], BLUE), "the first application", SLOW_S)
+    eventually(lambda: near(screen.look()[corner], BLUE), "the first application", within_s=SLOW_S)
     picture = screen.look()
     rect = picture[HEIGHT // 2 - 40, WIDTH // 10 - 4 : WIDTH // 10 + 6]
     assert any(dot[2] > 220 and dot[1] < 90 for dot in rect), "left line of the rect"
     label = picture[int(HEIGHT * 0.2) - 18 : int(HEIGHT * 0.2), WIDTH // 10 : WIDTH // 10 + 100]
     assert (label.min(axis=2) > 200).sum() > 30, "letters of the label"
-    status = display.status().screen
-    assert (status.owner, status.width, status.height) == ("first", WIDTH, HEIGHT)
+    eventually(lambda: told(display) == ("first", WIDTH, HEIGHT), "the screen is told", within_s=SLOW_S)
 
     second = painted(start_application("second", "gate"), GREEN)
-    eventually(lambda: near(screen.look()[corner], GREEN), "the application started last", SLOW_S)
-    assert display.status().screen.owner == "second"
+    eventually(lambda: near(screen.look()[corner], GREEN), "the application started last", within_s=SLOW_S)
+    eventually(lambda: told(display)[0] == "second", "it is told whose it is", within_s=SLOW_S)
     second.crash()
-    eventually(lambda: screen.look()[corner].max() < 100, "dimmed while it is started again", SLOW_S)
+    eventually(lambda: screen.look()[corner].max() < 100, "dimmed while it is started again", within_s=SLOW_S)
     assert display.status().screen.owner == "second", "a crash does not pass the screen on"
     second.come_back()
-    eventually(lambda: near(screen.look()[corner], GREEN), "back", SLOW_S)
+    eventually(lambda: near(screen.look()[corner], GREEN), "back", within_s=SLOW_S)
     second.application = {"state": ApplicationState.STOPPED}
     second.tell_once()
-    eventually(lambda: near(screen.look()[corner], BLUE), "passed on when it stops", SLOW_S)
+    eventually(lambda: near(screen.look()[corner], BLUE), "passed on when it stops", within_s=SLOW_S)
 
     first.putting.clear()
     first.video = {"state": CameraState.WRONG_PASSWORD, "detail": "The camera answered 401"}
-    eventually(lambda: screen.look()[corner].max() < 100, "the old picture does not look live", SLOW_S)
+    eventually(lambda: screen.look()[corner].max() < 100, "the old picture does not look live", within_s=SLOW_S)
     words = screen.look()[HEIGHT // 3 : 2 * HEIGHT // 3, WIDTH // 4 : 3 * WIDTH // 4]
     assert (words.min(axis=2) > 220).sum() > 200, "says what is wrong"
     first.putting.set()
     first.video = {"state": CameraState.LIVE}
-    eventually(lambda: near(screen.look()[corner], BLUE), "live again", SLOW_S)
+    eventually(lambda: near(screen.look()[corner], BLUE), "live again", within_s=SLOW_S)
     assert display.status().encoded == 0, "the screen takes frames as they are"
 
     screen.pull_out()
     screen.plug_in()
-    eventually(lambda: near(screen.look()[corner], BLUE), "back after the screen was away", SLOW_S)
+    eventually(lambda: near(screen.look()[corner], BLUE), "back after the screen was away", within_s=SLOW_S)
 
 
 def test_streams_of_one_application_are_not_tiled_or_a_pin_is_passed_over(
@@ -155,4 +160,4 @@ def test_streams_of_one_application_are_not_tiled_or_a_pin_is_passed_over(
             and near(picture[lower, middle], WHITE)
         )
 
-    eventually(tiled, "three tiles, the last row in the middle", SLOW_S)
+    eventually(tiled, "three tiles, the last row in the middle", within_s=SLOW_S)

@@ -105,8 +105,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., VideoUpload
     yield start
     for upload in begun:
         upload.end()
-    for upload in begun:
-        eventually(lambda ending=upload: not ending.alive, "the upload ends")
+    eventually(lambda: not any(upload.alive for upload in begun), "the uploads end")
 
 
 def put(upload: VideoUpload, source: Source, seconds: int = 1) -> None:
