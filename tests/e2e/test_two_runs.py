@@ -9,6 +9,9 @@ from tests.waiting import eventually
 
 from .suite import AT_MOST_S, STREET, Suite
 
+FOR_S = "40"
+"""Beside the making of an environment and another run's, on two cores that others keep busy."""
+
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
@@ -18,7 +21,7 @@ def test_second_run_takes_what_is_the_first_ones(
     # One user's registry for both, as on a real machine.
     first = start_suite("run", people_counter, "--camera", f"camera_node={STREET}", "--no-browser")
     second = start_suite(
-        "run", recorder, "--camera", f"camera_node={STREET}", "--no-browser", "--for", "15", registry=first.registry
+        "run", recorder, "--camera", f"camera_node={STREET}", "--no-browser", "--for", FOR_S, registry=first.registry
     )
     second.wait_for_pictures().note_what_could_be_left()
     first.wait_for_pictures()
@@ -28,8 +31,8 @@ def test_second_run_takes_what_is_the_first_ones(
     assert "people-counter" in table.stdout
     assert "recorder" in table.stdout
 
-    assert second.process.wait(20.0) == 0, second.talk
-    assert second.since_start_s > 15.0
+    assert second.process.wait(60.0) == 0, second.talk
+    assert second.since_start_s > float(FOR_S)
     assert second.leftovers.found() == []
     # The first one's folder is in use: another run of it is refused, and harms nobody.
     third = start_suite(
