@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from vedette.cli.failure import EXIT_USAGE, Failure
+from vedette.cli.frame_documents import frame_document
 from vedette.cli.tables import table
 from vedette.cli.terminal import Terminal
 from vedette.conversion import ConversionError
 from vedette.conversion.measuring import Speed, measure
-from vedette.pictures import FrameDocument, SpecificationError, read_frame_document
+from vedette.pictures import FrameDocument
 
 SCHEMA: Final = "vedette.bench/1"
 _PROVIDERS: Final = {
@@ -56,7 +57,7 @@ def bench_models(options: BenchOptions, terminal: Terminal) -> int:
         raise Failure(f"--provider takes {', '.join(_PROVIDERS)}, got `{options.provider}`", exit_code=EXIT_USAGE)
     rows: list[dict[str, Any]] = []
     try:
-        document = _document(options.preprocess)
+        document = frame_document(options.preprocess)
         for file in options.files:
             with tempfile.TemporaryDirectory(prefix="vedette-bench-") as folder:
                 for variant in _variants(file, options, document, Path(folder), terminal):
@@ -101,17 +102,6 @@ def _threads(text: str) -> list[int]:
     if not counts or min(counts) < 1 or max(counts) > 256:
         raise Failure(f"--threads takes numbers as 1,2,4, got `{text}`", exit_code=EXIT_USAGE)
     return counts
-
-
-def _document(path: Path | None) -> FrameDocument | None:
-    if path is None:
-        return None
-    try:
-        return read_frame_document(path.read_bytes())
-    except OSError as error:
-        raise Failure(f"{path} cannot be read: {error.strerror}") from error
-    except SpecificationError as error:
-        raise Failure(f"{path}: {error}") from error
 
 
 def _variants(

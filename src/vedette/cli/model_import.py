@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from vedette.cli.conversion import wanted_of
 from vedette.cli.failure import EXIT_USAGE, Failure
+from vedette.cli.frame_documents import frame_document
 from vedette.cli.terminal import Terminal
 from vedette.conversion import ConversionError, Converted, Converter, DeclaredInput, Framework, Wanted, read_raw_model
 from vedette.conversion.environments import remove_environments
@@ -20,7 +21,7 @@ from vedette.conversion.folders import cache_folder
 from vedette.documents import load_project
 from vedette.documents.models import DescriptorDocument
 from vedette.documents.project import Package
-from vedette.pictures import FrameDocument, SpecificationError, read_frame_document
+from vedette.pictures import FrameDocument
 from vedette.projects.model_package import ModelPackageChange, put_model
 
 SCHEMA: Final = "vedette.model/1"
@@ -55,7 +56,7 @@ def check_model(options: ImportOptions, terminal: Terminal) -> int:
     with _told(options):
         wanted = _wanted(options, None)
         with _model_file(options.file) as path:
-            made = _make(path, options, wanted, _frame_document(options.preprocess), terminal)
+            made = _make(path, options, wanted, frame_document(options.preprocess), terminal)
         if options.out is not None:
             made.copy_to(options.out)
             terminal.done("written", str(options.out))
@@ -70,7 +71,7 @@ def import_model(options: ImportOptions, terminal: Terminal) -> int:
     """
     with _told(options):
         package, descriptor = _package(options)
-        document = _frame_document(options.preprocess)
+        document = frame_document(options.preprocess)
         with _model_file(options.file) as path:
             made = _make(path, options, _wanted(options, descriptor), document, terminal)
             change = ModelPackageChange(
@@ -202,17 +203,6 @@ def _package(options: ImportOptions) -> tuple[Package, DescriptorDocument | None
         raise Failure(f"{package.document.file} cannot be read", hint="vedette validate")
     # A model that is put in the place of another brings its own inputs, unless they are given.
     return package, package.descriptor.model if package.descriptor is not None else None
-
-
-def _frame_document(path: Path | None) -> FrameDocument | None:
-    if path is None:
-        return None
-    try:
-        return read_frame_document(path.read_bytes())
-    except OSError as error:
-        raise Failure(f"{path} cannot be read: {error.strerror}") from error
-    except SpecificationError as error:
-        raise Failure(f"{path}: {error}") from error
 
 
 @contextmanager
