@@ -12,6 +12,7 @@ _TRACEBACK: Final = "Traceback (most recent call last):"
 _FRAME: Final = re.compile(r'\s+File "(?P<path>[^"]+)", line (?P<line>\d+)')
 _MAX_CHARACTERS: Final = 400
 _NEAR_THE_END: Final = 80
+_COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 _HINTS: Final = {signal.SIGKILL: ", as the kernel does when memory runs out"}
 
 
@@ -22,21 +23,30 @@ def describe_exit(exit_code: int, console: Sequence[str], logs: Mapping[str, Seq
     :param console: the last lines of the application's console, oldest first.
     :param logs: those of its own log files, by name, the newest file first.
     """
+    return redact(_plain(_described(exit_code, console, logs or {})))
+
+
+def _plain(text: str) -> str:
+    """Return ``text`` without what commands terminals or ends lines: it is the application's own."""
+    return "".join(each if each.isprintable() else " " for each in _COLOURS.sub("", text))
+
+
+def _described(exit_code: int, console: Sequence[str], logs: Mapping[str, Sequence[str]]) -> str:
     ending = _ending(exit_code)
     exception = _last_exception(console)
     # A signal's victim had no time to log.
-    logged = _logged_exception(logs or {}) if 0 <= exit_code <= 128 else None
+    logged = _logged_exception(logs) if 0 <= exit_code <= 128 else None
     if exception is not None:
         # One caught and logged comes before one in the clean-up after it: the former is the cause.
         before = "" if logged is None or logged[0] == exception else f"; its {logged[1]} has {logged[0]}"
-        return redact(f"{exception}, {ending}{before}")
+        return f"{exception}, {ending}{before}"
     if logged is not None:
-        return redact(f"{logged[0]} (says its {logged[1]}), {ending}")
+        return f"{logged[0]} (says its {logged[1]}), {ending}"
     last = _last_line(console)
     if exit_code != 0:
-        return redact(f"{last}, {ending}" if last else f"ended without a word, {ending}")
-    for name, lines in (logs or {}).items():
-        return redact(f"ended by itself without an error, exit 0; the last line of its {name}: {_last_line(lines)}")
+        return f"{last}, {ending}" if last else f"ended without a word, {ending}"
+    for name, lines in logs.items():
+        return f"ended by itself without an error, exit 0; the last line of its {name}: {_last_line(lines)}"
     return "ended by itself without an error, exit 0"
 
 

@@ -30,7 +30,7 @@ from vedette_app_runtime.preparation import Preparation, Prepare, preparing
 from vedette_app_runtime.process import ApplicationProcess, Start
 from vedette_app_runtime.rates import Rate
 from vedette_app_runtime.recording import Recording
-from vedette_app_runtime.reports import output_entries
+from vedette_app_runtime.reports import makes_sense, output_entries
 from vedette_app_runtime.restarts import RestartPolicy
 from vedette_app_runtime.sessions import Session, SessionClosed, mains_wanted
 from vedette_app_runtime.settings import Settings
@@ -41,6 +41,7 @@ from vedette_app_runtime.wiring import Wiring, wire
 logger = logging.getLogger(__name__)
 
 _TICK_S: Final = 0.25
+_MOST_PACKETS: Final = 32
 _SHADOW: Final = about(STREAM, SHADOW_LOG)
 _STATES: Final = about(STREAM, OCC_LOG)
 
@@ -230,7 +231,11 @@ class Host:
 
     def _hear_session(self, process: ApplicationProcess, session: Session) -> None:
         try:
-            while packet := session.receive():
+            # No more at once: whoever goes on sending must not keep the host from everything else.
+            for _ in range(_MOST_PACKETS):
+                packet = session.receive()
+                if packet is None:
+                    break
                 self._apply(session, packet)
         except SessionClosed as error:
             logger.debug("a process of the application is detached: %s", error)
@@ -239,6 +244,8 @@ class Host:
 
     def _apply(self, session: Session, packet: protocol.Packet) -> None:
         if isinstance(packet, protocol.Report):
+            if not makes_sense(packet):
+                raise SessionClosed("it reported what cannot be")
             session.report = packet
             self._supervisor.hear(self._clock())
         elif isinstance(packet, protocol.Record):
@@ -247,6 +254,8 @@ class Host:
         elif isinstance(packet, protocol.CameraLost):
             session.cameras.discard(packet.camera)
         elif isinstance(packet, protocol.MainWanted):
+            if not 0 <= packet.camera < len(self._wiring.cameras):
+                raise SessionClosed(f"it asked for camera {packet.camera!r}, of {len(self._wiring.cameras)}")
             if packet.camera not in session.mains_wanted:
                 self._told_at = None  # at once: it waits
             session.mains_wanted[packet.camera] = self._clock()

@@ -48,6 +48,8 @@ class Outputs:
         self._clock = clock
         self._wall = wall
         self._streams: dict[tuple[str, str], _Stream] = {}
+        self._complained = False
+        """Whether the log has it already that this run asks for what is not there."""
 
     @property
     def ids(self) -> list[str]:
@@ -62,7 +64,11 @@ class Outputs:
         node = dict(wiring.outputs).get(port)
         cameras = {camera.source.name: camera.camera_id for camera in wiring.cameras}
         if node is None or stream not in cameras or len(self._streams) >= _MAX_STREAMS:
-            logger.warning("the application asked for an output it does not have: port %r, stream %r", port, stream)
+            if not self._complained:
+                logger.warning(
+                    "the application asked for an output it does not have: port %.100r, stream %.100r", port, stream
+                )
+            self._complained = True
             return
         output_id = output_id_of(wiring.instance, port, stream)
         path = self._folder / f"{output_id}.sock"
@@ -120,6 +126,7 @@ class Outputs:
         for stream in self._streams.values():
             stream.socket.unlink(missing_ok=True)
         self._streams.clear()
+        self._complained = False
 
 
 def output_id_of(instance: str, port: str, stream: str) -> str:

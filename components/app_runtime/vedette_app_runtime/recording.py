@@ -12,7 +12,8 @@ class Recording:
     """Writes ``path`` anew from its making on; each line is whole when :meth:`write` returns."""
 
     def __init__(self, path: Path) -> None:
-        self._file: IO[str] = path.open("w", encoding="utf-8", buffering=1)
+        # Half a surrogate pair, as in the name of a file that is not UTF-8, becomes what JSON writes for it.
+        self._file: IO[str] = path.open("w", encoding="utf-8", errors="backslashreplace", buffering=1)
 
     def write(self, fields: dict[str, Any]) -> None:
         """Append a line."""
@@ -20,6 +21,8 @@ class Recording:
             self._file.write(json.dumps(fields, ensure_ascii=False) + "\n")
         except OSError as error:
             logger.error("the recording cannot be written: %s", error.strerror)  # noqa: TRY400 - the text says it all
+        except RecursionError:
+            logger.error("an entry of the recording is left out: it is nested too deeply")  # noqa: TRY400 - likewise
 
     def close(self) -> None:
         """End it."""

@@ -1,6 +1,23 @@
 """What an application's processes report, checked: the application is not trusted to report what makes sense."""
 
+from typing import Final
+
 from vedette_app_runtime import protocol
+
+_MOST: Final = 2**53
+"""Whatever counts more has not counted; sums and rates of less fit into every number format."""
+_MOST_READS: Final = 1_000
+
+
+def makes_sense(report: protocol.Report) -> bool:
+    """Tell whether the numbers of a report can be added up; lists are looked at entry by entry, below."""
+    counts = [report.gets, report.puts, report.calls, report.waiting, *report.reads.values()]
+    return (
+        len(report.reads) <= _MOST_READS
+        and all(isinstance(each, int) and not isinstance(each, bool) and 0 <= each < _MOST for each in counts)
+        and -1 <= report.call_ms < _MOST
+        and 0 <= report.last_activity < _MOST
+    )
 
 
 def output_entries(report: protocol.Report) -> list[tuple[str, str, int, int, int, int]]:
@@ -29,5 +46,5 @@ def _is(entry: object, *types: type) -> bool:
         isinstance(entry, list)
         and len(entry) == len(types)
         and all(isinstance(item, kind) and not isinstance(item, bool) for item, kind in zip(entry, types, strict=True))
-        and all(0 <= item < 2**53 for item in entry if isinstance(item, int))
+        and all(0 <= item < _MOST for item in entry if isinstance(item, int))
     )

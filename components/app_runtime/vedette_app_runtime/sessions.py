@@ -55,6 +55,9 @@ class Session:
             self.sock.sendmsg([protocol.encode(packet)], rights, socket.MSG_DONTWAIT)
         except OSError:
             return False
+        except protocol.ProtocolError as error:
+            logger.error("the application is not told: %s", error)  # noqa: TRY400 - the reason says it all
+            return False
         return True
 
     def tell(self, key: object, packet: protocol.Packet) -> None:
@@ -97,6 +100,8 @@ class AttachPoint:
 
     def __init__(self, folder: Path | None = None) -> None:
         """Make it; ``folder`` gets a socket for processes that did not inherit ours, see :data:`SOCKET`."""
+        self._complained = False
+        """Whether the log has it already that somebody attaches wrongly: who does so may go on with it."""
         self.listener: socket.socket | None = None
         self._folder = folder
         if folder is not None:
@@ -136,8 +141,7 @@ class AttachPoint:
             except SessionClosed:
                 return None
 
-    @staticmethod
-    def _receive(sock: socket.socket, flags: int = socket.MSG_DONTWAIT) -> Session | None:
+    def _receive(self, sock: socket.socket, flags: int = socket.MSG_DONTWAIT) -> Session | None:
         fds = array.array("i")
         space = socket.CMSG_SPACE(fds.itemsize)
         try:
@@ -151,7 +155,13 @@ class AttachPoint:
                 fds.frombytes(payload[: len(payload) - len(payload) % fds.itemsize])
         if not data:
             raise SessionClosed("the application has closed it")
-        return _session(data, list(fds))
+        try:
+            return _session(data, list(fds))
+        except _WrongAttach as error:
+            if not self._complained:
+                logger.error("a process of the application cannot attach: %s", error)  # noqa: TRY400 - says it all
+            self._complained = True
+            return None
 
     def close(self) -> None:
         """Close both ends."""
@@ -182,19 +192,36 @@ def _listen(folder: Path) -> socket.socket:
     return sock
 
 
-def _session(data: bytes, fds: list[int]) -> Session | None:
+class _WrongAttach(Exception):
+    """What came over the socket is no attaching process."""
+
+
+def _session(data: bytes, fds: list[int]) -> Session:
+    """Return the session of who sent this; takes the descriptors over.
+
+    :raises _WrongAttach: when it cannot be one
+    """
     try:
-        packet = protocol.decode(data)
-    except protocol.ProtocolError as error:
-        logger.warning("a process of the application sent what cannot be: %s", error)
-        packet = None
-    if isinstance(packet, protocol.Attach) and len(fds) == 1:
-        if packet.version == protocol.VERSION:
-            return Session(socket.socket(fileno=fds[0]), packet.pid)
-        logger.error("panoramasdk speaks version %d, this host %d", packet.version, protocol.VERSION)
-    for fd in fds:
-        os.close(fd)
-    return None
+        try:
+            packet = protocol.decode(data)
+        except protocol.ProtocolError as error:
+            raise _WrongAttach(str(error)) from error
+        if not isinstance(packet, protocol.Attach) or len(fds) != 1:
+            raise _WrongAttach(f"it sent {type(packet).__name__} with {len(fds)} descriptors")
+        if packet.version != protocol.VERSION:
+            raise _WrongAttach(f"panoramasdk speaks version {packet.version}, this host {protocol.VERSION}")
+        try:
+            sock = socket.socket(fileno=fds[0])
+        except OSError as error:
+            raise _WrongAttach(f"it sent something else than a socket ({error.strerror})") from error
+        fds.clear()
+        if sock.family != socket.AF_UNIX or sock.type != socket.SOCK_SEQPACKET:
+            sock.close()
+            raise _WrongAttach("it sent a socket of another kind")
+        return Session(sock, packet.pid)
+    finally:
+        for fd in fds:
+            os.close(fd)
 
 
 def _duplicate_high(fd: int) -> int:

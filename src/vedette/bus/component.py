@@ -69,6 +69,9 @@ def run_component(
     logs.configure()
     # A core file would hold cameras' passwords and AWS credentials. What a component starts may raise it again.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    # More than applications have, see the launcher of their sandbox.
+    most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     if _BY_NUCLEUS in os.environ:
         folder = Path(logs.FOLDER)
         logs.keep(folder)

@@ -98,3 +98,13 @@ def test_an_application_fills_the_disk(rig: Rig) -> None:
     assert (rig.work / "storage/great").read_bytes() == b"again"
     assert rig.status(lambda s: s.state == ApplicationState.RUNNING, 30).errors == 0
     assert json.dumps(sorted(path.name for path in Path(rig.work / "storage").iterdir())) == '["great"]'
+
+
+def test_an_application_has_the_kernel_end_others_before_it(rig: Rig) -> None:
+    rig.source(
+        "import json, time\nown = '/proc/self/oom_score_adj'\nopen(own, 'w').write('0')\n"
+        "while open(own).read().strip() != '500':\n    time.sleep(0.1)\n"
+        "print(json.dumps({'first': True}), flush=True)\ntime.sleep(100)\n"
+    )
+    rig.start()
+    rig.said("first", 40)

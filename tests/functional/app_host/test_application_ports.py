@@ -272,3 +272,29 @@ print(json.dumps({
         "own abstract": 0,
         "own abstract without a name": 0,
     }
+
+
+def test_addresses_that_cannot_be_end_the_guard(rig: Rig) -> None:
+    # GIVEN an application that binds with pointers to nowhere, and with an address of IPv6 that Python does not take
+    rig.source(
+        "import ctypes, json, socket, struct\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        "def bind(sock, place, length):\n"
+        "    done = libc.bind(sock.fileno(), place, ctypes.c_uint(length))\n"
+        "    return ctypes.get_errno() if done else 0\n"
+        "sock = socket.socket()\n"
+        "found = [bind(sock, ctypes.c_void_p(p), n) for p in (0, 1 << 63, (1 << 64) - 1) for n in (16, 2**32 - 1)]\n"
+        "odd = struct.pack('=HHI16sI', socket.AF_INET6, 0, 0xFFFFFFFF, bytes(15) + b'\\1', 0xFFFFFFFF)\n"
+        "found.append(bind(socket.socket(socket.AF_INET6), odd, len(odd)))\n"
+        "odd = struct.pack('=HHI16sI', socket.AF_INET6, 0, 0xFFFFFFFF, bytes(16), 0xFFFFFFFF)\n"
+        "found.append(bind(socket.socket(socket.AF_INET6), odd, len(odd)))\n"
+        "print(json.dumps({'odd': found}), flush=True)\n"
+        "server = socket.create_server(('0.0.0.0', 80))\n"
+        "client = socket.create_connection(('127.0.0.1', 80), 5)\n"
+        "print(json.dumps({'served': server.getsockname()[0]}), flush=True)\n"
+        "import time; time.sleep(100)\n"
+    )
+    rig.start()
+    assert all(each in (0, errno.EFAULT, errno.EINVAL, errno.EADDRNOTAVAIL) for each in rig.said("odd", 40)[0])
+    # THEN the calls after them are still looked at
+    assert rig.said("served", 20)[0].startswith("127.")

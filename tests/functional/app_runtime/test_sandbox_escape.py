@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import platform
+import resource
 import socket
 import subprocess
 import sys
@@ -385,7 +386,7 @@ def test_the_kernels_ways_for_escapes_are_open(tried: Tried) -> None:
         result["child"] = subprocess.run(["/bin/sh", "-c", "echo $((6 * 7))"], capture_output=True, text=True).stdout
         """,
         calls=_CALLS,
-        same={"io_uring_setup": 425, "open_tree": 428, "fsopen": 430, "mount_setattr": 442},
+        same={"io_uring_setup": 425, "open_tree": 428, "open_tree_attr": 467, "fsopen": 430, "mount_setattr": 442},
         tried={
             "unshare": [0x10000000],
             "clone3": [0, 0],
@@ -395,13 +396,14 @@ def test_the_kernels_ways_for_escapes_are_open(tried: Tried) -> None:
             "syslog": [10, 0, 0],
             "io_uring_setup": [1, 0],
             "open_tree": [-100, 0, 1],
+            "open_tree_attr": [-100, 0, 0, 0, 0],
             "fsopen": [0, 0],
             "mount_setattr": [-100, 0, 0, 0, 0],
         },
     )
     assert found == {
         **dict.fromkeys(("unshare", "bpf", "perf_event_open", "userfaultfd", "syslog"), "EPERM"),
-        **dict.fromkeys(("open_tree", "fsopen", "mount_setattr"), "EPERM"),
+        **dict.fromkeys(("open_tree", "open_tree_attr", "fsopen", "mount_setattr"), "EPERM"),
         **dict.fromkeys(("clone3", "io_uring_setup"), "ENOSYS"),
         "vsock": "EAFNOSUPPORT",
         "thread": True,
@@ -483,3 +485,59 @@ def test_an_application_that_calls_itself_bubblewrap_is_not_found(spec: SandboxS
 
 def test_a_crash_leaves_a_picture_of_its_memory_on_the_machine(tried: Tried) -> None:
     assert tried("import resource; result['core'] = resource.getrlimit(resource.RLIMIT_CORE)[0]") == {"core": 0}
+
+
+_TRACING = {"x86_64": {"ptrace": 101, "process_vm_writev": 311}, "aarch64": {"ptrace": 117, "process_vm_writev": 271}}
+
+
+def test_an_application_outlives_its_sandbox_by_taking_over_its_first_process(tried: Tried) -> None:
+    # bubblewrap's process inside has the kernel end it, and all else in the sandbox with it, when the host ends.
+    found = tried(
+        """
+        import ctypes
+        libc = ctypes.CDLL(None, use_errno=True)
+        for name, request in (("attach", 16), ("seize", 0x4206)):
+            result[name] = libc.syscall(facts["ptrace"], ctypes.c_long(request), ctypes.c_long(1), None, None)
+        result["write"] = libc.syscall(facts["process_vm_writev"], ctypes.c_long(1), None, 0, None, 0, 0)
+        for path in ("/proc/1/mem", "/proc/1/task/1/mem", "/proc/self/root/proc/1/mem"):
+            result[path] = [refused(os.open, path, flags) for flags in (os.O_RDONLY, os.O_WRONLY, os.O_RDWR)]
+        child = os.fork()
+        if not child:
+            libc.pause()
+        # A debugger goes on working:
+        result["own child"] = libc.syscall(facts["ptrace"], ctypes.c_long(16), ctypes.c_long(child), None, None)
+        os.kill(child, 9)
+        """,
+        **_TRACING[platform.machine()],
+    )
+    own = found.pop("own child")
+    assert {tuple(each) if isinstance(each, list) else each for each in found.values()} == {
+        -1,
+        ("PermissionError",) * 3,
+    }, found
+    assert own == 0
+
+
+def test_descriptors_in_sockets_keep_other_applications_from_their_frames(tried: Tried) -> None:
+    # Of those under way the kernel counts all of a user's together: what one application may have there must be less
+    # than what those have who hand out frames.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    found = tried("import resource; result['most'] = resource.getrlimit(resource.RLIMIT_NOFILE)")
+    soft_inside, hard_inside = found["most"]  # type: ignore[misc]
+    assert soft_inside == hard_inside
+    assert hard_inside <= min(hard // 2, 65_536) or hard < 2048
+    process = subprocess.run([sys.executable, "-c", _HANDS_OUT], capture_output=True, text=True, check=True, timeout=60)
+    assert f"most {hard}" in process.stdout.splitlines(), process.stdout
+
+
+_HANDS_OUT = """
+import resource
+from vedette.bus.component import run_component
+from vedette.bus.memory import MemoryBroker, MemoryBus
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, hard), hard))
+def main(bus, stop):
+    print("most", resource.getrlimit(resource.RLIMIT_NOFILE)[0], flush=True)
+    stop.set()
+run_component(main, name="hands-out", connect=lambda: MemoryBus(MemoryBroker(), "hands-out"))
+"""

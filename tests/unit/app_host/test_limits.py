@@ -5,16 +5,14 @@ import resource
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from vedette_app_runtime.heartbeat import Heartbeat
 from vedette_app_runtime.limits.cgroups import Bounds, make_group, remove_abandoned
 from vedette_app_runtime.limits.confinement import Confining
 from vedette_app_runtime.limits.disk import DiskKeeper
-from vedette_app_runtime.limits.usage import below, held, memory_bytes
+from vedette_app_runtime.limits.usage import Held, below, held, memory_bytes
 from vedette_app_runtime.protocol import Report
 
 from vedette.application import Limits
@@ -257,18 +255,42 @@ def test_a_link_in_place_of_a_folder_of_logs_leads_the_host_elsewhere(
         (folder / f"log.{number}").write_bytes(os.urandom(MIB))
         os.utime(folder / f"log.{number}", (number, number))
         (elsewhere / f"log.{number}").write_bytes(b"precious" * MIB)
-    walk = os.walk
 
-    def swapped(top: Path) -> Iterator[Any]:
-        """As os.walk, after which the application puts a link in the folder's place."""
-        yield from list(walk(top))
-        folder.rename(tmp_path / "logs/moved")
-        folder.symlink_to(elsewhere)
+    def swapped(top: Path, *, listing: bool = False) -> Held:
+        """As it is, after which the application puts a link in the folder's place."""
+        found = held(top, listing=listing)
+        if listing:
+            folder.rename(tmp_path / "logs/moved")
+            folder.symlink_to(elsewhere)
+        return found
 
-    monkeypatch.setattr(os, "walk", swapped)
+    monkeypatch.setattr("vedette_app_runtime.limits.disk.held", swapped)
     disk.look()
     assert {path.stat().st_size for path in elsewhere.iterdir()} == {8 * MIB}
     assert len(list(elsewhere.iterdir())) == 3
+
+
+def test_folders_in_the_logs_end_the_looking(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    # GIVEN logs nested more deeply than Python calls itself, and files whose names look like the log's own lines
+    disk = keeper(tmp_path)
+    disk.limits = Limits(logs_mb=1, free_disk_mb=0)
+    for number in range(3):
+        (tmp_path / f"logs/{number}\n[ERROR] all is lost").write_bytes(bytes(MIB))
+        os.utime(tmp_path / f"logs/{number}\n[ERROR] all is lost", (number, number))
+    above = os.open(tmp_path / "logs", os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=above)
+        below_it = os.open("d", os.O_RDONLY, dir_fd=above)
+        os.close(above)
+        above = below_it
+    os.close(above)
+    # WHEN the host looks
+    disk.look()
+    # THEN it says so, and has removed what is too much
+    assert "nested too deeply" in str(disk.excess)
+    assert [record.getMessage() for record in caplog.records if "removed" in record.getMessage()] == [
+        "2 log files were removed, lastly '1\\n[ERROR] all is lost': all may have 1 MB"
+    ]
 
 
 def report(gets: int, waiting: int = 0) -> Report:

@@ -1,8 +1,10 @@
 """How one run of an application is held within its limits: by the kernel where the host may ask it, else by looking."""
 
+import contextlib
 import logging
 import math
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -99,9 +101,10 @@ class Confining:
                 return (
                     f"{place} took {taken >> 20} MB of memory, {self._scratch >> 20} MB are allowed (limits.scratchMB)"
                 )
+        processes = list(below(pid))
+        _keep_first(processes)
         if not (self._watch_memory or self._watch_processes):
             return None
-        processes = list(below(pid))
         if self._watch_processes and len(processes) > self._limits.processes:
             return f"it had {len(processes)} processes, {self._limits.processes} are allowed (limits.processes)"
         if self._watch_memory and self._limits.memory_mb is not None:
@@ -123,3 +126,12 @@ class Confining:
 
     def _too_much(self, used: str) -> str:
         return f"it took {used} of memory, {self._limits.memory_mb} MB are allowed (limits.memoryMB)"
+
+
+def _keep_first(processes: Iterable[int], proc: Path = Path("/proc")) -> None:
+    """Have the kernel end these first again: a process may lower its own score to what it was."""
+    for pid in processes:
+        path = proc / str(pid) / "oom_score_adj"
+        with contextlib.suppress(OSError, ValueError):
+            if int(path.read_text()) < _OOM_SCORE:
+                path.write_text(str(_OOM_SCORE))

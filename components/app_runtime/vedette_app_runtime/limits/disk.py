@@ -36,8 +36,6 @@ _OWN_FILES_SHARE: Final = 0.05
 """Who holds a smaller part of a disk's files is not why it is full."""
 _PUNCH_HOLE: Final = 3
 """FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE of fallocate(2)."""
-LOG_FILE_BYTES: Final = 512
-"""What a log file counts for at least, so that empty ones are not kept without end."""
 _MIB: Final = 1 << 20
 
 Free = Callable[[Path], int]
@@ -94,8 +92,8 @@ class DiskKeeper:
 
     def look(self) -> None:
         """Look once."""
-        storage, logs = held(self._storage), held(self._logs)
-        self._prune()
+        storage, logs = held(self._storage), held(self._logs, listing=True)
+        self._prune(logs.listed or [])
         reason = self._reason(storage)
         if reason != self.held:
             if reason is None:
@@ -151,29 +149,26 @@ class DiskKeeper:
                 logger.exception("the application's folders cannot be looked at")
             pause = max(self._period_s, (time.monotonic() - began) * _SHARE)
 
-    def _prune(self) -> None:
+    def _prune(self, files: list[tuple[int, int, Path]]) -> None:
         """Remove the oldest log files while there are too many; of the newest, only its oldest part."""
         most = self.limits.logs_mb * _MIB
-        files: list[tuple[int, int, Path]] = []
-        for folder, _, names in os.walk(self._logs):
-            for name in names:
-                path = Path(folder) / name
-                with contextlib.suppress(OSError):
-                    status = path.lstat()
-                    if stat.S_ISREG(status.st_mode):
-                        size = max(status.st_blocks * 512, LOG_FILE_BYTES)
-                        files.append((status.st_mtime_ns, size, path.relative_to(self._logs)))
         files.sort()
         total = sum(size for _, size, _ in files)
-        while total > most and len(files) > 1:
-            _, size, path = files.pop(0)
+        gone = 0
+        while total > most and gone < len(files) - 1:
+            _, size, path = files[gone]
             with contextlib.suppress(OSError), _folder_of(self._logs, path) as folder_fd:
                 os.unlink(path.name, dir_fd=folder_fd)
-            logger.warning("the log file %s was removed: all of them may have %d MB", path.name, most // _MIB)
             total -= size
+            gone += 1
+        if gone:
+            # Names are the application's: %r keeps them from being more than a name.
+            last = files[gone - 1][2].name
+            logger.warning("%d log files were removed, lastly %.200r: all may have %d MB", gone, last, most // _MIB)
         if total > most and files:
-            with contextlib.suppress(OSError), _folder_of(self._logs, files[0][2]) as folder_fd:
-                _cut_front(files[0][2].name, folder_fd, keep=most // 2)
+            path = files[-1][2]
+            with contextlib.suppress(OSError), _folder_of(self._logs, path) as folder_fd:
+                _cut_front(path.name, folder_fd, keep=most // 2)
 
 
 def _hold(pid: int, *, held: bool) -> None:
@@ -215,6 +210,6 @@ def _cut_front(name: str, folder: int, keep: int) -> None:
             length = (status.st_size - keep) // 4096 * 4096
             if libc.fallocate(fd, _PUNCH_HOLE, ctypes.c_longlong(0), ctypes.c_longlong(length)):
                 os.ftruncate(fd, 0)  # a file system without holes
-            logger.warning("the beginning of the log file %s was removed: it is too large", name)
+            logger.warning("the beginning of the log file %.200r was removed: it is too large", name)
     finally:
         os.close(fd)

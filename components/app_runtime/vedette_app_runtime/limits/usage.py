@@ -2,10 +2,11 @@
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 _MOST: Final = 20_000
 SCRATCH: Final = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - the sandbox's own
@@ -76,21 +77,23 @@ class Held:
     files: int = 0
     too_deep: bool = False
     """Whether there are folders in it that are nested so deeply that they were not looked into."""
+    listed: list[tuple[int, int, Path]] | None = None
+    """Of each regular file, where they are asked for: when it was changed last (ns), what it takes, its path there."""
 
 
-def held(folder: Path) -> Held:
+def held(folder: Path, *, listing: bool = False) -> Held:
     """Look through a folder that an application owns; links are not followed, what vanishes meanwhile is passed over.
 
     Each folder is opened from the one above it, so that none can be swapped for a link to elsewhere; one that its owner
     has closed to itself is opened again.
     """
-    found = Held()
-    stack: list[tuple[int, list[str]]] = []
+    found = Held(listed=[] if listing else None)
+    stack: list[_Open] = []
     try:
         with contextlib.suppress(OSError):
-            _look_into(os.open(folder, _FOLDER), stack, found)
+            _look_into(os.open(folder, _FOLDER), Path(), stack, found)
         while stack:
-            fd, names = stack[-1]
+            fd, place, names = stack[-1]
             if not names:
                 stack.pop()
                 os.close(fd)
@@ -100,25 +103,39 @@ def held(folder: Path) -> Held:
                 found.too_deep = True
                 continue
             with contextlib.suppress(OSError):
-                _look_into(_open_folder(name, fd), stack, found)
+                _look_into(_open_folder(name, fd), place / name, stack, found)
     finally:
-        for fd, _ in stack:
-            os.close(fd)
+        for each in stack:
+            os.close(each.fd)
     return found
 
 
-def _look_into(fd: int, stack: list[tuple[int, list[str]]], found: Held) -> None:
+class _Open(NamedTuple):
+    """A folder that is being looked through."""
+
+    fd: int
+    place: Path
+    """Below the first one."""
+    names: list[str]
+    """Folders in it that have not been looked into."""
+
+
+def _look_into(fd: int, place: Path, stack: list[_Open], found: Held) -> None:
     names: list[str] = []
-    stack.append((fd, names))
+    stack.append(_Open(fd, place, names))
     with os.scandir(fd) as entries:
         for entry in entries:
             try:
-                found.bytes += entry.stat(follow_symlinks=False).st_blocks * 512 + _DISK_INODE_BYTES
+                status = entry.stat(follow_symlinks=False)
             except OSError:
                 continue
+            found.bytes += status.st_blocks * 512 + _DISK_INODE_BYTES
             found.files += 1
-            if entry.is_dir(follow_symlinks=False):
+            if stat.S_ISDIR(status.st_mode):
                 names.append(entry.name)
+            elif found.listed is not None and stat.S_ISREG(status.st_mode):
+                size = max(status.st_blocks * 512, _DISK_INODE_BYTES)
+                found.listed.append((status.st_mtime_ns, size, place / entry.name))
 
 
 def _open_folder(name: str, above: int) -> int:

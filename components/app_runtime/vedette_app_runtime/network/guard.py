@@ -43,6 +43,8 @@ class PortGuard:
         self._abstract: set[bytes] = set()
         """Names of abstract Unix sockets that the application has bound, without the family before them."""
         self._connecting = threading.BoundedSemaphore(_CONNECTING)
+        self._told: set[object] = set()
+        """What the log has already: an application may try on and on."""
 
     def arguments(self) -> list[str]:
         """Return what the sandbox's launcher is told; ``fds`` are to be inherited by it."""
@@ -189,7 +191,8 @@ class PortGuard:
             if error != errno.EACCES:
                 break
         opened = self.rules.refused(asked, error)
-        if opened is not None:
+        if opened is not None and opened not in self._told:
+            self._told.add(opened)
             whose = holder_of(opened.host_port)
             logger.error(
                 "port %d of the application could not be opened at port %d of this device: %s%s",
@@ -209,7 +212,9 @@ class PortGuard:
             if error:
                 return error
         elif not self.rules.may_listen(at):
-            logger.error("the application may not listen on port %d: no routing rule is confirmed for it", at.port)
+            if at.port not in self._told:
+                logger.error("the application may not listen on port %d: no routing rule is confirmed for it", at.port)
+            self._told.add(at.port)
             return errno.EACCES
         return _try(lambda: sock.listen(min(backlog & 0x7FFFFFFF, 65535)))
 
@@ -243,6 +248,8 @@ def _try(deed: Callable[[], object], sock: socket.socket | None = None, place: A
         deed()
     except OSError as error:
         return error.errno or errno.EIO
+    except OverflowError:  # an address that Python does not take, such as one of IPv6 with a flow of more than 20 bits
+        return errno.EINVAL
     return 0
 
 

@@ -164,7 +164,10 @@ def memory_of(thread: int, address: int, length: int) -> bytes:
     :raises OSError: when they cannot be read
     """
     with Path(f"/proc/{thread}/mem").open("rb", buffering=0) as memory:
-        memory.seek(address)
+        try:
+            memory.seek(address)
+        except OverflowError as error:  # a number that is nobody's address
+            raise OSError(errno.EFAULT, os.strerror(errno.EFAULT)) from error
         return memory.read(length)
 
 

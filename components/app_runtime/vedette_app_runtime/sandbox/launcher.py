@@ -26,6 +26,7 @@ _RESTRICT_SELF: Final = 446
 _ASK_VERSION: Final = 1
 _SCOPES_SINCE: Final = 6
 _ABSTRACT_UNIX_SOCKET: Final = 1
+_MOST_FILES: Final = 65_536
 
 
 class _Program(ctypes.Structure):
@@ -56,6 +57,7 @@ def confine(oom_score: str, processors: str, entrances: str) -> None:
     # A picture of a crashed process is as large as its memory, and lands on the machine's disk. The hard limit stays:
     # scripts that ask for pictures (ulimit -c) fail where they may not.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    fewer_files()
     if oom_score != "-":
         _write("/proc/self/oom_score_adj", oom_score)
     if processors != "-":
@@ -63,6 +65,18 @@ def confine(oom_score: str, processors: str, entrances: str) -> None:
             os.sched_setaffinity(0, map(int, processors.split(",")))
         except OSError:
             return
+
+
+def fewer_files() -> None:
+    """Allow itself fewer open files than whoever started it may have.
+
+    Of descriptors that are under way in sockets the kernel counts all of a user's together, and refuses to send more
+    to whoever's own limit they exceed: an application could leave no camera's frames to the others (unix(7)).
+    """
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    most = _MOST_FILES if hard in (resource.RLIM_INFINITY, 0) else min(hard // 2, _MOST_FILES)
+    if most >= 1024:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def leave_keys() -> None:

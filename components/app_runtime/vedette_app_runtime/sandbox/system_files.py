@@ -54,6 +54,9 @@ PROC_CLOSED: Final = (
 """Below /proc. The kernel compares the host's user id there, which is 0 when the nucleus runs as root, whatever the
 sandbox calls it: bubblewrap 0.8 left /proc/sys/kernel/hostname writable to such an application (measured)."""
 
+FIRST_PROCESS_MEMORY: Final = ("/proc/1/mem", "/proc/1/task/1/mem")
+"""Of bubblewrap's own process in the sandbox; what is written there becomes its program."""
+
 GPU_NODES: Final = ("nvidia*", "nvhost*", "nvmap", "nvgpu", "nvsciipc", "dri", "kfd")
 DRIVER: Final = "/opt/vedette/driver"
 DRIVER_LIBRARIES: Final = tuple(
@@ -126,11 +129,12 @@ def _etc_mounts(top: Path, names: Iterable[str], name_servers: Path | None) -> l
 
 def _kernel_mounts(top: Path) -> list[Mount]:
     mounts = [Mount("bind", str(top / "sys" / name), f"/sys/{name}") for name in SYSFS if (top / "sys" / name).is_dir()]
-    return mounts + [
+    mounts += [
         Mount("bind", str(top / "proc" / name), f"/proc/{name}")
         for name in PROC_CLOSED
         if (top / "proc" / name).exists()
     ]
+    return mounts + [Mount("bind", "/dev/null", place) for place in FIRST_PROCESS_MEMORY]
 
 
 def gpu_mounts(top: Path = Path("/")) -> list[Mount]:

@@ -21,6 +21,7 @@ _CALLS: Final[Mapping[str, tuple[int, int, int, int]]] = {
     "umount2": (166, 39, 52, 52),
     "pivot_root": (155, 41, 217, 218),
     "open_tree": (428, 428, 428, 428),
+    "open_tree_attr": (467, 467, 467, 467),
     "move_mount": (429, 429, 429, 429),
     "fsopen": (430, 430, 430, 430),
     "fsconfig": (431, 431, 431, 431),
@@ -56,12 +57,17 @@ _CLONE: Final = (56, 220, 120, 120)
 _CLONE3: Final = (435, 435, 435, 435)
 _IOCTL: Final = (16, 29, 54, 54)
 _SOCKET: Final = (41, 198, 359, 281)
+_PTRACE: Final = (101, 117, 26, 26)
+_PROCESS_VM_WRITEV: Final = (311, 271, 348, 377)
 
 _NEW_NAMESPACES: Final = 0x7E020000
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET (linux/sched.h)."""
 _TIOCSTI: Final = 0x5412
 """Types keys into a terminal: ``vedette shell`` shares the developer's."""
 _TIOCLINUX: Final = 0x541C
+_FIRST_PROCESS: Final = 1
+"""bubblewrap's own, with which the sandbox ends: whoever commands it can have it stay when the host is gone. Its memory
+as a file is closed as well (``FIRST_PROCESS_MEMORY``)."""
 _AF_VSOCK: Final = 40
 """From a virtual machine to its host: no network namespace holds it."""
 
@@ -86,6 +92,8 @@ def _rules(column: int) -> list[Rule]:
         Rule(_IOCTL[column], forbidden, argument=1, value=_TIOCSTI),
         Rule(_IOCTL[column], forbidden, argument=1, value=_TIOCLINUX),
         Rule(_SOCKET[column], refuse(errno.EAFNOSUPPORT), argument=0, value=_AF_VSOCK),
+        Rule(_PTRACE[column], forbidden, argument=1, value=_FIRST_PROCESS),
+        Rule(_PROCESS_VM_WRITEV[column], forbidden, argument=0, value=_FIRST_PROCESS),
     ]
     # Programs look for io_uring and take another way where a kernel does not have it.
     rules += [

@@ -223,7 +223,7 @@ def decode(data: bytes) -> Packet:
     """
     try:
         fields = json.loads(data.decode())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter: lists in lists in lists
         raise ProtocolError("packet of {} bytes is not JSON".format(len(data))) from error
     kind = KINDS.get(str(fields.pop("packet", ""))) if isinstance(fields, dict) else None
     if kind is None:
