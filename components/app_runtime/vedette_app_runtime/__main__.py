@@ -15,7 +15,7 @@ from vedette.bus import Bus
 from vedette.bus.component import EXIT_FAILED, EXIT_STOPPED, ComponentFailed, run_component
 from vedette_app_runtime.environments import EnvironmentFailed
 from vedette_app_runtime.host import Host
-from vedette_app_runtime.install import install, read_manifest
+from vedette_app_runtime.install import environment_choice, install, read_manifest
 from vedette_app_runtime.sandbox import SandboxError
 from vedette_app_runtime.shell import shell
 
@@ -37,7 +37,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         command.add_argument(
             "--work", type=Path, default=Path(), help="the component's work folder (default: where it is started)"
         )
-        command.add_argument("--environment", default="auto", help="auto, container or sources, for the install step")
+        command.add_argument("--environment", default="auto", help="auto, container or sources, for install and shell")
         command.add_argument("--artifacts", type=Path, help="folder of the container asset, where there is one")
     commands.choices["shell"].add_argument("argv", nargs="*", metavar="COMMAND", help="in place of a shell")
     return parser.parse_args(argv)
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _install(application, work, given.artifacts, given.environment)
 
     if given.command == "shell":
-        return _shell(application, work, given.artifacts, given.argv)
+        return _shell(application, work, given.artifacts, given.argv, given.environment)
 
     def work_until(bus: Bus, stop: threading.Event) -> None:
         try:
@@ -64,10 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_component(work_until, name=f"application in {application}")
 
 
-def _shell(application: Path, work: Path, artifacts: Path | None, command: Sequence[str]) -> int:
+def _shell(application: Path, work: Path, artifacts: Path | None, command: Sequence[str], choice: str) -> int:
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(levelname)s %(message)s")
     try:
-        return shell(application, work, artifacts, command)
+        return shell(application, work, artifacts, command, environment_choice(choice))
     except (ApplicationManifestError, EnvironmentFailed, SandboxError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return EXIT_FAILED

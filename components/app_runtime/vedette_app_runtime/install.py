@@ -27,6 +27,11 @@ def read_manifest(application_dir: Path) -> ApplicationManifest:
     return ApplicationManifest.decode(data)
 
 
+def environment_choice(said: str) -> EnvironmentChoice:
+    """Return what the key ``environment`` says; auto where it cannot be that."""
+    return _CHOICES.get(said, "auto")
+
+
 def install(
     application_dir: Path,
     work: Path,
@@ -46,5 +51,5 @@ def install(
     folders = Folders(work)
     folders.work.mkdir(parents=True, exist_ok=True)
     return preparing(
-        manifest, lambda: application_dir, folders, artifacts=artifacts, choice=lambda: _CHOICES.get(choice, "auto")
+        manifest, lambda: application_dir, folders, artifacts=artifacts, choice=lambda: environment_choice(choice)
     )(progress, threading.Event())

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from vedette.application import EnvironmentChoice
 from vedette_app_runtime.folders import Folders
 from vedette_app_runtime.install import read_manifest
 from vedette_app_runtime.launch import sandbox_spec
@@ -16,11 +17,18 @@ from vedette_app_runtime.sandbox import start
 from vedette_app_runtime.sdk_folder import sdk_folder
 
 
-def shell(application_dir: Path, work: Path, artifacts: Path | None, command: Sequence[str]) -> int:
+def shell(
+    application_dir: Path,
+    work: Path,
+    artifacts: Path | None,
+    command: Sequence[str],
+    choice: EnvironmentChoice = "auto",
+) -> int:
     """Run ``command`` (a shell where it is empty) on this terminal; return its exit code.
 
     The application need not run, and is not touched: only storage and logs are the same. Its own AWS role and ports are
     not there.
+    :param choice: auto, container or sources
     :raises ApplicationManifestError: when the application cannot be read
     :raises EnvironmentFailed: when its environment cannot be made
     :raises SandboxError: when the sandbox does not work here
@@ -29,7 +37,7 @@ def shell(application_dir: Path, work: Path, artifacts: Path | None, command: Se
     manifest = read_manifest(application_dir)
     folders = Folders(work)
     folders.make_data()
-    prepare = preparing(manifest, lambda: application_dir, folders, artifacts=artifacts)
+    prepare = preparing(manifest, lambda: application_dir, folders, artifacts=artifacts, choice=lambda: choice)
     environment = prepare(lambda _: None, threading.Event())
     spec = sandbox_spec(
         manifest,

@@ -22,6 +22,7 @@ from vedette.cli.conversion import ModelConversion
 from vedette.cli.credentials import Credentials
 from vedette.cli.failure import EXIT_USAGE, Failure
 from vedette.cli.inbound import port_notes, read_opened
+from vedette.cli.run_note import LIVE_SOURCES, note_run
 from vedette.cli.substreams import with_substreams
 from vedette.cli.terminal import Terminal
 from vedette.compiler import Compiled, compile_application, only_files_differ, write_live_sources, write_store
@@ -34,8 +35,6 @@ from vedette.nucleus.deployment import ComponentDeployment
 if TYPE_CHECKING:
     from vedette.cli.run import RunOptions
 
-LIVE_SOURCES: Final = "live-sources"
-"""Below the state folder of a run: the application's files as they were saved, for ``--watch``."""
 _CAMERA_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
@@ -262,6 +261,8 @@ def compile_run(
             name: said.model_copy(update={"merge": {**said.merge, "sourceFolder": str(folder)}})
             for name, said in running.deployments.items()
         }
+        with compiling(options.directory, terminal):
+            note_run(root, live)
         return replace(running, deployments=live, warnings=project.warnings, secrets=project.secrets)
     with compiling(options.directory, terminal):
         write_store(project.compiled, root)
@@ -286,6 +287,8 @@ def compile_run(
         name: ComponentDeployment(**{**said, "merge": {**said["merge"], **here}})
         for name, said in project.compiled.deployment().items()
     }
+    with compiling(options.directory, terminal):
+        note_run(root, deployments)
     return CompiledRun(
         headline=headline(project.application),
         warnings=project.warnings,

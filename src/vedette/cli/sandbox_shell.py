@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from vedette.cli.failure import Failure
+from vedette.cli.run_note import RunNote, noted_run
 from vedette.cli.session import state_folder
 
 _PREFIX: Final = "vedette.app."
@@ -29,9 +30,13 @@ def open_shell(directory: Path, command: Sequence[str], instance: str | None) ->
     code = root / "work" / "vedette.AppRuntime" / "current"
     if not unpacked or not python.exists() or not code.exists():
         raise _never_run(directory)
-    application = unpacked[-1].parent
-    artifacts = root / "packages" / "artifacts" / name / application.parent.name
+    note = noted_run(root, name) or RunNote("")
+    # The version that was run last; one that has gone from the store, or of an earlier release: the newest.
+    deployed = next((path.parent for path in unpacked if path.parts[-3] == note.version), unpacked[-1].parent)
+    artifacts = root / "packages" / "artifacts" / name / deployed.parent.name
+    application = Path(note.sources) if note.sources and Path(note.sources).is_dir() else deployed
     arguments = ["--application", str(application), "--work", str(root / "work" / name), "--artifacts", str(artifacts)]
+    arguments += ["--environment", note.environment]
     process = subprocess.run(
         [str(python), "-m", "vedette_app_runtime", "shell", *arguments, "--", *command],
         env={**os.environ, "PYTHONPATH": str(code)},
