@@ -50,7 +50,7 @@ def parse(meta: bytes) -> Overlays:
         rects = tuple(
             (_part(left), _part(top), _part(right), _part(bottom)) for left, top, right, bottom in data.get("rects", ())
         )
-    except (TypeError, ValueError, RecursionError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(
             f"overlays of {len(meta)} bytes are not understood, expected labels [text, x, y] and rects [l, t, r, b]"
         ) from error

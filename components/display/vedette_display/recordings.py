@@ -73,12 +73,13 @@ def wish_of(meta: bytes) -> Wish | None:
     try:
         clip = json.loads(meta)["clip"]
         return Wish(
-            str(clip["id"])[:40],
+            # A part of a file's name.
+            _UNFIT.sub("-", str(clip["id"])[:40]),
             "".join(char if char.isprintable() else " " for char in str(clip["reason"])[:80]),
             min(60.0, max(0.0, float(clip["before"]))),
             min(60.0, max(0.0, float(clip["after"]))),
         )
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
 
 

@@ -8,6 +8,9 @@ I420 = 1
 """Planes Y, U, V behind one another without padding, U and V at half width and height; width and height are even."""
 BGR24 = 2
 """(height, width, 3) uint8, blue first, without padding."""
+MOST_PIXELS = 1 << 26
+"""Twice a camera of 8K. Memory that a writer only says it has becomes real when a reader looks at it, at the reader's
+cost."""
 
 
 class FrameHeader(NamedTuple):
@@ -28,8 +31,10 @@ class FrameHeader(NamedTuple):
 def frame_bytes(pixel_format: int, width: int, height: int) -> int:
     """Return the size in bytes of a frame.
 
-    :raises RingError: for an unknown format, a size below 1, or an odd size in I420.
+    :raises RingError: for an unknown format, a size below 1 or beyond all cameras, or an odd size in I420.
     """
+    if width * height > MOST_PIXELS:
+        raise RingError("a frame of {}x{} pixels is larger than {}".format(width, height, MOST_PIXELS))
     if width < 1 or height < 1:
         raise RingError("a frame of {}x{} pixels cannot be".format(width, height))
     if pixel_format == BGR24:

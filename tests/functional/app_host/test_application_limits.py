@@ -38,6 +38,30 @@ def test_an_application_eats_all_memory(rig: Rig, group: bool, monkeypatch: pyte
     assert rig.said("up", 30)[0] == "500"
 
 
+@pytest.mark.parametrize(
+    "way",
+    [
+        "mmap.mmap(-1, 16 << 20)",
+        "os.memfd_create('x')",
+    ],
+    ids=["shared", "held by descriptors"],
+)
+def test_an_application_eats_memory_that_is_in_none_of_its_processes(
+    rig: Rig, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(confinement, "make_group", lambda *_: None)
+    rig.configuration["limits"] = {"memoryMB": 150}
+    rig.source(
+        f"import mmap, os, time\nheld = []\nfor _ in range(40):\n    held.append({way})\n"
+        "    some = b'x' * (16 << 20)\n"
+        "    os.write(held[-1], some) if isinstance(held[-1], int) else held[-1].write(some)\n"
+        "    time.sleep(0.1)\ntime.sleep(100)\n"
+    )
+    rig.start()
+    crashed = rig.status(lambda s: s.state in OVER, 60)
+    assert "of memory, 150 MB are allowed (limits.memoryMB)" in crashed.detail
+
+
 def test_an_application_that_hangs_is_called_running(rig: Rig) -> None:
     rig.configuration["limits"] = {"hungAfterS": 1.5, "restartHungAfterS": 3}
     rig.camera("door").start()

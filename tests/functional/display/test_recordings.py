@@ -130,11 +130,18 @@ def test_recording_is_lost_or_cannot_be_played_when_the_power_goes(tmp_path: Pat
     [
         b"", b'{"labels":[]}', b'{"clip":7}', b'"clip"', b'{"clip":{}}',
         b'{"clip":{"id":"1","reason":"x","before":"y"}}',
+        b'{"clip":{"id":"1","reason":"x","before":1%s,"after":1}}' % (b"0" * 400),
         b'{"clip":' * 3000, b'{"clip":{"id":1,"reason":2,"before":[],"after":1}}',
     ],
 )  # fmt: skip
 def test_hostile_wish_is_taken_in(meta: bytes) -> None:
     assert wish_of(meta) is None
+
+
+def test_an_applications_word_becomes_part_of_a_path() -> None:
+    wish = wish_of(json.dumps({"clip": {"id": "a/../\0\ud800", "reason": "x", "before": 1, "after": 1}}).encode())
+    assert wish is not None
+    assert wish.id == "a-"
 
 
 @pytest.fixture

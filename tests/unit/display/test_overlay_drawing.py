@@ -125,6 +125,7 @@ def test_frame_without_overlays_is_refused() -> None:
         b'{"rects": [["0", 0, 1, 1]]}',
         b'{"rects": [[true, 0, 1, 1]]}',
         b'{"rects": [[NaN, 0, 1, 1]]}',
+        b'{"rects": [[0, 0, 1, 1%s]]}' % (b"0" * 400),
         b"[" * 30_000,
     ],
 )

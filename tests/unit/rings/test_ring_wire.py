@@ -48,7 +48,12 @@ def test_frame_size_is_wrong(pixel_format: int, width: int, height: int, size: i
 
 @pytest.mark.parametrize(
     ("pixel_format", "width", "height", "message"),
-    [(I420, 3, 2, "even sizes, got 3x2"), (9, 2, 2, "format 9 is unknown"), (BGR24, 0, 2, "0x2")],
+    [
+        (I420, 3, 2, "even sizes, got 3x2"),
+        (9, 2, 2, "format 9 is unknown"),
+        (BGR24, 0, 2, "0x2"),
+        (I420, 60_000, 60_000, "larger than"),
+    ],
 )
 def test_impossible_frame_gets_a_size(pixel_format: int, width: int, height: int, message: str) -> None:
     with pytest.raises(RingError, match=message):

@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 _MOST: Final = 20_000
+_MEMORY: Final = ("RssAnon:", "VmSwap:", "RssShmem:")
+_SHARED: Final = ("/memfd:", "/dev/zero", "/SYSV")
+_LITTLE: Final = 8 << 20
+"""Of shared memory so much is not looked into: that costs a millisecond for a large process."""
 SCRATCH: Final = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - the sandbox's own
 """File systems in memory that a sandbox has."""
 INODE_BYTES: Final = 1024
@@ -39,12 +43,45 @@ def below(pid: int, proc: Path = Path("/proc")) -> Iterator[int]:
 
 
 def memory_bytes(pid: int, proc: Path = Path("/proc")) -> int:
-    """Return what a process has in memory and swap of its own: neither files nor what it shares with others."""
+    """Return what a process has in memory and swap of its own: neither files nor what others share with it.
+
+    What it shares itself (``mmap`` of nothing, memfd) counts: by parts, where several processes have it.
+    """
     try:
         lines = (proc / str(pid) / "status").read_text().splitlines()
     except OSError:
         return 0
-    return sum(int(line.split()[1]) << 10 for line in lines if line.startswith(("RssAnon:", "VmSwap:")))
+    found = {name: int(line.split()[1]) << 10 for line in lines for name in _MEMORY if line.startswith(name)}
+    shared, mapped = 0, frozenset[str]()
+    if found.pop("RssShmem:", 0) > _LITTLE:
+        shared, mapped = _shared_bytes(pid, proc)
+    return sum(found.values()) + shared + _unmapped_bytes(pid, mapped, proc)
+
+
+def _shared_bytes(pid: int, proc: Path) -> tuple[int, frozenset[str]]:
+    """Return what the process has of memory that it shares for writing, and the inodes of what it has mapped."""
+    taken, counts, inodes = 0, False, set[str]()
+    with contextlib.suppress(OSError), (proc / str(pid) / "smaps").open(errors="replace") as lines:
+        for line in lines:
+            words = line.split(maxsplit=5)
+            if len(words) == 6 and "-" in words[0]:
+                counts = words[1].startswith("rw-s") and words[5].startswith(_SHARED)
+                inodes.add(words[4])
+            elif counts and words[0] == "Pss:":
+                taken += int(words[1]) << 10
+    return taken, frozenset(inodes)
+
+
+def _unmapped_bytes(pid: int, mapped: frozenset[str], proc: Path) -> int:
+    """Return what a process holds of memory by descriptors alone."""
+    taken: dict[int, int] = {}
+    with contextlib.suppress(OSError), os.scandir(proc / str(pid) / "fd") as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                if os.readlink(entry.path).startswith("/memfd:"):  # noqa: PTH115 - it names no file
+                    status = entry.stat()
+                    taken[status.st_ino] = status.st_blocks * 512
+    return sum(size for inode, size in taken.items() if str(inode) not in mapped)
 
 
 def scratch_bytes(pid: int, proc: Path = Path("/proc")) -> dict[str, int]:
