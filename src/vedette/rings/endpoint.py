@@ -73,6 +73,16 @@ def peer_allowed(sock: socket.socket, allowed_uids: Optional[Collection[int]]) -
     """Tell whether the process at the other end runs as an allowed user; None allows our own user and root."""
     if allowed_uids is not None and -1 in allowed_uids:
         return True
-    raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    _pid, uid, _gid = struct.unpack("3i", raw)
+    _, uid, _ = _peer(sock)
     return uid in ((0, os.geteuid()) if allowed_uids is None else allowed_uids)
+
+
+def peer_pid(sock: socket.socket) -> int:
+    """Return the process that connected the other end, which may have been handed on since."""
+    return _peer(sock)[0]
+
+
+def _peer(sock: socket.socket) -> "tuple[int, int, int]":
+    raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    pid, uid, gid = struct.unpack("3i", raw)
+    return pid, uid, gid

@@ -9,13 +9,19 @@ import threading
 from typing import Collection, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from . import wire
-from .endpoint import peer_allowed
+from .endpoint import peer_allowed, peer_pid
 from .errors import RingError
 from .frame import FrameHeader
 from .memory import create_memory, map_writable, seal
 
 _MAX_SLOTS = 64
 _MAX_CREDIT = 16
+# A process that connects readers (the host of one application, with all of the application's processes) is not to take
+# the frames of the others, whatever those readers do: so many of its leases at once, and when half of the slots are
+# taken, no more than it needs to go on.
+_MOST_OF_ONE = 16
+_LEAST_OF_ONE = 2
+_MOST_READERS_OF_ONE = 128
 
 
 class RingStats(NamedTuple):
@@ -66,8 +72,10 @@ class Slot:
 
 
 class _Reader:
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, owner: int) -> None:
         self.sock = sock
+        self.owner = owner
+        """Process that has connected it."""
         self.credit = 0
         self.generation = 0
         self.last_sequence = 0
@@ -98,6 +106,8 @@ class RingWriter:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._readers: Set[_Reader] = set()
+        self._held: Dict[int, int] = {}
+        """Leases by the process that has connected their readers."""
         self._memory: Optional[_Memory] = None
         self._generation = 0
         self._sequence = 0
@@ -217,7 +227,10 @@ class RingWriter:
 
     def _memory_for(self, nbytes: int) -> _Memory:
         memory = self._memory
-        wanted = min(_MAX_SLOTS, max(self._slots, 2 + sum(max(1, r.credit) for r in self._readers)))
+        wished: Dict[int, int] = {}
+        for reader in self._readers:
+            wished[reader.owner] = wished.get(reader.owner, 0) + max(1, reader.credit)
+        wanted = min(_MAX_SLOTS, max(self._slots, 2 + sum(min(_MOST_OF_ONE, each) for each in wished.values())))
         fits = memory is not None and nbytes <= memory.slot_bytes < 4 * nbytes + 65536
         if memory is None or not fits or len(memory.holds) < wanted:
             self._generation += 1
@@ -232,6 +245,9 @@ class RingWriter:
         memory, index, frame = self._latest
         sequence = frame.header.sequence
         if sequence <= reader.last_sequence:
+            return False
+        held = self._held.get(reader.owner, 0)
+        if held >= _LEAST_OF_ONE and (held >= _MOST_OF_ONE or sum(map(bool, memory.holds)) > _MAX_SLOTS // 2):
             return False
         try:
             if reader.generation != memory.generation:
@@ -250,6 +266,7 @@ class RingWriter:
             self._skipped += sequence - reader.last_sequence - 1
         reader.last_sequence = sequence
         reader.leases[(memory.generation, index, sequence)] = memory
+        self._held[reader.owner] = held + 1
         memory.holds[index] += 1
         return True
 
@@ -275,9 +292,13 @@ class RingWriter:
         if not peer_allowed(sock, self._allowed_uids):
             sock.close()
             return
-        sock.setblocking(False)
-        reader = _Reader(sock)
+        owner = peer_pid(sock)
         with self._changed:
+            if sum(reader.owner == owner for reader in self._readers) >= _MOST_READERS_OF_ONE:
+                sock.close()
+                return
+            sock.setblocking(False)
+            reader = _Reader(sock, owner)
             self._readers.add(reader)
             self._changed.notify_all()
         self._selector.register(sock, selectors.EVENT_READ, reader)
@@ -306,6 +327,7 @@ class RingWriter:
                 if memory is None:
                     return False
                 memory.holds[packet.slot] -= 1
+                self._held[reader.owner] -= 1
             else:
                 return False
         return True
@@ -315,6 +337,9 @@ class RingWriter:
         self._readers.discard(reader)
         for (_, slot, _), memory in reader.leases.items():
             memory.holds[slot] -= 1
+        self._held[reader.owner] = self._held.get(reader.owner, 0) - len(reader.leases)
+        if not self._held[reader.owner]:
+            del self._held[reader.owner]
         reader.leases.clear()
         self._selector.unregister(reader.sock)
         reader.sock.close()

@@ -3,6 +3,7 @@
 import mmap
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from tests.waiting import eventually
 from vedette.rings import BGR24, FrameHeader, Lease, RingClosed, RingError, RingReader, RingWriter, connect, listen
 from vedette.rings.wire import Frame, Release, encode
 
@@ -105,6 +107,71 @@ def test_reader_killed_while_holding_keeps_its_slot(writer: RingWriter, socket_p
     assert sequences == list(range(2, 12))
     other.close()
     assert writer.stats.dropped == 0
+
+
+_GREEDY = """
+import sys
+from vedette.rings import *
+readers, held = [], []
+for _ in range(200):
+    try:
+        readers.append(RingReader(connect(sys.argv[1]), credit=16))
+    except RingError:  # more wait to be let in than may
+        continue
+print("connected", flush=True)
+while True:
+    for reader in list(readers):
+        try:
+            lease = reader.receive(0.001)
+        except RingError:
+            readers.remove(reader)
+            print("left", len(readers), flush=True)
+            continue
+        if lease is not None:
+            held.append(lease)
+"""
+
+
+def _connected(path: str) -> socket.socket | None:
+    try:
+        return connect(path)
+    except RingError:
+        return None
+
+
+def test_one_process_takes_the_frames_of_all_others(writer: RingWriter, socket_path: str) -> None:
+    # GIVEN a process with two hundred readers, which gives nothing back
+    source = str(Path(__file__).parents[3] / "src")
+    greedy = subprocess.Popen(
+        [sys.executable, "-c", _GREEDY, socket_path],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={"PYTHONPATH": source, "PATH": os.environ["PATH"]},
+    )
+    try:
+        assert greedy.stdout is not None
+        assert greedy.stdout.readline() == "connected\n"
+        for sequence in range(1, 60):
+            put(writer, 100, sequence)
+        # THEN another process gets every frame
+        honest = RingReader(eventually(lambda: _connected(socket_path), "it is let in"))
+        while (lease := take(honest)) and lease.header.sequence < writer.stats.published:
+            lease.release()
+        lease.release()
+        for _ in range(100):
+            assert put(writer, 100, 1)
+            lease = take(honest)
+            assert lease.header.sequence == writer.stats.published
+            lease.release()
+        assert writer.stats.dropped == 0
+        # AND neither connections nor memory are without end
+        assert writer.readers <= 129
+        assert writer._memory is not None
+        assert len(writer._memory.holds) <= 20
+        honest.close()
+    finally:
+        greedy.kill()
+        greedy.communicate(timeout=20)
 
 
 def test_writer_killed_leaves_reader_waiting(tmp_path: Path) -> None:
