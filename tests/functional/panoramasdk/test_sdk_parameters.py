@@ -33,7 +33,8 @@ def test_a_changed_value_is_not_seen(host: Host) -> None:
     assert host.said(lambda p: isinstance(p, protocol.Report) and p.reads.get("p", 0) >= 3)
 
 
-def test_a_long_text_does_not_fit_into_the_hello(host: Host) -> None:
-    host.parameters = {"p": "ü" * 20_000}
+@pytest.mark.parametrize("text", ["ü" * 20_000, "人" * 50_000, "a\udc80" * 1000], ids=["long", "longest", "no UTF-8"])
+def test_a_long_text_does_not_fit_into_the_hello(host: Host, text: str) -> None:
+    host.parameters = {"p": text}
     host.attach()
-    assert panoramasdk.node().inputs.p.get() == "ü" * 20_000
+    assert panoramasdk.node().inputs.p.get() == text

@@ -88,8 +88,8 @@ def test_a_truncated_packet_is_taken(packet: protocol.Packet) -> None:
 
 
 def test_a_packet_that_is_too_large_is_sent() -> None:
-    with pytest.raises(ProtocolError, match="at most 131072 fit"):
-        encode(protocol.Parameter("text", "x" * 140_000))
+    with pytest.raises(ProtocolError, match="at most 196608 fit"):
+        encode(protocol.Parameter("text", "x" * 200_000))
 
 
 def test_every_field_is_checked() -> None:

@@ -22,8 +22,9 @@ FD_VARIABLE = "VEDETTE_HOST_FD"
 """Environment variable that holds the number of the inherited socket."""
 SOCKET_VARIABLE = "VEDETTE_HOST_SOCKET"
 """Environment variable that holds the path of a socket for processes that did not inherit that one."""
-MAX_PACKET_BYTES = 128 * 1024
-"""A graph has at most 51,200 characters, so all its parameters fit into one Hello."""
+MAX_PACKET_BYTES = 192 * 1024
+"""A graph has at most 51,200 characters of at most three bytes, so all its parameters fit into one Hello. The kernel
+takes 208 kB where nobody has set it otherwise (net.core.wmem_default)."""
 
 
 class ProtocolError(Exception):
@@ -208,7 +209,10 @@ def encode(packet: Packet) -> bytes:
     """
     fields = dict(packet._asdict())
     fields["packet"] = _NAMES[type(packet)]
-    data = json.dumps(fields, separators=(",", ":")).encode()
+    try:
+        data = json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # half a character, as in the name of a file that is not UTF-8
+        data = json.dumps(fields, separators=(",", ":")).encode()
     if len(data) > MAX_PACKET_BYTES:
         raise ProtocolError(
             "packet {!r} has {} bytes, at most {} fit".format(fields["packet"], len(data), MAX_PACKET_BYTES)
