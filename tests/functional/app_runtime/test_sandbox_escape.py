@@ -142,6 +142,16 @@ def test_the_kernels_switches_cannot_be_turned_even_as_root_of_the_host(tried: T
     assert found == {}
 
 
+def test_the_keys_and_the_memory_of_the_machine_are_told_to_an_application_of_root(tried: Tried) -> None:
+    found = tried(
+        """
+        for name in ("keys", "key-users", "kcore", "kpagecount", "kpageflags", "slabinfo", "timer_list", "vmallocinfo"):
+            result[name] = refused(open, "/proc/" + name)
+        """
+    )
+    assert set(found.values()) <= {"PermissionError", "FileNotFoundError"}, found
+
+
 @pytest.fixture
 def victim() -> Iterator[int]:
     """A process of the host whose number is none of the few in the sandbox: in a fresh container ours may be 1."""

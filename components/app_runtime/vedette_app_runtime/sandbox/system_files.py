@@ -54,6 +54,23 @@ PROC_CLOSED: Final = (
 """Below /proc. The kernel compares the host's user id there, which is 0 when the nucleus runs as root, whatever the
 sandbox calls it: bubblewrap 0.8 left /proc/sys/kernel/hostname writable to such an application (measured)."""
 
+PROC_HIDDEN: Final = (
+    "kcore",
+    "keys",
+    "key-users",
+    "kpagecgroup",
+    "kpagecount",
+    "kpageflags",
+    "latency_stats",
+    "pagetypeinfo",
+    "sched_debug",
+    "slabinfo",
+    "timer_list",
+    "timer_stats",
+    "vmallocinfo",
+)
+"""Below /proc, of the whole machine: keys, memory, timers. Container engines hide the likes of these."""
+
 FIRST_PROCESS_MEMORY: Final = ("/proc/1/mem", "/proc/1/task/1/mem")
 """Of bubblewrap's own process in the sandbox; what is written there becomes its program."""
 
@@ -134,7 +151,8 @@ def _kernel_mounts(top: Path) -> list[Mount]:
         for name in PROC_CLOSED
         if (top / "proc" / name).exists()
     ]
-    return mounts + [Mount("bind", "/dev/null", place) for place in FIRST_PROCESS_MEMORY]
+    hidden = [f"/proc/{name}" for name in PROC_HIDDEN if (top / "proc" / name).exists()]
+    return mounts + [Mount("bind", "/dev/null", place) for place in (*hidden, *FIRST_PROCESS_MEMORY)]
 
 
 def gpu_mounts(top: Path = Path("/")) -> list[Mount]:
