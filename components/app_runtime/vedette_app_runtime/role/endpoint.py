@@ -8,6 +8,7 @@ import http.server
 import json
 import logging
 import secrets
+import sys
 import threading
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 _PATH: Final = "/role"
 _TIMEOUT_S: Final = 10.0
+MOST_CONNECTIONS: Final = 32
+"""At once; each is a thread of the host, which an application is not to have without end."""
 
 
 class RoleEndpoint:
@@ -34,8 +37,7 @@ class RoleEndpoint:
 
         Handler.role_arn, Handler.credentials, Handler.token = role_arn, credentials, token
         Handler.identity = identity
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self.port: int = self._server.server_address[1]
         self._token = token
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.2,), name="role", daemon=True)
@@ -56,6 +58,31 @@ class RoleEndpoint:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(_TIMEOUT_S)
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = MOST_CONNECTIONS
+
+    def __init__(self, address: tuple[str, int], handler: type["_Handler"]) -> None:
+        super().__init__(address, handler)
+        self._free = threading.BoundedSemaphore(MOST_CONNECTIONS)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, *_: Any) -> None:
+        """Say little: whoever connects and hangs up may go on with that."""
+        logger.debug("a request for the role was not answered: %s", sys.exc_info()[1])
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
