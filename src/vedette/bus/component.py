@@ -38,6 +38,7 @@ GOOD_WORK_S: Final = 10.0
 SHUTDOWN_S: Final = 2.5
 """How long ``main`` may take to return once stop is set; every process ends on SIGTERM in under 3 s."""
 _LOOK_S: Final = 0.5
+_MOST_FILES: Final = 1 << 20
 _BY_NUCLEUS: Final = "AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH_FOR_COMPONENT"
 """Set for components: the process works in its component's work folder."""
 
@@ -70,8 +71,9 @@ def run_component(
     # A core file would hold cameras' passwords and AWS credentials. What a component starts may raise it again.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     # More than applications have, see the launcher of their sandbox.
-    most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, _MOST_FILES)), hard))
     if _BY_NUCLEUS in os.environ:
         folder = Path(logs.FOLDER)
         logs.keep(folder)
