@@ -82,7 +82,12 @@ class ImageFolder:
 
     def _images(self) -> Iterator[Path]:
         try:
-            paths = [path for path in self._folder.iterdir() if path.suffix.lower() in SUFFIXES]
+            # Hidden ones are on their way here (a copy that is renamed at its end), or what macOS puts beside pictures.
+            paths = [
+                path
+                for path in self._folder.iterdir()
+                if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+            ]
         except OSError as error:
             raise CaptureError(
                 CameraState.FAILED, f"Folder {self._folder} may not be read by this device's component user"

@@ -290,7 +290,7 @@ def _device(address: str) -> Generator[_Seen, None, None]:
 def _folder(path: Path) -> Generator[_Seen, None, None]:
     """Yield the images of a folder, in the order of their names."""
     for each in sorted(path.iterdir()):
-        if each.suffix.lower() in _IMAGE_SUFFIXES:
+        if each.suffix.lower() in _IMAGE_SUFFIXES and not each.name.startswith("."):
             yield from _pictures(str(each))
 
 

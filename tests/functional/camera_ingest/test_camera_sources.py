@@ -87,6 +87,7 @@ def test_folder_of_images(stand: Stand, tmp_path: Path) -> None:
         (folder / f"picture{number}.jpg").write_bytes(image(number * 10))
     (folder / "picture3.jpg").write_bytes(b"no image")
     (folder / "notes.txt").write_text("no image either")
+    (folder / ".picture4.jpg").write_bytes(image(99))  # on its way into the folder
     stand.want(CameraSource(name="once", url=str(folder), pace="fastest", loop=False))
     stand.want(CameraSource(name="round", url=str(folder), max_fps=50))
     reader = stand.reader_of("once")

@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.waiting import eventually
 from vedette.nucleus.control import request
 
 pytestmark = pytest.mark.timeout(240)
@@ -146,11 +147,12 @@ def test_commands_without_a_nucleus_do_not_say_what_to_do(without: Shell) -> Non
 def test_component_is_not_deployed_listed_and_restarted(own: Shell) -> None:
     (component,) = own.json("component", "list")["components"]
     assert (component["name"], component["version"], component["state"]) == (NAME, "1.0.0", "RUNNING")
-    assert "Hello world" in own("component", "logs", NAME).stdout
+    eventually(lambda: "Hello world" in own("component", "logs", NAME).stdout, "what it says is in its log")
     changed = own("deployment", "create", "--update-config", json.dumps({NAME: {"MERGE": {"name": "you"}}}))
     assert changed.returncode == 0, changed.stderr
     assert own.json("component", "details", NAME)["component"]["configuration"] == {"name": "you"}
-    assert "Hello you" in own("component", "logs", NAME).stdout, "its script holds the value, so it restarts"
+    # Its script holds the value, so it restarts.
+    eventually(lambda: "Hello you" in own("component", "logs", NAME).stdout, "it says the new value")
     before = own.json("component", "details", NAME)["component"]["pid"]
     assert own("component", "restart", NAME).returncode == 0
     with own.popen("component", "logs", NAME, "-f") as following:
