@@ -5,7 +5,7 @@ picture one interval of delay. Cameras that set the marker wrongly are found out
 """
 
 from abc import ABC, abstractmethod
-from typing import Final
+from typing import Final, NamedTuple
 
 from vedette.rtsp.coded_picture import MOST_PICTURE_BYTES, Whole
 from vedette.rtsp.jpeg_images import JpegAssembly
@@ -13,6 +13,17 @@ from vedette.rtsp.rtp import RtpPacket
 
 _START: Final = b"\x00\x00\x00\x01"
 _RECOVERY_POINT: Final = 6
+
+
+class OpenUnit(NamedTuple):
+    """A fragmented unit of the picture with ``stamp``, of which more comes.
+
+    The payloads that neither begin nor end it are ``lead`` and what is appended to ``data``.
+    """
+
+    stamp: int
+    lead: bytes
+    data: bytearray
 
 
 class NalAssembly(ABC):
@@ -24,6 +35,7 @@ class NalAssembly(ABC):
         self._key = False
         # Whether there is a slice, without which it is no picture, and whether a fragmented unit goes on.
         self._sliced = self._open = False
+        self._lead = b""
         self._marks_are_true = True
         self._marked: int | None = None
         self._done: list[Whole] = []
@@ -50,6 +62,11 @@ class NalAssembly(ABC):
             return []
         done, self._done = self._done, []
         return done
+
+    @property
+    def open_unit(self) -> OpenUnit | None:
+        """The fragmented unit that goes on, if any."""
+        return OpenUnit(self._stamp, self._lead, self._data) if self._open else None
 
     @abstractmethod
     def _take(self, payload: memoryview) -> None:
@@ -85,9 +102,10 @@ class NalAssembly(ABC):
             self._whole(units[position + 2 : position + 2 + length])
             position += 2 + length
 
-    def _fragment(self, mark: int, head: bytes, body: memoryview) -> None:
-        """Take a part of a NAL unit whose header is ``head``."""
+    def _fragment(self, before: memoryview, mark: int, head: bytes, body: memoryview) -> None:
+        """Take a part of a NAL unit whose header is ``head``; ``before`` and ``mark`` came before it."""
         if mark & 0x80:
+            self._lead = bytes(before) + bytes([mark & 0x3F])
             self._begin(head + bytes(body[:62]))
             self._data += head
             self._open = True
@@ -111,7 +129,7 @@ class H264Assembly(NalAssembly):
     def _take(self, payload: memoryview) -> None:
         kind = payload[0] & 0x1F
         if kind == 28 and len(payload) > 2:
-            self._fragment(payload[1], bytes([payload[0] & 0xE0 | payload[1] & 0x1F]), payload[2:])
+            self._fragment(payload[:1], payload[1], bytes([payload[0] & 0xE0 | payload[1] & 0x1F]), payload[2:])
         elif 0 < kind < 24:
             self._whole(payload)
         elif kind == 24:
@@ -132,7 +150,7 @@ class H265Assembly(NalAssembly):
         kind = payload[0] >> 1 & 0x3F
         if kind == 49 and len(payload) > 3:
             head = bytes([payload[0] & 0x81 | (payload[2] & 0x3F) << 1, payload[1]])
-            self._fragment(payload[2], head, payload[3:])
+            self._fragment(payload[:2], payload[2], head, payload[3:])
         elif kind < 48:
             self._whole(payload)
         elif kind == 48:

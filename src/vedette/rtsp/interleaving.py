@@ -1,15 +1,32 @@
 """What comes over an RTSP connection that also carries the stream: packets behind ``$``, and answers. No I/O."""
 
-from typing import Final
+import struct
+from typing import Final, NamedTuple
 
 from vedette.rtsp.errors import RtspError
 from vedette.rtsp.message import MAX_BODY_BYTES, MAX_HEAD_BYTES, Response, ResponseReader
+from vedette.rtsp.rtp import HEAD_BYTES
 
 _DOLLAR: Final = ord("$")
+# "$" and the channel, the length, RTP's first two bytes, its number; its stamp and source.
+_HEADS: Final = struct.Struct(">HHHHQ")
 # The longest packet and the longest answer fit twice.
 ROOM_BYTES: Final = 2 * (MAX_HEAD_BYTES + MAX_BODY_BYTES)
 # What is no packet and no answer is passed over up to here; then the connection is of no use any more.
 _MOST_NONSENSE: Final = 256 * 1024
+
+
+class Run(NamedTuple):
+    """What the packets have in common that go on with a picture, as numbers: see :meth:`Interleaving.run`.
+
+    ``head`` is RTP's first two bytes, ``number`` that of the first packet, ``times`` stamp and source behind one
+    another; ``lead`` is how their payloads begin, which is not part of their bodies.
+    """
+
+    head: int
+    number: int
+    times: int
+    lead: bytes
 
 
 class Interleaving:
@@ -68,6 +85,32 @@ class Interleaving:
                     continue
             self._pass_over(1)
         return None
+
+    def run(self, like: Run, into: bytearray) -> int:
+        """Append the bodies of the packets that come next and are ``like`` to ``into``; return how many there were.
+
+        What is not whole or in any way different is left to :meth:`next`.
+        """
+        buffer, view, unpack, (head, number, times, lead) = self._buffer, self._view, _HEADS.unpack_from, like
+        channel, skip, count = _DOLLAR << 8 | self._channels[0], 4 + HEAD_BYTES + len(lead), 0
+        start, last = self._start, self._end - skip
+        while start < last:
+            mark, length, first, sequence, told = unpack(buffer, start)
+            body, end = start + skip, start + 4 + length
+            if (
+                mark != channel
+                or first != head
+                or sequence != number
+                or told != times
+                or not body < end <= self._end
+                or not buffer.startswith(lead, start + 4 + HEAD_BYTES)
+            ):
+                break
+            into += view[body:end]
+            start, number, count = end, number + 1 & 0xFFFF, count + 1
+        if count:
+            self._start, self._nonsense = start, 0
+        return count
 
     def _answer(self) -> Response | None:
         """Return the answer that begins here, None while it is not whole.

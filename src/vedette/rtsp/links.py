@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple, Protocol
 
 from vedette.rtsp.errors import ConnectionClosed, NotRtsp, RtspError
-from vedette.rtsp.interleaving import Interleaving
+from vedette.rtsp.interleaving import Interleaving, Run
 from vedette.rtsp.message import Response, ResponseReader
 
 _RECEIVE_BUFFER_BYTES: Final = 2 * 1024 * 1024
@@ -29,8 +29,8 @@ class Media(NamedTuple):
 class Link(Protocol):
     """Where a stream's packets come from."""
 
-    def receive(self, wait_s: float) -> Iterator[Media | Response]:
-        """Yield what has come; nothing when nothing comes in time.
+    def receive(self, wait_s: float) -> Iterator[Media | Response | None]:
+        """Yield what has come; nothing when nothing comes in time. None: there may be a run, see ``InterleavedLink``.
 
         :raises ConnectionClosed: when the server has closed the connection.
         :raises NotRtsp: when what comes makes no sense any more.
@@ -52,16 +52,21 @@ class InterleavedLink:
         self._cutter = Interleaving(channels, rest)
         self._where = where
 
-    def receive(self, wait_s: float) -> Iterator[Media | Response]:
-        """Yield what has come, see :class:`Link`."""
+    def receive(self, wait_s: float) -> Iterator[Media | Response | None]:
+        """Yield what has come, see :class:`Link`; None when there is more of it, for :meth:`run`."""
         try:
             yield from self._cut()
             count = _receive(self._sock, self._cutter.room, wait_s, self._where)
             if count:
                 self._cutter.received(count)
+                yield None
                 yield from self._cut()
         except RtspError as error:
             raise NotRtsp(f"What {self._where} sends makes no sense any more: {error}") from error
+
+    def run(self, like: Run, into: bytearray) -> int:
+        """Take what has come of a run, while :meth:`receive` yields: see :meth:`Interleaving.run`."""
+        return self._cutter.run(like, into)
 
     def send_control(self, packet: bytes) -> None:
         """Send an RTCP packet, see :class:`Link`."""

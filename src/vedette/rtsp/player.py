@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import Final
 from urllib.parse import urljoin
 
-from vedette.rtsp.assembly import assembly_of
+from vedette.rtsp.assembly import NalAssembly, assembly_of
 from vedette.rtsp.client import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S, ProbeResult, check, describe
-from vedette.rtsp.coded_picture import CodedPicture, Whole
+from vedette.rtsp.coded_picture import MOST_PICTURE_BYTES, CodedPicture, Whole
 from vedette.rtsp.dialogue import Dialogue, fresh_nonce
 from vedette.rtsp.errors import AnswerRefused, ConnectionClosed, NoVideo, ProbeError, TransportRefused
+from vedette.rtsp.interleaving import Run
 from vedette.rtsp.jpeg_images import JpegAssembly
 from vedette.rtsp.links import DatagramLink, InterleavedLink, Link
 from vedette.rtsp.message import Response
@@ -26,6 +27,8 @@ _REPORT_S: Final = 5.0
 _SESSION_S: Final = 60
 _SHORTEST_SESSION_S: Final = 10
 _HALF: Final = 1 << 31
+# The first two bytes of a packet that has nothing in its head but what all have, and ends nothing.
+_NO_MARK: Final = 0x8000
 
 
 class Player:
@@ -91,12 +94,15 @@ class Player:
         alive_at = report_at = time.monotonic()
         while not self.closing.is_set():
             for found in self._link.receive(_WAIT_S):
-                if isinstance(found, Response):
+                if found is None:
+                    self._run_on()
+                elif isinstance(found, Response):
                     self._hear(found)
                 elif found.control:
                     self._take_control(found.data)
                 elif (packet := parse(found.data)) and packet.kind == self.media.payload_type:
                     yield from self._take(packet)
+                    self._run_on()
             now = time.monotonic()
             if now - report_at > _REPORT_S and self._source is not None:
                 report_at = now
@@ -130,6 +136,21 @@ class Player:
             for whole in self._assembly.add(each, lost=lost):
                 ended_by_next = before is not None and whole.stamp == before[0]
                 yield self._timed(whole, before if ended_by_next and before is not None else self._began)
+
+    def _run_on(self) -> None:
+        """Take in one go the packets that come next and only go on with a NAL unit: most of a large picture's."""
+        if not isinstance(self._assembly, NalAssembly) or not isinstance(self._link, InterleavedLink):
+            return
+        unit, number, kind = self._assembly.open_unit, self._order.next_of_run(), self.media.payload_type
+        if unit is None or number is None or kind is None or self._source is None:
+            return
+        if len(unit.data) > MOST_PICTURE_BYTES:
+            # Too large for a picture: the next packet by itself is the end of it.
+            return
+        like = Run(_NO_MARK | kind, number, unit.stamp << 32 | self._source, unit.lead)
+        if count := self._link.run(like, unit.data):
+            self._order.ran(count)
+            self.heard_at = time.monotonic()
 
     def _timed(self, whole: Whole, began: tuple[int, int, int]) -> CodedPicture:
         if self._stamp is not None:

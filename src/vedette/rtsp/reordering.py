@@ -52,6 +52,15 @@ class Reordering:
         if self._held:
             yield from self._release(now_ns)
 
+    def next_of_run(self) -> int | None:
+        """Return which number alone would be in order now; None while others are held."""
+        return None if self._held else self._expected
+
+    def ran(self, count: int) -> None:
+        """So many packets have passed in order, from :meth:`next_of_run` on."""
+        self.highest += count
+        self._expected, self._late = self.highest + 1 & 0xFFFF, 0
+
     def _release(self, now_ns: int) -> Iterator[tuple[RtpPacket, bool]]:
         overdue = len(self._held) > _MOST_HELD or now_ns - self._held_since_ns > _LONGEST_NS
         while self._held:

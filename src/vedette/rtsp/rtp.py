@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 _HEAD: Final = struct.Struct(">BBHII")
+HEAD_BYTES: Final = _HEAD.size
+"""What every RTP packet begins with, before what else its head may hold."""
 _NTP_EPOCH_S: Final = 2_208_988_800
 _NOTHING: Final = memoryview(b"")
 _JPEG_EXTENSION, _REPLAY = b"\xff\xd8", b"\xab\xac"
@@ -43,12 +45,12 @@ class Bye(NamedTuple):
 def parse(data: memoryview) -> RtpPacket | None:
     """Return the packet, None for what is none or carries nothing."""
     end = len(data)
-    if end <= 12:
+    if end <= HEAD_BYTES:
         return None
     first, second, sequence, stamp, source = _HEAD.unpack_from(data)
     if first >> 6 != 2:
         return None
-    start = 12
+    start = HEAD_BYTES
     jpeg_head = _NOTHING
     if first & 0x3F:
         start += 4 * (first & 0x0F)
