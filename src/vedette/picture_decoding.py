@@ -7,6 +7,8 @@ from vedette.rtsp import CodedPicture, Media
 
 DECODERS: Final = {"H264": "h264", "H265": "hevc", "JPEG": "mjpeg"}
 """RTP's name of each codec that can be decoded, and libav's."""
+NAMES: Final = {"h264": "H.264", "hevc": "H.265", "mjpeg": "MJPEG"}
+"""libav's name of each, and people's."""
 
 
 def decoder_for(media: Media) -> Any:

@@ -11,11 +11,16 @@ READ_S: Final = 1.0
 
 
 class MachineFacts(NamedTuple):
-    """``cpu_percent``: of all cores together since the last reading; memory in bytes; None where not known."""
+    """``cpu_percent``: of all cores together since the last reading; memory and disk in bytes; None where not known.
+
+    The disk is the one with the work folder, where recordings and what applications keep lie.
+    """
 
     cpu_percent: float | None
     memory_used: int | None
     memory_total: int | None
+    disk_free: int | None = None
+    disk_total: int | None = None
 
 
 def device_name() -> str:
@@ -26,8 +31,14 @@ def device_name() -> str:
 class Machine:
     """Reads /proc, once a second however often it is asked: over less time the share of the CPU is noise."""
 
-    def __init__(self, proc: Path = Path("/proc"), monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        proc: Path = Path("/proc"),
+        monotonic: Callable[[], float] = time.monotonic,
+        work: Path = Path(),
+    ) -> None:
         self._proc = proc
+        self._work = work
         self._monotonic = monotonic
         self._facts: tuple[float, MachineFacts] | None = None
         self._last: tuple[int, int] | None = None
@@ -36,7 +47,7 @@ class Machine:
         """Return the present; the first reading has no CPU share yet."""
         now = self._monotonic()
         if self._facts is None or now - self._facts[0] >= READ_S:
-            self._facts = now, MachineFacts(self._cpu(), *self._memory())
+            self._facts = now, MachineFacts(self._cpu(), *self._memory(), *self._disk())
         return self._facts[1]
 
     def _cpu(self) -> float | None:
@@ -60,3 +71,11 @@ class Machine:
         except (OSError, ValueError, KeyError):
             return None, None
         return total - free, total
+
+    def _disk(self) -> tuple[int | None, int | None]:
+        try:
+            disk = os.statvfs(self._work)
+        except OSError:
+            return None, None
+        # What is kept back for root is of no use to the components' user.
+        return disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize

@@ -22,12 +22,13 @@ from vedette.cli.running import running_cameras
 from vedette.cli.tables import table
 from vedette.cli.terminal import Terminal
 from vedette.messages import CameraSource
-from vedette.picture_decoding import DECODERS
+from vedette.picture_decoding import DECODERS, NAMES
 from vedette.redaction import split_credentials
 from vedette.rtsp import CodedPicture, Media, Player, ProbeError, ProbeResult, RtspError, play, probe
 from vedette.video_devices import DeviceAddressError, choose, is_device, libav_options, modes_of, parse_address
 
 _OPEN_TIMEOUT_S: Final = 8.0
+_FOLDER_FPS: Final = 1.0  # of vedette.CameraIngest, too
 _READ_TIMEOUT_S: Final = 5.0
 _LONG_KEY_INTERVAL_S: Final = 4.0
 _IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
@@ -117,7 +118,7 @@ def _verdict(report: Mapping[str, Any]) -> str:
         return str(report["error"])
     playing = report["playing"]
     login = f", {report['authentication']}" if report.get("authentication") else ""
-    picture = f"{report.get('codec', playing['codec'])} {playing['width']}x{playing['height']}"
+    picture = f"{report.get('codec') or _codec(playing['codec'])} {playing['width']}x{playing['height']}"
     if "sub" in report:
         small = report["sub"]["playing"]
         picture += f" and {small['width']}x{small['height']}"
@@ -188,7 +189,8 @@ def _say_probe(result: ProbeResult, user: str | None, report: dict[str, Any], te
 def _say_playing(playing: Playing, terminal: Terminal) -> None:
     terminal.done(
         "picture",
-        f"{playing.codec} {playing.width}x{playing.height}, first picture after {playing.first_picture_s:.1f} s",
+        f"{_codec(playing.codec)} {playing.width}x{playing.height},"
+        f" first picture after {playing.first_picture_s:.1f} s",
     )
     if playing.key_interval_s is not None and playing.key_interval_s > _LONG_KEY_INTERVAL_S:
         terminal.warn(
@@ -200,6 +202,10 @@ def _say_playing(playing: Playing, terminal: Terminal) -> None:
         f"{playing.seconds:.0f} s: {playing.frames} frames, {playing.fps:.1f} fps, "
         f"{playing.cpu_ms_a_frame:.1f} ms CPU a frame",
     )
+
+
+def _codec(libav_name: str) -> str:
+    return NAMES.get(libav_name, libav_name.upper())
 
 
 class _Way(NamedTuple):
@@ -287,11 +293,12 @@ def _device(address: str) -> Generator[_Seen, None, None]:
             yield _Seen(frame, stream.codec_context.name)
 
 
-def _folder(path: Path) -> Generator[_Seen, None, None]:
-    """Yield the images of a folder, in the order of their names."""
+def _folder(path: Path, rate: float) -> Generator[_Seen, None, None]:
+    """Yield the images of a folder, in the order of their names; they are played at ``rate``, whatever libav thinks."""
     for each in sorted(path.iterdir()):
         if each.suffix.lower() in _IMAGE_SUFFIXES and not each.name.startswith("."):
-            yield from _pictures(str(each))
+            for seen in _pictures(str(each)):
+                yield seen._replace(rate=rate)
 
 
 def _seen(source: CameraSource, way: _Way) -> Generator[_Seen, None, None]:
@@ -303,7 +310,9 @@ def _seen(source: CameraSource, way: _Way) -> Generator[_Seen, None, None]:
         return _pictures(f"{scheme}://{login}{rest}")
     if is_device(way.url):
         return _device(way.url)
-    return _folder(Path(way.url)) if Path(way.url).is_dir() else _pictures(way.url)
+    if Path(way.url).is_dir():
+        return _folder(Path(way.url), source.max_fps or _FOLDER_FPS)
+    return _pictures(way.url)
 
 
 def _play(source: CameraSource, way: _Way, seconds: float) -> Playing:

@@ -6,6 +6,7 @@ from typing import Final
 
 from vedette.doctor.check import Check, State
 from vedette.doctor.probes import Probes
+from vedette.picture_decoding import NAMES
 from vedette.screens import INSTALL, examine
 
 PAGE_PORT: Final = 8790
@@ -81,7 +82,6 @@ def _sandbox(probes: Probes) -> Check:
 
 
 def _codecs(probes: Probes) -> Check:
-    names = {"h264": "H.264", "hevc": "H.265", "mjpeg": "MJPEG"}
     try:
         found = probes.decoders()
     except (ImportError, OSError) as error:
@@ -91,11 +91,11 @@ def _codecs(probes: Probes) -> Check:
             f"PyAV, which decodes cameras, does not load: {type(error).__name__}",
             "install it again: pip install --force-reinstall av",
         )
-    missing = [names[name] for name in names if name not in found]
+    missing = [words for name, words in NAMES.items() if name not in found]
     if missing:
         fix = "install PyAV's own wheel, which has them: pip install --force-reinstall --only-binary av av"
         return Check("codecs", State.FAILED, f"PyAV cannot decode {', '.join(missing)}", fix)
-    return Check("codecs", State.OK, f"PyAV decodes {', '.join(names.values())}")
+    return Check("codecs", State.OK, f"PyAV decodes {', '.join(NAMES.values())}")
 
 
 def _decoding(probes: Probes) -> Check:
@@ -108,8 +108,7 @@ def _decoding(probes: Probes) -> Check:
             f"hardware decoding: {error}",
             "mend the driver, or set hardwareDecoding of vedette.CameraIngest to off",
         )
-    names = {"h264": "H.264", "hevc": "H.265"}
-    told = [f"{ways[0]} decodes {names[codec]}" for codec, ways in found.items() if ways]
+    told = [f"{ways[0]} decodes {NAMES[codec]}" for codec, ways in found.items() if ways]
     if told:
         return Check("decoding", State.OK, "; ".join(told))
     return Check("decoding", State.NOT_NEEDED, "no video decoder in hardware that PyAV can use: software decodes")

@@ -65,6 +65,7 @@ def test_a_good_camera_is_not_described(server: RtspServer, name: str, codec: st
     playing = report["playing"]
     assert isinstance(playing, dict)
     assert (playing["width"], playing["height"]) == (320, 240)
+    assert f"{codec} 320x240, first picture" in said, "as people call it, not as libav does"
     assert "login accepted (digest (MD5), user viewer)" in said
 
 
@@ -107,6 +108,7 @@ def test_folder_of_images_is_called_no_video(tmp_path: Path) -> None:
     playing = report["playing"]
     assert isinstance(playing, dict)
     assert (playing["width"], playing["height"], playing["frames"]) == (64, 48, 3)
+    assert playing["fps"] == 1.0, "as fast as it is played, not what libav makes of a picture"
 
 
 def test_one_of_many_cameras_is_lost_or_holds_up_the_others(server: RtspServer, tmp_path: Path) -> None:

@@ -121,6 +121,29 @@ def test_charts_or_log_stand_still(display: Any, start_application: Any, open_br
     assert clip.value.suggested_filename.startswith("people-counter.video_out.lobby-")
 
 
+def test_log_needs_a_mouse(display: Any, start_application: Any, open_browser: Any, tmp_path: Path) -> None:
+    start_application("people-counter", "lobby").log(tmp_path, "counting people")
+    start_application("ppe-check", "yard").log(tmp_path, "looking for helmets")
+    page = open_browser(display.page)
+    page.locator("#grid .tile .chip", has_text="LIVE").nth(1).wait_for()
+    page.keyboard.press("2")
+    wait_for_text(page, "#opened-name", "yard")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("l")
+    wait_for_text(page, ".log-text", "looking for helmets")
+    assert page.get_by_label("Of", exact=True).input_value() == "app.ppe-check"
+    assert page.evaluate("document.activeElement.className") == "log-text"
+    page.keyboard.press("/")
+    page.keyboard.type("people")
+    wait_for_text(page, ".log-text", "No line fits.")
+    go(page, "#/application/people-counter")
+    wait_for_text(page, ".log-text", "counting people")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("l")
+    assert page.evaluate("document.activeElement.className") == "log-text"
+    assert page.url.endswith("#/application/people-counter"), "the log is on this page already"
+
+
 def test_phone_page_is_wider_than_the_phone(
     display: Any, start_application: Any, open_browser: Any, tmp_path: Path
 ) -> None:
@@ -184,7 +207,7 @@ def test_logs_and_device_have_no_page(
     # Said again every second by who says it, and forgotten after four.
     display.bus.publish(DeploymentStatus.topic(), update.encode())
     page.get_by_role("link", name="Device", exact=True).click()
-    wait_for_text(page, ".card-device", "Vedette")
+    wait_for_text(page, ".card-device", "GB free")
     wait_for_text(page, ".card-update", "Updating this device")
     wait_for_text(page, ".card-screen", "not used")
     seen(page, f"device-{size[0]}.png")

@@ -1,5 +1,6 @@
 """Facts of the device: read from /proc, and left out where they cannot be."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,13 @@ def write(proc: Path, busy: int, idle: int) -> None:
 
 def test_share_of_the_cpu_is_that_since_the_start_of_the_machine(tmp_path: Path) -> None:
     now = [0.0]
-    machine = Machine(tmp_path, lambda: now[0])
+    machine = Machine(tmp_path, lambda: now[0], tmp_path)
     write(tmp_path, 900, 100)
-    assert machine.read() == MachineFacts(None, 2000 * 1024, 8000 * 1024)
+    facts = machine.read()
+    assert facts[:3] == (None, 2000 * 1024, 8000 * 1024)
+    assert facts.disk_total == shutil.disk_usage(tmp_path).total
+    assert facts.disk_free is not None
+    assert 0 < facts.disk_free <= facts.disk_total
     write(tmp_path, 925, 175)
     assert machine.read().cpu_percent is None, "not read again within a second"
     now[0] = 1.0
@@ -27,4 +32,5 @@ def test_unreadable_proc_ends_the_page(tmp_path: Path, stat: str | None) -> None
     if stat is not None:
         (tmp_path / "stat").write_text(stat)
         (tmp_path / "meminfo").write_text("nonsense")
-    assert Machine(tmp_path, lambda: 0.0).read() == MachineFacts(None, None, None)
+    gone = tmp_path / "gone"
+    assert Machine(tmp_path, lambda: 0.0, gone).read() == MachineFacts(None, None, None, None, None)

@@ -23,6 +23,7 @@ export class Device {
           ["Vedette", device.version],
           ["CPU", device.cpu_percent == null ? "" : `${Math.round(device.cpu_percent)} %`],
           ["Memory", device.memory_total ? `${gigabytes(device.memory_used)} of ${gigabytes(device.memory_total)} GB` : ""],
+          ["Disk", device.disk_total ? `${gigabytes(device.disk_free)} of ${gigabytes(device.disk_total)} GB free` : ""],
           ["Applications", health.applications.length],
           ["Cameras", health.cameras.length],
           ["Models", health.models.length],

@@ -4,7 +4,8 @@ const GO_MS = 1500;
 
 /**
  * @param {{tiles: () => HTMLElement[], opened: () => boolean, open: (index: number) => void, step: (by: number) => void, back: () => void, inside: () => boolean, go: (place: string) => void,
- *   overlays: () => void, theme: () => void, help: () => void, snapshot: () => void, fullscreen: () => void, freeze: () => void}} page
+ *   overlays: () => void, theme: () => void, help: () => void, snapshot: () => void, fullscreen: () => void, freeze: () => void,
+ *   log: () => void, search: () => void}} page
  */
 export function listen(page) {
   const box = /** @type {HTMLInputElement} */ (document.getElementById("keys-on"));
@@ -27,7 +28,7 @@ export function listen(page) {
     if (place) return done(), page.go(place);
     if (/^[1-9]$/.test(event.key)) return done(), page.open(Number(event.key) - 1);
     if (event.key === " " && page.opened() && !target.closest("button, a, summary")) return done(), page.freeze();
-    const letter = { o: page.overlays, t: page.theme, "?": page.help, s: page.snapshot, f: page.fullscreen }[event.key.toLowerCase()];
+    const letter = { o: page.overlays, t: page.theme, "?": page.help, s: page.snapshot, f: page.fullscreen, l: page.log, "/": page.search }[event.key.toLowerCase()];
     if (letter) return done(), letter();
   });
 }

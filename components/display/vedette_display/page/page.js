@@ -327,6 +327,17 @@ function fullscreen() {
   else if (opened) opened.picture.requestFullscreen?.();
 }
 
+/** Goes to the log of what is shown. @param {string} part of it that gets the focus */
+function toLog(part) {
+  const focus = () => /** @type {HTMLElement|null} */ ($("view").querySelector(`.card-log ${part}`))?.focus();
+  if ($("view").querySelector(".card-log")) return focus();
+  const tile = opened ?? [...tiles.values()].find(({ root }) => root.contains(document.activeElement));
+  const before = location.hash;
+  location.hash = address("logs", tile?.data.instance ? `app.${tile.data.instance}` : "");
+  // The page of the logs is made when the browser tells of its address.
+  if (location.hash !== before) addEventListener("hashchange", focus, { once: true });
+}
+
 // -- tools ----------------------------------------------------------------------------------------------------------
 
 function toggleOverlays() {
@@ -375,6 +386,8 @@ listen({
   help,
   snapshot,
   fullscreen,
+  log: () => toLog(".log-text"),
+  search: () => toLog("input[type=search]"),
   freeze: () => {
     if (!opened) return;
     opened.frozen = !opened.frozen;
