@@ -250,7 +250,7 @@ def describe(
     known = _Facts({"age_s": round(max(0.0, age_s)), **facts})
     sentence = (detail or condition.detail.format_map(known)).strip()
     if retry_s is not None and retry_s >= 0.5:
-        retry = condition.retry.format(retry_s=round(retry_s))
+        retry = condition.retry.format(retry_s=max(1, round(retry_s)))
         sentence = f"{sentence.rstrip('.')}. {retry}" if sentence else retry
     severity = condition.severity
     if severity is Severity.BUSY and condition.patience_s is not None and age_s > condition.patience_s:

@@ -106,6 +106,7 @@ def test_next_try_is_told_behind_the_senders_sentence() -> None:
     crashed = table.APPLICATIONS[ApplicationState.CRASHED]
     assert describe(crashed, {}, age_s=0, detail="KeyError", retry_s=8).detail == "KeyError. Restarting in 8 s"
     assert describe(wrong, {}, age_s=0, detail="x", retry_s=0.1).detail == "x"
+    assert describe(wrong, {}, age_s=0, detail="x", retry_s=0.5).detail == "x. Next try in 1 s", "in 0 s is no time"
 
 
 def test_connecting_for_ever_is_never_a_problem() -> None:
