@@ -88,7 +88,7 @@ class Shelf:
 
     def __init__(self, folder: Path, most_bytes: int) -> None:
         self.folder = folder
-        self._most_bytes = most_bytes
+        self.most_bytes = most_bytes
         self._lock = threading.Lock()
 
     def make(self) -> None:
@@ -153,7 +153,7 @@ class Shelf:
         with self._lock:
             recordings = self.list()
             total = sum(recording.size for recording in recordings)
-            while recordings and total > self._most_bytes:
+            while recordings and total > self.most_bytes:
                 oldest = recordings.pop()
                 total -= oldest.size
                 for suffix in (".mp4", ".json"):

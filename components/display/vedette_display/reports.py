@@ -78,11 +78,15 @@ class Reports:
         return Response(HTTPStatus.OK, "text/plain; charset=utf-8", body, (save,))
 
     def recordings(self, request: Request) -> Response:
-        """Return the recordings, the newest first: ``?instance=<name>`` for one application's alone."""
+        """Return the recordings, the newest first: ``?instance=<name>`` for one application's alone.
+
+        ``bytes`` is what all of them take, ``most_bytes`` what they may.
+        """
         instance = request.query.get("instance")
         found = [] if self._shelf is None else self._shelf.list()
         listed = [recording._asdict() for recording in found if instance in (None, recording.instance)]
-        return _json({"recording": self._shelf is not None, "recordings": listed[:MOST_LISTED]})
+        room = {"bytes": sum(each.size for each in found), "most_bytes": self._shelf.most_bytes if self._shelf else 0}
+        return _json({"recording": self._shelf is not None, **room, "recordings": listed[:MOST_LISTED]})
 
     def recording(self, name: str, request: Request) -> Response:
         """Return one file of a recording, or the part of it that ``Range`` asks for: players jump in it.

@@ -23,6 +23,7 @@ from tests.waiting import eventually
 from vedette.aws_calls import AwsCaller, CredentialsSource, OutcomeUnknown, Response
 from vedette.aws_calls.transport import send
 
+from .conftest import CHROMIUM, NO_CHROMIUM, wait_for_text
 from .test_display_controls import fetch, known
 
 
@@ -265,3 +266,25 @@ def test_recording_that_made_room_during_its_upload_leaves_its_facts_for_ever(tm
     shelf.keep()
     shelf.note("r", uploaded="s3://clips/r.mp4")
     assert not list(shelf.folder.iterdir())
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
+def test_recording_of_a_removed_application_is_not_on_the_page(
+    start_display: Any, start_application: Any, open_browser: Any, tmp_path: Path
+) -> None:
+    shelf = Shelf(tmp_path / "vedette.Display" / "recordings", 10_000_000)
+    shelf.make()
+    put(shelf, "kept", 1.0)
+    display = start_display(recording={"megabytes": 20})
+    start_application()
+    page = open_browser(f"{display.page}#/device", 360, 640)
+    wait_for_text(page, ".card-recordings", "They take 4 kB of 20.0 MB")
+    wait_for_text(page, ".recording", "fall cam › shop")
+    assert page.locator(".recording a", has_text="Play").get_attribute("href") == "recordings/kept.mp4"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.set_viewport_size({"width": 1280, "height": 800})
+    play, save = (page.locator(".recording a", has_text=name).bounding_box() for name in ("Play", "MP4"))
+    assert play["y"] == save["y"], "in one row"
+    page.evaluate("location.hash = '#/application/people-counter'")
+    wait_for_text(page, ".card-recordings", "None yet")
+    assert page.locator(".card-recordings .note", has_text="They take").is_hidden(), "of all, not of one application"

@@ -1,7 +1,9 @@
-// The page of the device: what it is, what it is being updated to, its screen, its components, what it sends to AWS.
+// The page of the device: what it is, what it is being updated to, its screen, its recordings, its components, what it
+// sends to AWS.
 
 import { card, condition, facts, keep } from "./cards.js";
 import { Cards } from "./panel.js";
+import { Recordings } from "./recordings.js";
 import { address } from "./route.js";
 import { age, commandLine, element, gigabytes, icon, plural } from "./words.js";
 
@@ -10,6 +12,7 @@ export class Device {
   constructor(actions) {
     this.title = "Device";
     this.cards = new Cards(actions);
+    this.recordings = new Recordings();
     this.list = element("div", { class: "device-facts" });
     this.root = element("div", {}, element("h1", {}, "Device"), this.list);
   }
@@ -35,8 +38,14 @@ export class Device {
       ["update", this.update(health.deployment)],
       ["screen", screen(health.display?.screen)],
       ...(health.uploads ?? []).map((/** @type {any} */ upload) => /** @type {[string, Element]} */ ([`upload ${upload.what}`, this.upload(upload)])),
+      ["recordings", this.recordings.kept && this.recordings.root],
       ["components", components(health.components ?? [])],
     ]);
+  }
+
+  /** Looks for new recordings; once a second while the page is seen. */
+  async tick() {
+    await this.recordings.fetch();
   }
 
   /** @param {any} deployment */
