@@ -17,7 +17,7 @@ from vedette.health import (
     OutputState,
     Severity,
 )
-from vedette.health.conditions import OUTPUTS, describe
+from vedette.health.conditions import OUTPUTS, PAUSED_FOR_ONE, Words, describe
 from vedette.health.document import Part
 from vedette.messages import ApplicationState, CameraState, ModelState
 from vedette_display.camera_views import view_of
@@ -135,8 +135,17 @@ def _first_picture(application: ApplicationHealth, own: list[OutputHealth]) -> P
     port = next((output.port for output in own), None) or "its output"
     facts = {"application": application.instance, "instance": application.instance, "port": port}
     words = describe(OUTPUTS[OutputState.WAITING], facts, age_s=application.state_age_s)
+    return _part(OutputState.WAITING.value, words)
+
+
+def _paused(camera: CameraHealth, application: ApplicationHealth) -> Part:
+    facts = {"instance": application.instance, "camera": camera.name}
+    return _part(CameraState.PAUSED.value, describe(PAUSED_FOR_ONE, facts, age_s=application.state_age_s))
+
+
+def _part(state: str, words: Words) -> Part:
     return Part(
-        state=OutputState.WAITING.value,
+        state=state,
         words=words.short,
         title=words.title,
         detail=words.detail,
@@ -153,6 +162,9 @@ def _cause(
     output: Part,
 ) -> tuple[Literal["camera", "model", "application", "output"], Part]:
     """Return what a tile tells of: the trouble nearest the camera, else the output itself."""
+    running = application is not None and application.state == ApplicationState.RUNNING.value
+    if camera is not None and application is not None and running and camera.camera_id in application.paused:
+        return "camera", _paused(camera, application)
     if camera is not None and camera.severity is not Severity.OK:
         return "camera", camera
     if application is None:

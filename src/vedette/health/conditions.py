@@ -175,6 +175,12 @@ APPLICATION_SILENT: Final = Condition(
     detail="Its component has said nothing for {age_s} s",
 )  # fmt: skip
 
+PAUSED_FOR_ONE: Final = Condition(
+    "paused", "Paused", Severity.INFO, "Resume", "vedette camera resume {instance} {camera}",
+    "{instance} gets no pictures of {camera} until it is resumed",
+)  # fmt: skip
+"""Of an application that has paused a camera: others may go on with it."""
+
 OUTPUTS: Final[Mapping[OutputState, Condition]] = {
     OutputState.LIVE: Condition("live", "Live", Severity.OK),
     OutputState.WAITING: Condition(
@@ -251,7 +257,8 @@ def describe(
     sentence = (detail or condition.detail.format_map(known)).strip()
     if retry_s is not None and retry_s >= 0.5:
         retry = condition.retry.format(retry_s=max(1, round(retry_s)))
-        sentence = f"{sentence.rstrip('.')}. {retry}" if sentence else retry
+        sentence = sentence.rstrip(".")
+        sentence = f"{sentence}{'' if sentence.endswith('?') else '.'} {retry}" if sentence else retry
     severity = condition.severity
     if severity is Severity.BUSY and condition.patience_s is not None and age_s > condition.patience_s:
         severity = Severity.WARNING

@@ -47,10 +47,12 @@ def find_problems(
     ]
     healthy = {part.instance for part in applications if part.state == _RUNNING}
     troubled = {part.camera_id for part in cameras if part.severity is not Severity.OK}
+    # A camera that one application has paused may go on for another one.
+    paused = {(part.instance, camera_id) for part in applications for camera_id in part.paused}
     found += [
         _problem(part, "output", part.stream, part.output_id)
         for part in outputs
-        if part.instance in healthy and part.camera_id not in troubled
+        if part.instance in healthy and part.camera_id not in troubled and (part.instance, part.camera_id) not in paused
     ]
     found += [_problem(part, "upload", part.what, part.what) for part in uploads]
     order = ("deployment", "component", "camera", "model", "application", "output", "upload")

@@ -87,6 +87,29 @@ def test_frozen_picture_stays_live(display: Any, start_application: Any, open_br
     wait_for_text(page, CHIP, "LIVE")
 
 
+def test_last_picture_seen_again_is_called_live(display: Any, start_application: Any, open_browser: Any) -> None:
+    """Who comes back to a tile gets the last picture there is: newer than the one drawn before, and yet no progress."""
+    application = start_application()
+    page = open_browser(display.page)
+    wait_for_text(page, CHIP, "LIVE")
+    page.evaluate("location.hash = '#/device'")
+    wait_for_text(page, ".card-device", "Vedette")
+    page.wait_for_timeout(1500)
+    application.putting.clear()
+    application.video = {"state": CameraState.PAUSED}
+    application.tell_once()
+    page.wait_for_timeout(5500)
+    page.evaluate("""() => {
+      window.said = [];
+      new MutationObserver(() => said.push(document.querySelector(".tile .chip").textContent)).observe(
+        document.querySelector("main"), {subtree: true, childList: true, characterData: true});
+      location.hash = "#/";
+    }""")
+    wait_for_text(page, CHIP, "paused")
+    page.wait_for_timeout(1500)
+    assert not page.evaluate("said.filter((words) => /LIVE|DELAYED/.test(words))")
+
+
 def test_wrong_password_is_not_explained(display: Any, start_application: Any, open_browser: Any) -> None:
     application = start_application("people-counter", "dock")
     page = open_browser(display.page)

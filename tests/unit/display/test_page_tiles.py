@@ -92,6 +92,23 @@ def test_tile_tells_a_consequence(
     assert tile.picture_age_s == age_s
 
 
+def test_camera_paused_for_one_application_is_called_broken(device: Device) -> None:
+    """The other application goes on with it, so that the camera itself is live."""
+    device.camera()
+    device.model()
+    device.application("lobby")
+    device.application("lobby", instance="shop", paused=["lobby-00000000"])
+    device.output()
+    device.output(instance="shop", age_s=60.0)
+    assert [(t.instance, t.title, t.detail) for t in device.tiles()] == [
+        ("counter", "Live", ""),
+        ("shop", "Paused", "shop gets no pictures of lobby until it is resumed"),
+    ]
+    assert device.book.document().problems == []
+    device.application("lobby", instance="shop", paused=["lobby-00000000"], state="crashed")
+    assert device.tiles()[1].title == "shop crashed"
+
+
 def test_camera_with_a_wrong_password_has_no_tile_beside_a_good_one(device: Device) -> None:
     device.camera("lobby")
     device.camera("dock", "wrong-password")

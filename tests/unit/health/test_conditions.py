@@ -105,6 +105,8 @@ def test_next_try_is_told_behind_the_senders_sentence() -> None:
     assert words.detail == "The camera answered 401 to user viewer. Next try in 58 s"
     crashed = table.APPLICATIONS[ApplicationState.CRASHED]
     assert describe(crashed, {}, age_s=0, detail="KeyError", retry_s=8).detail == "KeyError. Restarting in 8 s"
+    asked = describe(wrong, {}, age_s=0, detail="It refused port 554: is RTSP switched on?", retry_s=3)
+    assert asked.detail == "It refused port 554: is RTSP switched on? Next try in 3 s"
     assert describe(wrong, {}, age_s=0, detail="x", retry_s=0.1).detail == "x"
     assert describe(wrong, {}, age_s=0, detail="x", retry_s=0.5).detail == "x. Next try in 1 s", "in 0 s is no time"
 

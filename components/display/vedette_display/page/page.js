@@ -198,7 +198,7 @@ function look() {
 }
 
 document.addEventListener("visibilitychange", () => {
-  for (const tile of tiles.values()) tile.lookingSince = performance.now();
+  for (const tile of tiles.values()) tile.look();
   look();
 });
 addEventListener("resize", () => setTimeout(look, 200));

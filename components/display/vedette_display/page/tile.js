@@ -23,7 +23,7 @@ export class Tile {
     this.capturedMs = 0;
     this.progressAt = -Infinity;
     this.intervalMs = 0;
-    this.lookingSince = performance.now();
+    this.look();
     /** @type {any} */
     this.shown = null;
     this.mode = "";
@@ -97,24 +97,33 @@ export class Tile {
     }
     this.context?.drawImage(bitmap, 0, 0);
     this.root.classList.add("has-picture");
-    // The picture a display hands out first may be the last one before everything stopped: it proves nothing.
     const isNew = picture.capturedMs > this.capturedMs;
-    if (!picture.kept && isNew && (this.capturedMs > 0 || serverNow - picture.capturedMs < LIVE_MS)) {
-      const now = performance.now();
-      const interval = now - this.progressAt;
-      if (Number.isFinite(interval)) this.intervalMs = this.intervalMs ? 0.8 * this.intervalMs + 0.2 * interval : interval;
-      this.progressAt = now;
+    if (isNew && !picture.kept) {
+      // The first picture since somebody looks may be the last one before everything stopped: only a fresh one proves
+      // anything. How long nobody looked is no interval of the pictures.
+      if (!this.first || serverNow - picture.capturedMs < LIVE_MS) {
+        const now = performance.now();
+        const interval = now - this.progressAt;
+        if (!this.first && Number.isFinite(interval)) this.intervalMs = this.intervalMs ? 0.8 * this.intervalMs + 0.2 * interval : interval;
+        this.progressAt = now;
+      }
+      this.first = false;
     }
     if (isNew) this.capturedMs = picture.capturedMs;
   }
 
   /** @param {boolean} visible */
   setVisible(visible) {
-    if (visible && !this.visible) {
-      this.lookingSince = performance.now();
-      this.intervalMs = 0;
-    }
+    if (visible && !this.visible) this.look();
     this.visible = visible;
+  }
+
+  /** Somebody looks from now on: what was known of the pace is forgotten. */
+  look() {
+    this.lookingSince = performance.now();
+    this.intervalMs = 0;
+    /** Whether the next picture is the first since. */
+    this.first = true;
   }
 
   moving() {
