@@ -1,7 +1,6 @@
 """Cameras for the tests: servers that play clips, and a clip slower than the others."""
 
 import secrets
-import socket
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
@@ -42,10 +41,3 @@ def slow_clip(source: Path, target: Path, *, fps: int, seconds: int) -> Path:
             made.mux(out.encode(picture))
         made.mux(out.encode())
     return target
-
-
-def free_port() -> int:
-    """Return a port of this machine that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -12,10 +12,11 @@ import psutil
 import pytest
 from playwright.sync_api import Browser
 
+from tests.ports import free_port
 from tests.waiting import eventually, wait
 from vedette.rtsp_server import RtspServer
 
-from .cameras import USER, Camera, free_port
+from .cameras import USER, Camera
 from .report import measured
 from .suite import AT_MOST_S, STREET, Suite
 from .viewer import Viewer, viewing

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import urllib.request
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.waiting import eventually, wait
 
 from .suite import AT_MOST_S, STREET, VEDETTE, Suite
@@ -17,11 +17,6 @@ from .suite import AT_MOST_S, STREET, VEDETTE, Suite
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "applications"
-
-
-def free_port() -> int:
-    with socket.create_server(("", 0)) as sock:
-        return int(sock.getsockname()[1])
 
 
 def test_application_without_cameras_and_outputs_is_waited_for(

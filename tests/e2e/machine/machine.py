@@ -16,6 +16,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.ports import free_port
+
 EMULATED: Final = os.environ.get("VEDETTE_VM_ACCELERATOR", "kvm") != "kvm"
 """``VEDETTE_VM_ACCELERATOR=tcg``: where /dev/kvm is missing, or is one that ordinary kernels do not start on."""
 PATIENCE: Final = 12.0 if EMULATED else 1.0
@@ -53,7 +55,7 @@ class Machine:
 
         :raises MachineError: when it does not come up within ``BOOT_S``.
         """
-        self._port = _free_port()
+        self._port = free_port()
         self._monitor_path.unlink(missing_ok=True)
         command = [
             *(QEMU, "-accel", "tcg,thread=multi" if EMULATED else "kvm", "-cpu", "max" if EMULATED else "host"),
@@ -195,9 +197,3 @@ def missing() -> str:
         if shutil.which(program) is None:
             return f"{program} is not installed (apt install {package})"
     return ""
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -16,6 +16,8 @@ from vedette_app_runtime.network.guard import PortGuard
 from vedette_app_runtime.network.rules import PortRules
 from vedette_app_runtime.sandbox.launch import launcher_command
 
+from tests.ports import free_port
+
 from .conftest import Rig
 
 SERVER = """
@@ -58,11 +60,6 @@ TROUBLE = _guard_trouble() if platform.machine() in ("x86_64", "aarch64") else "
 pytestmark = pytest.mark.skipif(
     TROUBLE is not None, reason=f"this kernel does not tell of an application's calls: {TROUBLE}"
 )
-
-
-def free_port() -> int:
-    with socket.create_server(("", 0)) as sock:
-        return int(sock.getsockname()[1])
 
 
 def answer(port: int, host: str = "127.0.0.1") -> str:
@@ -289,8 +286,9 @@ def test_addresses_that_cannot_be_end_the_guard(rig: Rig) -> None:
         "odd = struct.pack('=HHI16sI', socket.AF_INET6, 0, 0xFFFFFFFF, bytes(16), 0xFFFFFFFF)\n"
         "found.append(bind(socket.socket(socket.AF_INET6), odd, len(odd)))\n"
         "print(json.dumps({'odd': found}), flush=True)\n"
-        "server = socket.create_server(('0.0.0.0', 80))\n"
-        "client = socket.create_connection(('127.0.0.1', 80), 5)\n"
+        f"port = {free_port()}\n"
+        "server = socket.create_server(('0.0.0.0', port))\n"
+        "client = socket.create_connection(('127.0.0.1', port), 20)\n"
         "print(json.dumps({'served': server.getsockname()[0]}), flush=True)\n"
         "import time; time.sleep(100)\n"
     )

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from tests.ports import closed_port
 from vedette.aws_calls import KeptConnection, OutcomeUnknown, Unreachable, transport
 from vedette.aws_calls.transport import send
 
@@ -76,9 +77,7 @@ def test_an_answer_is_not_read(serve: Callable[..., str]) -> None:
 
 
 def test_a_request_that_nobody_takes_may_have_arrived(serve: Callable[..., str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    with pytest.raises(Unreachable, match="refused"):
+    with closed_port() as port, pytest.raises(Unreachable, match="refused"):
         send("POST", f"http://127.0.0.1:{port}", {}, b"x")
     with pytest.raises(Unreachable, match="resolved"):
         send("POST", "http://no-such-host.invalid", {}, b"x")

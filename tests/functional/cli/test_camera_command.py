@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.ports import closed_port
 from vedette.rtsp_server import RtspServer
 
 PASSWORD = "s3cret-of-the-test"
@@ -70,9 +70,8 @@ def test_a_good_camera_is_not_described(server: RtspServer, name: str, codec: st
 
 
 def test_causes_are_mixed_up(server: RtspServer) -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        closed = f"rtsp://127.0.0.1:{unused.getsockname()[1]}/x"
+    with closed_port() as port:
+        closed = f"rtsp://127.0.0.1:{port}/x"
         answers = {
             url: tried(url)
             for url in (
@@ -113,9 +112,8 @@ def test_folder_of_images_is_called_no_video(tmp_path: Path) -> None:
 
 def test_one_of_many_cameras_is_lost_or_holds_up_the_others(server: RtspServer, tmp_path: Path) -> None:
     """Eight cameras at once: a report on each, in the order in which they were named (SAM-05)."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        closed = f"rtsp://127.0.0.1:{unused.getsockname()[1]}/x"
+    with closed_port() as port:
+        closed = f"rtsp://127.0.0.1:{port}/x"
         known = tmp_path / "cameras.json"
         entry = {"StreamUrl": server.url("h264"), "Username": "viewer", "Password": PASSWORD}
         bad = {**entry, "StreamUrl": server.url("h265"), "Password": "wrong"}

@@ -11,7 +11,6 @@ import http.client
 import json
 import os
 import re
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,8 @@ from typing import Any, Final
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+
+from tests.ports import free_port
 
 MINISTACK: Final = os.environ.get("VEDETTE_MINISTACK", "")
 pytestmark = pytest.mark.skipif(not MINISTACK, reason="needs an emulator: VEDETTE_MINISTACK=/path/to/ministack")
@@ -135,12 +136,6 @@ found = EvalContext(
 )
 print(evaluate(found, [parse_policy_document(policy) for policy in asked["policies"]]).decision)
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def prepared(folder: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import closed_port
 from vedette.doctor import Check, State
 from vedette.doctor.endpoints import reach
 
@@ -110,8 +111,7 @@ def test_who_reads_along_is_taken_for_aws(certificates: dict[str, Path], opened:
 def test_what_is_missing_is_told_alike(certificates: dict[str, Path], opened: ExitStack) -> None:
     trusted = certificates["localhost"]
     silent = start(opened, trusted, silent=True)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        closed = int(probe.getsockname()[1])
+    closed = opened.enter_context(closed_port())
     found = [
         tried("nobody.invalid", 443, trusted),
         tried("localhost", closed, trusted),

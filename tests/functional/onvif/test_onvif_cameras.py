@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import closed_port
 from vedette.onvif import (
     LoginNeeded,
     NotOnvif,
@@ -81,7 +82,7 @@ def test_causes_are_mixed_up(camera: OnvifCamera) -> None:
         port = silent.getsockname()[1]
         with pytest.raises(OnvifUnreachable, match="does not answer"):
             streams_of(f"http://127.0.0.1:{port}/x", timeout_s=0.5)
-    with pytest.raises(OnvifUnreachable, match="refuses the connection"):
+    with closed_port() as port, pytest.raises(OnvifUnreachable, match="refuses the connection"):
         streams_of(f"http://127.0.0.1:{port}/x")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.ports import closed_port
 from vedette import rtsp
 from vedette.rtsp.resolution import resolve
 
@@ -159,10 +160,9 @@ def test_drip_of_bytes_has_a_bound() -> None:
 
 
 def test_port_refused() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with pytest.raises(rtsp.PortRefused, match=f"127.0.0.1 refused port {port}: is RTSP switched on"):
-        rtsp.probe(f"rtsp://127.0.0.1:{port}/s")
+    with closed_port() as port:
+        with pytest.raises(rtsp.PortRefused, match=f"127.0.0.1 refused port {port}: is RTSP switched on"):
+            rtsp.probe(f"rtsp://127.0.0.1:{port}/s")
 
 
 def test_name_unknown_and_a_resolver_that_never_answers() -> None:
