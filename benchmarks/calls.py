@@ -5,11 +5,13 @@ usage: calls.py [--model FILE]... [--starts N] [--rounds N] [--calls N] [--json]
 First a model that averages each channel of 1x3x224x224 float32: next to no arithmetic, so that what is left is the way
 there and back, the copies of 600 kB of input and of the outputs included. Then the example's detector, which takes more
 than 10 ms: there the share of throughput counts. Direct runs and calls alternate, round by round; one thread each. The
-direct runs are of ONNX Runtime as delivered, and once more with the settings that the server chose.
+direct runs are of ONNX Runtime as delivered, and once more with the settings that the server chose, but not in the
+large pages in which it runs.
 """
 
 import argparse
 import multiprocessing
+import os
 import sys
 import tempfile
 import time
@@ -29,6 +31,8 @@ from vedette_model_inference.engines import open_session
 from vedette_model_inference.handler import ModelHandler
 from vedette_model_inference.loading import LoadedModel
 
+from vedette.large_pages import VARIABLE as LARGE_PAGES
+from vedette.large_pages import with_large_pages
 from vedette.rings import connect, listen
 from vedette.rings.calls import CallServer
 
@@ -87,7 +91,10 @@ class Paired:
         ours, theirs = context.Pipe()
         path = str(folder / f"{time.monotonic_ns()}.sock")
         self._server = context.Process(target=serve, args=(str(model), path, theirs), daemon=True)
+        # As the component's recipe starts it.
+        os.environ.update(with_large_pages({}))
         self._server.start()
+        del os.environ[LARGE_PAGES]
         if not ours.poll(_START_S):
             raise SystemExit("the server did not come up")
         options = onnxruntime.SessionOptions()

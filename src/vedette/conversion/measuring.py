@@ -1,6 +1,7 @@
 """How fast a model file runs on this machine, measured in a process of its own with the server's settings."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vedette.conversion.errors import ConversionFailed
+from vedette.large_pages import with_large_pages
 
 _TIMEOUT_S: Final = 300.0
 _WARM_UP: Final = 5
@@ -40,6 +42,7 @@ def measure(path: Path, threads: int, seconds: float = 2.0, provider: str = "CPU
     request = {"path": str(path.absolute()), "threads": threads, "seconds": seconds, "provider": provider}
     process = subprocess.run(
         [sys.executable, "-m", "vedette.conversion.measuring"],
+        env=with_large_pages(os.environ),
         input=json.dumps(request),
         capture_output=True,
         text=True,

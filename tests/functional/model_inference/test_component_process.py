@@ -16,6 +16,7 @@ import pytest
 
 from vedette.bus.component import EXIT_BUS_LOST, EXIT_STOPPED
 from vedette.bus.greengrass import connect_to_nucleus
+from vedette.large_pages import with_large_pages
 from vedette.messages import ModelDemand, ModelState, ModelStatus
 from vedette.rings import connect
 from vedette.rings.calls import CallClient, TensorBuffer
@@ -47,11 +48,13 @@ class Component:
             cwd=folder / "work",
             stdout=subprocess.PIPE,
             text=True,
-            env={
-                "PATH": os.environ["PATH"],
-                "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT / 'components' / 'model_inference'}",
-                **environments["vedette.ModelInference"],
-            },
+            env=with_large_pages(
+                {
+                    "PATH": os.environ["PATH"],
+                    "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT / 'components' / 'model_inference'}",
+                    **environments["vedette.ModelInference"],
+                }
+            ),
         )
 
     def ready(self, path: Path) -> ModelStatus:
