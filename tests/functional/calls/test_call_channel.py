@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.waiting import eventually
 from vedette.rings import RingError, connect
 from vedette.rings.calls import (
     CallClient,
@@ -335,6 +336,41 @@ def test_inputs_over_the_clients_share_are_refused_and_smaller_ones_work(serve: 
         call(client, bytes(200_000))
     assert caught.value.code == "too_large"
     assert call(client, b"small") == b"small"
+
+
+def test_more_connections_take_more_memory_than_one_application_may_have(serve: Serve) -> None:
+    served = serve(max_bytes=1 << 20, slots=1)
+    greedy = [served.client() for _ in range(3)]
+    data = b"x" * 400_000
+    for client in greedy[:2]:
+        client.call([tensor(data)], 10.0).close()
+    with pytest.raises(CallError, match="left of 1048576"):
+        greedy[2].call([tensor(data)], 10.0)
+    # WHEN another of its connections is closed THEN there is room again
+    greedy[0].close()
+    eventually(lambda: served.server.stats.clients == 2, "the server has heard")
+    greedy[2].call([tensor(data)], 10.0).close()
+
+
+def test_one_application_takes_every_descriptor_by_connections(serve: Serve) -> None:
+    served = serve()
+    greedy = []
+
+    def refused() -> bool:
+        greedy.append(served.client())
+        try:
+            assert greedy[-1].description
+        except CallLost:
+            return True
+        return False
+
+    eventually(refused, "no more are let in", every_s=0)
+    assert len(greedy) == 129
+    for client in greedy[1:100]:
+        client.close()
+    eventually(lambda: served.server.stats.clients == 29, "the server has heard")
+    assert served.client().description
+    greedy[0].call([tensor(b"abc")], 10.0).close()
 
 
 def test_fewer_slots_when_all_would_not_fit(serve: Serve) -> None:

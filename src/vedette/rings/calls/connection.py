@@ -90,14 +90,21 @@ class Begun:
 
 
 class Connection:
-    """One client. Every violation of the protocol raises RingError: the client is then disconnected."""
+    """One client. Every violation of the protocol raises RingError: the client is then disconnected.
 
-    def __init__(self, sock: socket.socket, slots: int, max_bytes: int, handler: "CallHandler") -> None:
+    ``family``: the connections that one process has made, which share ``max_bytes``; this one is added.
+    """
+
+    def __init__(
+        self, sock: socket.socket, slots: int, max_bytes: int, handler: "CallHandler", family: "List[Connection]"
+    ) -> None:
         self.sock = sock
         self.fd = sock.fileno()
         self._slots = slots
         self._max_bytes = max_bytes
         self._handler = handler
+        self._family = family
+        family.append(self)
         self._memories: Dict[int, Memory] = {}
         self._generation = 0
         self._shared: Dict[int, mmap.mmap] = {}
@@ -109,9 +116,15 @@ class Connection:
         """Whether the client is still connected."""
         return self.fd >= 0
 
+    @property
+    def nbytes(self) -> int:
+        """What its slots take."""
+        return sum(memory.nbytes for memory in self._memories.values())
+
     def close(self) -> None:
         """Hang up."""
         self.fd = -1
+        self._family.remove(self)
         self.sock.close()
 
     def open(self, packet: wire.Open) -> Tuple[wire.Memory, List[int]]:
@@ -122,7 +135,7 @@ class Connection:
         page = mmap.PAGESIZE
         input_bytes = aligned(max(packet.input_bytes, page), page)
         output_bytes = aligned(max(packet.output_bytes, self._handler.output_bytes, page), page)
-        left = self._max_bytes - sum(memory.nbytes for memory in self._memories.values())
+        left = self._max_bytes - sum(connection.nbytes for connection in self._family)
         slots = min(self._slots, left // (input_bytes + output_bytes))
         if slots < 1 or len(self._memories) >= _MAX_LIVE_GENERATIONS:
             raise CallError(

@@ -10,7 +10,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import Collection, Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
-from ..endpoint import peer_allowed
+from ..endpoint import peer_allowed, peer_pid
 from ..errors import RingClosed, RingError
 from . import wire
 from .connection import Begun, Connection
@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 DEFAULT_SLOTS = 4
 DEFAULT_MAX_BYTES = 512 * 1024 * 1024
 _PACKETS_A_TURN = 16
+_MOST_OF_ONE = 128
+"""Connections of one application to one model: each of its processes that calls has one."""
 _ACCEPT_RETRY_S = 0.2
 _COMPLAINT_S = 60.0
 """How often one kind of error is logged: an application that calls wrongly does so at every frame."""
@@ -124,7 +126,7 @@ class CallServer:
     while others run are run on threads beside this one, as many at once as the handler has lanes, and each is answered
     when it is done; a caller alone is served without a change of threads.
 
-    ``max_bytes`` bounds the shared memory of one client; a client with large tensors
+    ``max_bytes`` bounds the shared memory of all clients that one process has connected; a client with large tensors
     gets fewer slots. ``allowed_uids``: who may connect; None is our own user and root.
     """
 
@@ -152,6 +154,8 @@ class CallServer:
         self._batch_wait_s = batch_wait_s
         self._last_call: Dict[int, float] = {}
         self._clients: Dict[int, Connection] = {}
+        # By the process that connected, the host of one application, for all of the application's processes.
+        self._families: Dict[int, List[Connection]] = {}
         self._queue: FairQueue[int, Begun] = FairQueue()
         self._receiver = Receiver()
         self._calls = self._errors = self._expired = 0
@@ -238,7 +242,13 @@ class CallServer:
             sock.close()
             return
         sock.setblocking(False)
-        connection = Connection(sock, self._slots, self._max_bytes, self._handler)
+        family = self._families.setdefault(peer_pid(sock), [])
+        if len(family) >= _MOST_OF_ONE:
+            # One that says again and again that it has lost its connection, and keeps it.
+            logger.warning("refused a caller of %s: one process has %d already", self._name, len(family))
+            sock.close()
+            return
+        connection = Connection(sock, self._slots, self._max_bytes, self._handler, family)
         self._clients[connection.fd] = connection
         self._epoll.register(connection.fd, select.EPOLLIN)
         self._send(connection, self._hello)
@@ -464,6 +474,7 @@ class CallServer:
         self._last_call.pop(connection.fd, None)
         self._epoll.unregister(connection.fd)
         connection.close()
+        self._families = {pid: family for pid, family in self._families.items() if family}
 
     def _shut(self) -> None:
         self._closed = True
