@@ -245,7 +245,7 @@ class CallServer:
         family = self._families.setdefault(peer_pid(sock), [])
         if len(family) >= _MOST_OF_ONE:
             # One that says again and again that it has lost its connection, and keeps it.
-            logger.warning("refused a caller of %s: one process has %d already", self._name, len(family))
+            self._complain("connections", "its application has {} connections already".format(len(family)))
             sock.close()
             return
         connection = Connection(sock, self._slots, self._max_bytes, self._handler, family)
