@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from vedette.nucleus.deployment import ComponentDeployment
+from vedette.whole_files import write_whole
 
 LIVE_SOURCES: Final = "live-sources"
 """Below the state folder of a run: the application's files as they were saved, for ``--watch``."""
@@ -33,9 +34,7 @@ def note_run(root: Path, deployments: Mapping[str, ComponentDeployment]) -> None
         note = RunNote(deployment.version, str(merge.get("environment") or "auto"), merge.get("sourceFolder"))
         path = _path(root, name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps(asdict(note)), encoding="utf-8")
-        fresh.replace(path)
+        write_whole(path, json.dumps(asdict(note)).encode())
 
 
 def noted_run(root: Path, component: str) -> RunNote | None:
